@@ -94,7 +94,7 @@ public:
 
   /// Simplifies divisions and remainders knowing that the symbols of `ranges` are coordinates below
   /// their bounds and that every other symbol is at least 1 (an index exists only where no extent
-  /// is zero). Recombines `floordiv(x,b)*b + mod(x,b)` to `x`.
+  /// is zero), except symbols named `x[k]`: contents of control operands, which are any integer. Recombines `floordiv(x,b)*b + mod(x,b)` to `x`.
   SizeExpr simplify(const Ranges &ranges) const;
 
   /// The coefficient c and rest r with *this == c*symbol + r and neither mentioning the symbol;
@@ -114,6 +114,7 @@ public:
 
   using Lookup = std::function<std::optional<int64_t>(std::string_view)>;
   /// The value, or nothing on an unknown symbol, overflow or division by zero (`error` says which).
+  /// A failure in the branch of a select that is not taken does not count.
   std::optional<int64_t> evaluate(const Lookup &lookup, std::string *error = nullptr) const;
 
   struct Impl;
