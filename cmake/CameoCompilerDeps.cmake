@@ -20,6 +20,11 @@ set(MLIR_BINARY_DIR "${CMAKE_BINARY_DIR}")
 
 find_package(Protobuf REQUIRED) # before ONNX, whose config needs the target
 find_package(ONNX 1.23.2 EXACT REQUIRED CONFIG HINTS "${CAMEO_DEPS_DIR}/onnx")
+
+# What the importer links: LINK CameoOnnx. Only sources listed under EXCEPTIONS may call it.
+add_library(CameoOnnx INTERFACE)
+target_link_libraries(CameoOnnx INTERFACE ONNX::onnx protobuf::libprotobuf)
+
 find_package(Eigen3 3.4 QUIET CONFIG)
 
 # Every generated header hangs off this target, and every compiler-side target waits for it.
