@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#
+# What every Python test may ask for: this build's tools, the seed of the run, the level of the run, and
+# the folder of real models if one was given. Levels deselect (quick < default < full); they never skip.
+import os
+import pathlib
+import shutil
+import subprocess
+
+import pytest
+
+SOURCE = pathlib.Path(__file__).resolve().parent.parent
+
+
+def pytest_addoption(parser):
+    parser.addoption("--build", default=str(SOURCE / "build" / "release"), help="the build to test")
+    parser.addoption("--models", default=None, help="a folder of real models (accept/, reject/)")
+    parser.addoption("--level", default=os.environ.get("CAMEO_TEST_LEVEL", "default"),
+                     choices=("quick", "default", "full"))
+
+
+def pytest_collection_modifyitems(config, items):
+    level = config.getoption("--level")
+    left_out = {"quick": {"slow", "full"}, "default": {"full"}, "full": set()}[level]
+    dropped = [item for item in items if left_out & {mark.name for mark in item.iter_markers()}]
+    if dropped:
+        config.hook.pytest_deselected(items=dropped)
+        items[:] = [item for item in items if item not in set(dropped)]
+
+
+@pytest.fixture(scope="session")
+def source_dir():
+    return SOURCE
+
+
+@pytest.fixture(scope="session")
+def build_dir(request):
+    return pathlib.Path(request.config.getoption("--build"))
+
+
+@pytest.fixture(scope="session")
+def seed():
+    """The run's seed: from the commit under scripts/test, so that a failure can be repeated."""
+    return int(os.environ.get("CAMEO_TEST_SEED", "1"))
+
+
+@pytest.fixture(scope="session")
+def models_dir(request):
+    """The folder given with --models; tests that need it are parametrised over its contents."""
+    folder = request.config.getoption("--models")
+    return pathlib.Path(folder) if folder else None
+
+
+def _tool(build, name):
+    path = build / "bin" / name
+    if not path.exists():
+        pytest.fail(f"{name} is not built: {path}")
+    return str(path)
+
+
+@pytest.fixture(scope="session")
+def cameo(build_dir):
+    """Runs `cameo ARGS...` and returns the completed process, text captured."""
+    tool = _tool(build_dir, "cameo")
+
+    def run(*arguments, check=True, timeout=300, **more):
+        result = subprocess.run([tool, *map(str, arguments)], capture_output=True, text=True,
+                                timeout=timeout, **more)
+        if check and result.returncode != 0:
+            pytest.fail(f"cameo {' '.join(map(str, arguments))}: exit {result.returncode}\n"
+                        f"{result.stdout}{result.stderr}")
+        return result
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def cameo_opt(build_dir):
+    return _tool(build_dir, "cameo-opt")
+
+
+@pytest.fixture(scope="session")
+def ptxas():
+    """ptxas from the virtual environment or PATH. Missing is a failure: setup installs it."""
+    beside = SOURCE / "build" / "venv" / "bin" / "ptxas"
+    found = str(beside) if beside.exists() else shutil.which("ptxas")
+    if not found:
+        pytest.fail("ptxas is missing: run scripts/setup")
+    return found
