@@ -276,6 +276,18 @@ std::optional<SizeExpr> SizeExpr::parse(std::string_view text, std::string *erro
   return Parser(text).parseAll(error);
 }
 
+std::vector<SizeExpr::Term> SizeExpr::terms() const {
+  std::vector<Term> result;
+  for (const SizeTerm &term : impl->terms) {
+    Term copy{term.coefficient, {}};
+    for (const SizeAtomRef &factor : term.factors)
+      copy.factors.push_back({factor->op, factor->name, factor->args,
+                              std::make_shared<SizeExpr>(SizeExprAccess::fromAtom(factor))});
+    result.push_back(std::move(copy));
+  }
+  return result;
+}
+
 std::vector<SizeExpr::Instruction> SizeExpr::postfix() const {
   std::vector<Instruction> code;
   appendPostfix(*this, code);

@@ -110,6 +110,20 @@ public:
   /// True when `divisor` divides every value of the expression, whatever the symbols are.
   bool divisibleBy(int64_t divisor) const;
 
+  /// The polynomial, term by term: what code generation walks. A factor is a symbol (`name`) or a
+  /// call of `op` on `args`; `expr` is the factor itself. The sum over no terms is 0.
+  struct Factor {
+    Op op;
+    std::string name;
+    std::vector<SizeExpr> args;
+    std::shared_ptr<SizeExpr> expr;
+  };
+  struct Term {
+    int64_t coefficient;
+    std::vector<Factor> factors;
+  };
+  std::vector<Term> terms() const;
+
   std::vector<Instruction> postfix() const;
 
   using Lookup = std::function<std::optional<int64_t>(std::string_view)>;
