@@ -38,7 +38,7 @@ void FuncOp::build(OpBuilder &builder, OperationState &state, StringRef name, St
     entry.addArgument(type, loc);
 }
 
-SmallVector<VariantOp> FuncOp::getVariantOps() {
+SmallVector<VariantOp, 4> FuncOp::getVariantOps() {
   if (getVariants().empty())
     return {};
   return llvm::to_vector(getVariants().front().getOps<VariantOp>());
@@ -145,7 +145,7 @@ LogicalResult FuncOp::verify() {
     return failure();
   if (getVariants().empty())
     return success();
-  SmallVector<VariantOp> variants = getVariantOps();
+  auto variants = getVariantOps();
   if (variants.size() != getVariants().front().getOperations().size())
     return emitOpError("may hold only kernel.variant among its variants");
   if (variants.empty() || variants.size() > maxVariants)

@@ -67,7 +67,7 @@ def Kernel_LayoutAttr : Kernel_Attr<"Layout", "layout"> {
   }];
 }
 
-def Kernel_PointwiseAttr : Kernel_Attr<"Pointwise", "pointwise", [Kernel_ScheduleAttrInterface]> {
+def Kernel_PointwiseAttr : Kernel_Attr<"Pointwise", "pointwise", [DeclareAttrInterfaceMethods<Kernel_ScheduleAttrInterface>]> {
   let summary = "Schedule of a pointwise kernel: one 1-D tile a block";
   let description = [{
     `tile` elements a block, `vector` consecutive elements a thread per access. Tile is a power of two
@@ -79,7 +79,7 @@ def Kernel_PointwiseAttr : Kernel_Attr<"Pointwise", "pointwise", [Kernel_Schedul
   let genVerifyDecl = 1;
 }
 
-def Kernel_ReduceAttr : Kernel_Attr<"Reduce", "reduce", [Kernel_ScheduleAttrInterface]> {
+def Kernel_ReduceAttr : Kernel_Attr<"Reduce", "reduce", [DeclareAttrInterfaceMethods<Kernel_ScheduleAttrInterface>]> {
   let summary = "Schedule of a reduction: a tile of rows (kept) by columns (reduced)";
   let description = [{
     A block covers `rows` kept elements; `lanes` threads (a power of two) work along one row, `vector`
@@ -94,7 +94,7 @@ def Kernel_ReduceAttr : Kernel_Attr<"Reduce", "reduce", [Kernel_ScheduleAttrInte
   let genVerifyDecl = 1;
 }
 
-def Kernel_SerialAttr : Kernel_Attr<"Serial", "serial", [Kernel_ScheduleAttrInterface]> {
+def Kernel_SerialAttr : Kernel_Attr<"Serial", "serial", [DeclareAttrInterfaceMethods<Kernel_ScheduleAttrInterface>]> {
   let summary = "Schedule of a sequential kernel: one thread a row, one column after another";
   let description = [{ Example: `#kernel.serial<rows = 128>`. }];
   let parameters = (ins "int32_t":$rows);

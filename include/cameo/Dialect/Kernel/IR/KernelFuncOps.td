@@ -53,7 +53,7 @@ def Kernel_FuncOp : Kernel_Op<"func", [IsolatedFromAbove, NoTerminator, Symbol]>
       return argSlice(first, getArguments().size() - first);
     }
     /// The variants in order of trial.
-    ::llvm::SmallVector<VariantOp> getVariantOps();
+    ::llvm::SmallVector<VariantOp, 4> getVariantOps();
     /// Appends an empty variant whose entry block has this function's arguments (no kernel.end yet).
     VariantOp addVariant(::llvm::StringRef name, ::llvm::StringRef guard,
                          ::llvm::ArrayRef<std::string> grid, int32_t threads,
