@@ -74,7 +74,6 @@ def Graph_BinaryOp : Graph_InferredOp<"binary"> {
     $kind $lhs `,` $rhs attr-dict `:`
     custom<SameOrFunctionalType2>(type($lhs), type($rhs), type($result))
   }];
-  let hasVerifier = 1;
   let hasFolder = 1;
 }
 

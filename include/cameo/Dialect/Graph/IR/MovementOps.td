@@ -126,7 +126,6 @@ def Graph_ConcatOp : Graph_InferredOp<"concat"> {
   let arguments = (ins Variadic<Graph_Tensor>:$inputs, I64Attr:$axis);
   let results = (outs Graph_Tensor:$result);
   let assemblyFormat = "$inputs `axis` `=` $axis attr-dict `:` functional-type(operands, results)";
-  let hasVerifier = 1;
   let hasFolder = 1;
 }
 
@@ -176,7 +175,6 @@ def Graph_TriluOp : Graph_InferredOp<"trilu"> {
     custom<SameOrFunctionalType>(type($x), type($result))
   }];
   let extraDeclaration = [{ ::cameo::SizeExpr getKExpr(); }];
-  let hasVerifier = 1;
 }
 
 #endif // CAMEO_DIALECT_GRAPH_IR_MOVEMENTOPS_TD

@@ -26,7 +26,6 @@ def Graph_ReduceOp : Graph_InferredOp<"reduce"> {
   let assemblyFormat = [{
     $kind $x `axes` `=` $axes (`keepdims` $keepdims^)? attr-dict `:` type($x) `->` type($result)
   }];
-  let hasVerifier = 1;
   let hasFolder = 1;
 }
 
