@@ -4,8 +4,10 @@
 # the function that builds it; TINY holds, for each, options that make it small enough for a unit test.
 from .builder import DTYPES, Builder, save
 from .digits import trained_digits
-from .sequence import bert, gpt, mamba, vit
-from .vision import mobilenet, resnet, unet
+from .mamba import mamba
+from .transformers import bert, gpt, vit
+from .unet import unet
+from .vision import mobilenet, resnet
 
 FAMILIES = {
     "bert": bert, "digits": trained_digits, "gpt": gpt, "mamba": mamba, "mobilenet": mobilenet, "resnet": resnet,
