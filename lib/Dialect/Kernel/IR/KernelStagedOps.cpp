@@ -96,6 +96,13 @@ std::pair<int64_t, int64_t> CopyAsyncOp::getRowAndColumnDim() {
   return {rank - 2, rank - 1};
 }
 
+LogicalResult TensorMapOp::verify() {
+  auto view = cast<RankedTensorType>(getView().getType());
+  if (view.getRank() != 2 || view.getElementType() != getMap().getType().getBox().getElementType())
+    return emitOpError("maps a view of two dimensions of the box's elements, not ") << view;
+  return success();
+}
+
 static LogicalResult verifyBulk(CopyAsyncOp op) {
   const Target &target = targetOf(op);
   if (!target.bulkTensor)

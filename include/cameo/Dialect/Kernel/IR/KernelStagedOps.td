@@ -153,6 +153,18 @@ def Kernel_ReleaseOp : Kernel_StagedOp<"release", [HasAncestorRole]> {
   let assemblyFormat = "$slot attr-dict `:` type($slot)";
 }
 
+def Kernel_TensorMapOp : Kernel_StagedOp<"tensor_map", [Pure]> {
+  let summary = "A tensor map over a strided view, for bulk copies";
+  let description = [{
+    The host encodes it; in the kernel it is one more parameter, passed by value.
+    Example: `%t = kernel.tensor_map %v : tensor<?x?xbf16> -> !kernel.tmap<!box>`.
+  }];
+  let arguments = (ins AnyRankedTensor:$view);
+  let results = (outs Kernel_Tmap:$map);
+  let assemblyFormat = "$view attr-dict `:` type($view) `->` type($map)";
+  let hasVerifier = 1;
+}
+
 def Kernel_CopyAsyncOp : Kernel_StagedOp<"copy_async", [HasAncestorRole]> {
   let summary = "Starts copying a tile of a view (or a tensor map's box) into one part of a slot";
   let description = [{
@@ -167,12 +179,12 @@ def Kernel_CopyAsyncOp : Kernel_StagedOp<"copy_async", [HasAncestorRole]> {
     kernel.copy_async cp_async %x[%i, %k] -> %s[0] : tensor<?x?xf16> -> !slot
     ```
   }];
-  let arguments = (ins Kernel_CopyEngine:$engine, AnyType:$source, Variadic<AnyTypeOf<[Index, I32]>>:$indices,
+  let arguments = (ins Kernel_CopyEngine:$engine, AnyType:$source, Variadic<Index>:$indices,
                        Kernel_WriteSlot:$slot, I64Attr:$part, OptionalAttr<DenseI64ArrayAttr>:$dims,
                        OptionalAttr<I32Attr>:$bytes, UnitAttr:$rows_first);
   let assemblyFormat = [{
     $engine $source `[` $indices `]` `->` $slot `[` $part `]` attr-dict
-    `:` type($source) (`[` type($indices)^ `]`)? `->` type($slot)
+    `:` type($source) `->` type($slot)
   }];
   let hasVerifier = 1;
   let extraClassDeclaration = [{

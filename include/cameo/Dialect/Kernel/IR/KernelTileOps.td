@@ -70,7 +70,7 @@ def Kernel_YieldOp : Kernel_Op<"yield", [Pure, Terminator,
   let summary = "Values of a region of a kernel op";
   let arguments = (ins Variadic<AnyType>:$values);
   let assemblyFormat = "attr-dict ($values^ `:` type($values))?";
-  let builders = [OpBuilder<(ins), [{}]>];
+  let builders = [OpBuilder<(ins), [{ (void)$_state; }]>];
 }
 
 def Kernel_ReadOp : Kernel_Op<"read", [Pure, AttrSizedOperandSegments]> {

@@ -108,5 +108,7 @@ def Kernel_Acc : Type<CPred<"::mlir::isa<::cameo::kernel::AccType>($_self)">, "a
                       "::cameo::kernel::AccType">;
 def Kernel_Cursor : Type<CPred<"::mlir::isa<::cameo::kernel::CursorType>($_self)">, "cursor",
                          "::cameo::kernel::CursorType">;
+def Kernel_Tmap : Type<CPred<"::mlir::isa<::cameo::kernel::TmapType>($_self)">, "tensor map",
+                       "::cameo::kernel::TmapType">;
 
 #endif // CAMEO_DIALECT_KERNEL_IR_KERNELTYPES_TD
