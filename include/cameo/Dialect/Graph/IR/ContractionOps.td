@@ -32,18 +32,19 @@ def Graph_ConvOp : Graph_InferredOp<"conv"> {
   let summary = "Convolution of any rank: x (N, C, spatial…), weights (M, C / groups, window…)";
   let description = [{
     Cross-correlation, zero padding; `pads` are begin… then end…. The bias, if present, has M
-    elements. Accumulates as `graph.matmul` does.
+    elements. Accumulates as `graph.matmul` does;
+    integers are those of a decomposed `graph.conv_integer`.
 
     Example:
     ```mlir
-    %0 = graph.conv %x, %k bias %b strides = [1, 1] pads = [1, 1, 1, 1] dilations = [1, 1] groups = 1
+    %0 = graph.conv %x, %k bias %bias strides = [1, 1] pads = [1, 1, 1, 1] dilations = [1, 1] groups = 1
        : (tensor<1x4x8x8xf32>, tensor<6x4x3x3xf32>, tensor<6xf32>) -> tensor<1x6x8x8xf32>
     ```
   }];
-  let arguments = (ins Graph_FloatTensor:$x, Graph_FloatTensor:$w, Optional<Graph_FloatTensor>:$bias,
+  let arguments = (ins Graph_RealTensor:$x, Graph_RealTensor:$w, Optional<Graph_RealTensor>:$bias,
                        DenseI64ArrayAttr:$strides, DenseI64ArrayAttr:$pads,
                        DenseI64ArrayAttr:$dilations, I64Attr:$groups);
-  let results = (outs Graph_FloatTensor:$result);
+  let results = (outs Graph_RealTensor:$result);
   let assemblyFormat = [{
     $x `,` $w (`bias` $bias^)? `strides` `=` $strides `pads` `=` $pads `dilations` `=` $dilations
     `groups` `=` $groups attr-dict `:` functional-type(operands, results)
@@ -59,7 +60,7 @@ def Graph_ConvTransposeOp : Graph_InferredOp<"conv_transpose"> {
 
     Example:
     ```mlir
-    %0 = graph.conv_transpose %x, %k strides = [2, 2] pads = [0, 0, 0, 0] dilations = [1, 1]
+    %0 = graph.conv_transpose %x, %kt strides = [2, 2] pads = [0, 0, 0, 0] dilations = [1, 1]
          output_padding = [0, 0] groups = 1
        : (tensor<1x4x8x8xf32>, tensor<4x6x3x3xf32>) -> tensor<1x6x17x17xf32>
     ```

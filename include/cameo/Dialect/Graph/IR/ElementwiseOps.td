@@ -28,8 +28,8 @@ def Graph_UnaryOp : Graph_InferredOp<"unary"> {
 
     Example:
     ```mlir
-    %0 = graph.unary leaky_relu %x {alpha = 2.0e-01 : f64} : tensor<2x3xf32>
-    %1 = graph.unary is_nan %x : (tensor<2x3xf32>) -> tensor<2x3xi1>
+    %0 = graph.unary leaky_relu %a {alpha = 2.0e-01 : f64} : tensor<2x3xf32>
+    %1 = graph.unary is_nan %a : (tensor<2x3xf32>) -> tensor<2x3xi1>
     ```
   }];
   let arguments = (ins Graph_UnaryKindAttr:$kind, Graph_Tensor:$x,
@@ -41,7 +41,7 @@ def Graph_UnaryOp : Graph_InferredOp<"unary"> {
     OpBuilder<(ins "::cameo::graph::UnaryKind":$kind, "::mlir::Value":$x, "double":$alpha,
                    "double":$beta)>];
   let assemblyFormat = [{
-    $kind $x attr-dict `:` custom<SameOrFunctionalType>(type($x), type($result))
+    `` $kind $x attr-dict `:` custom<SameOrFunctionalType>(type($x), type($result))
   }];
   let extraDeclaration = [{
     /// The parameters in effect: the attribute's value, or the kind's default.
@@ -64,14 +64,14 @@ def Graph_BinaryOp : Graph_InferredOp<"binary"> {
 
     Example:
     ```mlir
-    %0 = graph.binary add %a, %b : (tensor<2x3xf32>, tensor<3xf32>) -> tensor<2x3xf32>
+    %0 = graph.binary add %a, %w : (tensor<2x3xf32>, tensor<3xf32>) -> tensor<2x3xf32>
     %1 = graph.binary lt %a, %a : (tensor<2x3xf32>, tensor<2x3xf32>) -> tensor<2x3xi1>
     ```
   }];
   let arguments = (ins Graph_BinaryKindAttr:$kind, Graph_Tensor:$lhs, Graph_Tensor:$rhs);
   let results = (outs Graph_Tensor:$result);
   let assemblyFormat = [{
-    $kind $lhs `,` $rhs attr-dict `:`
+    `` $kind $lhs `,` $rhs attr-dict `:`
     custom<SameOrFunctionalType2>(type($lhs), type($rhs), type($result))
   }];
   let hasFolder = 1;
@@ -84,7 +84,7 @@ def Graph_SelectOp : Graph_InferredOp<"select"> {
 
     Example:
     ```mlir
-    %0 = graph.select %c, %a, %b
+    %0 = graph.select %c, %a, %s
        : (tensor<3xi1>, tensor<2x3xf32>, tensor<f32>) -> tensor<2x3xf32>
     ```
   }];

@@ -16,7 +16,7 @@ def Graph_SizesAttr : AttrDef<Graph_Dialect, "Sizes",
     One expression a dimension, static ones included. Texts are canonical (`2*N`, never `N+N`), so
     that equal texts mean equal sizes. Present exactly on tensors with a dynamic dimension.
 
-    Example: `tensor<2x?x?xf32, #graph.sizes<["2", "N", "3*H + 1"]>>`
+    Example: `tensor<2x?x?xf32, #graph.sizes<["2", "N", "3*H+1"]>>`
   }];
   let parameters = (ins "::mlir::ArrayAttr":$exprs);
   let assemblyFormat = "`<` $exprs `>`";

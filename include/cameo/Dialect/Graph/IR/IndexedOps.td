@@ -74,7 +74,7 @@ def Graph_ScatterElementsOp : Graph_InferredOp<"scatter_elements"> {
                        Graph_Tensor:$updates, I64Attr:$axis);
   let results = (outs Graph_Tensor:$result);
   let assemblyFormat = [{
-    $kind $x `,` $indices `,` $updates `axis` `=` $axis attr-dict
+    `` $kind $x `,` $indices `,` $updates `axis` `=` $axis attr-dict
     `:` functional-type(operands, results)
   }];
 }
@@ -94,7 +94,7 @@ def Graph_ScatterNdOp : Graph_InferredOp<"scatter_nd"> {
                        Graph_Tensor:$updates);
   let results = (outs Graph_Tensor:$result);
   let assemblyFormat = [{
-    $kind $x `,` $indices `,` $updates attr-dict `:` functional-type(operands, results)
+    `` $kind $x `,` $indices `,` $updates attr-dict `:` functional-type(operands, results)
   }];
 }
 
@@ -124,7 +124,7 @@ def Graph_ResizeOp : Graph_StatedOp<"resize", [AttrSizedOperandSegments]> {
                        OptionalAttr<DenseF64ArrayAttr>:$roi_values);
   let results = (outs Graph_Tensor:$result);
   let assemblyFormat = [{
-    $mode $x (`scales` $scales^)? (`roi` $roi^)? `coordinates` $coordinates `axes` `=` $axes attr-dict
+    `` $mode $x (`scales` $scales^)? (`roi` $roi^)? `coordinates` `` $coordinates `axes` `=` $axes attr-dict
     `:` functional-type(operands, results)
   }];
 }

@@ -65,7 +65,7 @@ def Graph_SliceOp : Graph_StatedOp<"slice"> {
 
     Example:
     ```mlir
-    %0 = graph.slice %d starts = ["1", "-1 + N"] steps = ["1", "-1"]
+    %0 = graph.slice %d starts = ["1", "N-1"] steps = ["1", "-1"]
        : tensor<2x?xf32, #graph.sizes<["2", "N"]>> -> tensor<1x?xf32, #graph.sizes<["1", "N"]>>
     ```
   }];
@@ -94,14 +94,14 @@ def Graph_PadOp : Graph_InferredOp<"pad"> {
     Example:
     ```mlir
     %0 = graph.pad constant %a lo = ["0", "1"] hi = ["0", "P"] value %s
-       : (tensor<2x3xf32>, tensor<f32>) -> tensor<2x?xf32, #graph.sizes<["2", "P + 4"]>>
+       : (tensor<2x3xf32>, tensor<f32>) -> tensor<2x?xf32, #graph.sizes<["2", "P+4"]>>
     ```
   }];
   let arguments = (ins Graph_PadModeAttr:$mode, Graph_Tensor:$x, Optional<Graph_Tensor>:$value,
                        StrArrayAttr:$lo, StrArrayAttr:$hi);
   let results = (outs Graph_Tensor:$result);
   let assemblyFormat = [{
-    $mode $x `lo` `=` $lo `hi` `=` $hi (`value` $value^)? attr-dict
+    `` $mode $x `lo` `=` $lo `hi` `=` $hi (`value` $value^)? attr-dict
     `:` functional-type(operands, results)
   }];
   let builders = [OpBuilder<(ins "::mlir::Type":$result, "::cameo::graph::PadMode":$mode,

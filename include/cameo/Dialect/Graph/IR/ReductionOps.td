@@ -24,7 +24,7 @@ def Graph_ReduceOp : Graph_InferredOp<"reduce"> {
                        DenseI64ArrayAttr:$axes, UnitAttr:$keepdims);
   let results = (outs Graph_Tensor:$result);
   let assemblyFormat = [{
-    $kind $x `axes` `=` $axes (`keepdims` $keepdims^)? attr-dict `:` type($x) `->` type($result)
+    `` $kind $x `axes` `=` $axes (`keepdims` $keepdims^)? attr-dict `:` type($x) `->` type($result)
   }];
   let hasFolder = 1;
 }
@@ -44,7 +44,7 @@ def Graph_ArgReduceOp : Graph_InferredOp<"arg_reduce"> {
                        UnitAttr:$keepdims, UnitAttr:$select_last);
   let results = (outs Graph_IndexTensor:$result);
   let assemblyFormat = [{
-    $kind $x `axis` `=` $axis (`keepdims` $keepdims^)? (`select_last` $select_last^)?
+    `` $kind $x `axis` `=` $axis (`keepdims` $keepdims^)? (`select_last` $select_last^)?
     attr-dict `:` type($x) `->` type($result)
   }];
 }
@@ -63,7 +63,7 @@ def Graph_SoftmaxOp : Graph_InferredOp<"softmax"> {
   let arguments = (ins Graph_SoftmaxKindAttr:$kind, Graph_FloatTensor:$x, I64Attr:$axis);
   let results = (outs Graph_FloatTensor:$result);
   let assemblyFormat = [{
-    $kind $x `axis` `=` $axis attr-dict `:` custom<SameOrFunctionalType>(type($x), type($result))
+    `` $kind $x `axis` `=` $axis attr-dict `:` custom<SameOrFunctionalType>(type($x), type($result))
   }];
 }
 
@@ -87,7 +87,7 @@ def Graph_NormalizeOp : Graph_OpBase<"normalize", [AttrSizedOperandSegments]> {
                        DenseI64ArrayAttr:$axes, F64Attr:$epsilon, OptionalAttr<TypeAttr>:$stash);
   let results = (outs Graph_FloatTensor:$result, Variadic<Graph_FloatTensor>:$moments);
   let assemblyFormat = [{
-    $kind $x (`,` `scale` $scale^)? (`,` `bias` $bias^)? `axes` `=` $axes `epsilon` `=` $epsilon
+    `` $kind $x (`,` `scale` $scale^)? (`,` `bias` $bias^)? `axes` `=` $axes `epsilon` `=` $epsilon
     (`stash` `=` $stash^)? attr-dict `:` functional-type(operands, results)
   }];
   let extraClassDeclaration = inferSizesDeclaration # [{
@@ -112,7 +112,7 @@ def Graph_CumsumOp : Graph_InferredOp<"cumsum"> {
                        UnitAttr:$exclusive, UnitAttr:$reverse);
   let results = (outs Graph_NumericTensor:$result);
   let assemblyFormat = [{
-    $kind $x `axis` `=` $axis (`exclusive` $exclusive^)? (`reverse` $reverse^)? attr-dict
+    `` $kind $x `axis` `=` $axis (`exclusive` $exclusive^)? (`reverse` $reverse^)? attr-dict
     `:` custom<SameOrFunctionalType>(type($x), type($result))
   }];
 }
@@ -140,7 +140,7 @@ def Graph_PoolOp : Graph_OpBase<"pool"> {
                        DefaultValuedAttr<I64Attr, "2">:$p);
   let results = (outs Graph_RealTensor:$result, Variadic<Graph_IndexTensor>:$indices);
   let assemblyFormat = [{
-    $kind $x `window` `=` $window `strides` `=` $strides `pads` `=` $pads `dilations` `=` $dilations
+    `` $kind $x `window` `=` $window `strides` `=` $strides `pads` `=` $pads `dilations` `=` $dilations
     (`ceil_mode` $ceil_mode^)? (`count_include_pad` $count_include_pad^)?
     (`column_major` $column_major^)? attr-dict `:` functional-type(operands, results)
   }];
