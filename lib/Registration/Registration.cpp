@@ -3,7 +3,10 @@
 // The lists of dialects and passes, alphabetically. Add a new dialect or pass library here and in this
 // folder's CMakeLists.txt.
 #include "cameo/Registration/Registration.h"
+#include "cameo/Conversion/GraphToKernel/GraphToKernel.h"
 #include "cameo/Dialect/Graph/IR/Graph.h"
+#include "cameo/Dialect/Kernel/IR/Kernel.h"
+#include "cameo/Dialect/Kernel/IR/Kernel.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -25,10 +28,11 @@ void cameo::registerCameoDialects(mlir::DialectRegistry &registry) {
                   mlir::func::FuncDialect, mlir::gpu::GPUDialect, mlir::LLVM::LLVMDialect,
                   mlir::linalg::LinalgDialect, mlir::math::MathDialect, mlir::NVVM::NVVMDialect,
                   mlir::scf::SCFDialect, mlir::tensor::TensorDialect, mlir::vector::VectorDialect>();
-  registry.insert<graph::GraphDialect>();
+  registry.insert<graph::GraphDialect, kernel::KernelDialect>();
   mlir::func::registerInlinerExtension(registry);
 }
 
 void cameo::registerCameoPasses() {
   mlir::registerTransformsPasses(); // canonicalize, cse, symbol-dce, …
+  registerConvertGraphToKernel();
 }

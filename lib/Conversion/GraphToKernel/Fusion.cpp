@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// See Fusion.h. One walk from the last op to the first: an op joins the group of its users when all of
+// them are in one group and the group can recompute it by index; otherwise it roots a group of its own
+// and the reason is kept. Views are duplicated into every user, since they cost no memory traffic.
+
+#include "Fusion.h"
+
+#include "cameo/Dialect/Graph/IR/Graph.h"
+
+#include <memory>
+
+using namespace mlir;
+
+namespace cameo::graphtokernel {
+
+namespace {
+
+/// Above this, index arithmetic of a recomputed chain costs more than a trip through memory.
+constexpr size_t maxOpsPerGroup = 64;
+
+bool sameSizes(Value a, Value b) {
+  return graph::getSizes(a.getType()) == graph::getSizes(b.getType());
+}
+
+/// Whether the op can be recomputed inside an operand of `group`'s anchor.
+bool anchorTakesPointwiseOperands(Operation *anchor) {
+  // Rows are read once or a few times; matrix tiles and windows are read many times over.
+  return isa<graph::ReduceOp, graph::SoftmaxOp, graph::NormalizeOp, graph::ArgReduceOp>(anchor);
+}
+
+class Planner {
+public:
+  explicit Planner(func::FuncOp func) : func(func) {}
+
+  FusionPlan run() {
+    SmallVector<Operation *> ops;
+    for (Operation &op : func.getBody().front().without_terminator())
+      if (classify(&op) != OpClass::Host)
+        ops.push_back(&op);
+    for (Operation *op : llvm::reverse(ops))
+      place(op);
+    // Views that every user recomputes have no group of their own.
+    FusionPlan plan;
+    for (auto &group : llvm::reverse(groups)) {
+      llvm::SmallVector<Operation *> sorted = group->ops.takeVector();
+      llvm::sort(sorted, [](Operation *a, Operation *b) { return a->isBeforeInBlock(b); });
+      for (Operation *op : sorted)
+        group->ops.insert(op);
+      plan.groups.push_back(std::move(*group));
+    }
+    for (Operation *op : ops)
+      if (auto it = reasons.find(op); it != reasons.end())
+        plan.reasons.insert(*it);
+    return plan;
+  }
+
+private:
+  Group *groupOfUser(Operation *user) {
+    auto it = groupsOf.find(user);
+    return it == groupsOf.end() || it->second.size() != 1 ? nullptr : it->second.front();
+  }
+
+  void place(Operation *op) {
+    if (op->use_empty())
+      return; // dead: the canonicalizer's business, no kernel is owed
+    std::string reason;
+    SmallVector<Group *> targets = usersGroups(op, reason);
+    OpClass kind = classify(op);
+    if (reason.empty() && kind == OpClass::View) {
+      for (Group *group : targets)
+        if (!acceptsView(op, *group, reason))
+          break;
+      if (reason.empty()) {
+        for (Group *group : targets)
+          join(op, *group);
+        return;
+      }
+    } else if (reason.empty() && targets.size() > 1) {
+      reason = "its users are in different kernels";
+    } else if (reason.empty()) {
+      Group &group = *targets.front();
+      bool accepted = kind == OpClass::Anchor ? acceptsAnchor(op, group, reason)
+                                              : acceptsPointwise(op, group, reason);
+      if (accepted) {
+        join(op, group);
+        if (kind == OpClass::Anchor)
+          group.anchor = op;
+        return;
+      }
+    }
+    root(op, reason);
+  }
+
+  /// The groups that use `op`, or a reason why its result has to be in memory.
+  SmallVector<Group *> usersGroups(Operation *op, std::string &reason) {
+    llvm::SetVector<Group *> targets;
+    for (Operation *user : op->getUsers()) {
+      if (isa<func::ReturnOp>(user)) {
+        reason = "it is an output of the model";
+        return {};
+      }
+      auto it = groupsOf.find(user);
+      if (it == groupsOf.end()) {
+        reason = "the host uses it (" + user->getName().getStringRef().str() + ")";
+        return {};
+      }
+      targets.insert(it->second.begin(), it->second.end());
+    }
+    if (op->getNumResults() > 1)
+      reason = "it has several results";
+    return targets.takeVector();
+  }
+
+  bool acceptsView(Operation *op, Group &group, std::string &reason) {
+    if (group.ops.size() >= maxOpsPerGroup)
+      return refuse(reason, "the kernel that uses it is large enough");
+    if (!group.anchor || usersAreBehindAnchor(op, group))
+      return true;
+    // Operands of a contraction or a window are fetched by address: any composition of strides and
+    // divisions is one, a choice between several buffers is not.
+    if (!anchorTakesPointwiseOperands(group.anchor) &&
+        !isa<graph::ReshapeOp, graph::TransposeOp, graph::SliceOp, graph::BroadcastOp>(op))
+      return refuse(reason, "a " + group.anchor->getName().getStringRef().str() +
+                                " operand is read through strides only");
+    return true;
+  }
+
+  bool acceptsPointwise(Operation *op, Group &group, std::string &reason) {
+    if (group.ops.size() >= maxOpsPerGroup)
+      return refuse(reason, "the kernel that uses it is large enough");
+    if (group.anchor && !usersAreBehindAnchor(op, group) &&
+        !anchorTakesPointwiseOperands(group.anchor))
+      return refuse(reason, "a " + group.anchor->getName().getStringRef().str() +
+                                " reads its operands many times");
+    for (Operation *user : op->getUsers())
+      if (recomputes(user, op))
+        return refuse(reason, "its user reads elements more than once");
+    return true;
+  }
+
+  /// The anchor's loops become the kernel's: every op between it and the root must work on the
+  /// anchor's own elements.
+  bool acceptsAnchor(Operation *op, Group &group, std::string &reason) {
+    if (group.anchor)
+      return refuse(reason, "the kernel that uses it has loops of its own (" +
+                                group.anchor->getName().getStringRef().str() + ")");
+    if (!isa<graph::MatmulOp, graph::ConvOp, graph::ReduceOp, graph::SoftmaxOp, graph::NormalizeOp,
+             graph::PoolOp, graph::ConvTransposeOp>(op))
+      return refuse(reason, "nothing is fused behind a " + op->getName().getStringRef().str());
+    SmallVector<Operation *> pending(op->getUsers());
+    llvm::SmallPtrSet<Operation *, 8> seen;
+    while (!pending.empty()) {
+      Operation *user = pending.pop_back_val();
+      if (!seen.insert(user).second)
+        continue;
+      if (classify(user) != OpClass::Pointwise || !sameSizes(user->getResult(0), op->getResult(0)))
+        return refuse(reason, "its user rearranges or repeats its elements");
+      if (user != group.root)
+        pending.append(user->user_begin(), user->user_end());
+    }
+    return true;
+  }
+
+  /// True when every use of `op` in the group comes after the anchor (an epilogue's operand).
+  bool usersAreBehindAnchor(Operation *op, Group &group) {
+    SmallVector<Operation *> pending(op->getUsers());
+    llvm::SmallPtrSet<Operation *, 8> seen;
+    while (!pending.empty()) {
+      Operation *user = pending.pop_back_val();
+      if (!group.contains(user) || !seen.insert(user).second)
+        continue;
+      if (user == group.anchor)
+        return false;
+      if (user != group.root)
+        pending.append(user->user_begin(), user->user_end());
+    }
+    return true;
+  }
+
+  /// A pointwise operand that its user would compute again for many elements.
+  static bool recomputes(Operation *user, Operation *producer) {
+    if (classify(user) == OpClass::Anchor)
+      return false; // decided by the anchor
+    Value value = producer->getResult(0), result = user->getResult(0);
+    if (isa<graph::GatherOp, graph::GatherElementsOp, graph::GatherNdOp, graph::ResizeOp>(user))
+      return true;
+    // Broadcasting a computed vector over a large result repeats the computation per element.
+    return isa<graph::BroadcastOp, graph::TileOp>(user) && !sameSizes(value, result);
+  }
+
+  static bool refuse(std::string &reason, std::string why) {
+    reason = std::move(why);
+    return false;
+  }
+
+  void join(Operation *op, Group &group) {
+    group.ops.insert(op);
+    groupsOf[op].push_back(&group);
+  }
+
+  void root(Operation *op, const std::string &reason) {
+    auto group = std::make_unique<Group>();
+    group->root = op;
+    if (classify(op) == OpClass::Anchor)
+      group->anchor = op;
+    join(op, *group);
+    groups.push_back(std::move(group));
+    reasons[op] = reason;
+  }
+
+  func::FuncOp func;
+  std::vector<std::unique_ptr<Group>> groups;
+  llvm::DenseMap<Operation *, SmallVector<Group *, 1>> groupsOf;
+  llvm::DenseMap<Operation *, std::string> reasons;
+};
+
+} // namespace
+
+OpClass classify(Operation *op) {
+  if (isa<graph::UnaryOp, graph::BinaryOp, graph::SelectOp, graph::ClipOp, graph::CastOp,
+          graph::QuantizeOp, graph::DequantizeOp>(op))
+    return OpClass::Pointwise;
+  if (isa<graph::ReshapeOp, graph::TransposeOp, graph::BroadcastOp, graph::SliceOp, graph::PadOp, graph::ConcatOp,
+          graph::TileOp, graph::IotaOp, graph::TriluOp, graph::GatherOp, graph::GatherElementsOp,
+          graph::GatherNdOp, graph::OneHotOp, graph::FromSizesOp>(op))
+    return OpClass::View;
+  // An antialiased resize sums over a number of taps that depends on the scale.
+  if (auto resize = dyn_cast<graph::ResizeOp>(op))
+    return resize.getAntialias() ? OpClass::Anchor : OpClass::View;
+  if (isa<graph::ConstantOp, graph::ReadSizesOp>(op))
+    return OpClass::Host;
+  return OpClass::Anchor;
+}
+
+FusionPlan planFusion(func::FuncOp func) { return Planner(func).run(); }
+
+} // namespace cameo::graphtokernel

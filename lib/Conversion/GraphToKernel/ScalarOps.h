@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The scalar meaning of the graph dialect's elementwise ops in arith and math. Graph element types
+// know signedness (`ui8`), arith does not: each function takes the graph element type and values of
+// the matching signless type. Floats below 32 bits compute in f32 and round to their own type after
+// every op, as ONNX says.
+#pragma once
+
+#include "cameo/Dialect/Graph/IR/Graph.h"
+
+#include "mlir/IR/Builders.h"
+
+namespace cameo::graphtokernel {
+
+/// The type of a value of `element` inside a kernel: signless, `i1` for booleans.
+mlir::Type computeType(mlir::Type element);
+/// The type of an element of `element` in memory: as `computeType`, but booleans are bytes.
+mlir::Type storageType(mlir::Type element);
+/// f32 for floats below 32 bits, i32 for 8- and 16-bit integers is *not* implied: integers wrap.
+mlir::Type accumulatorType(mlir::Type element);
+
+mlir::Value constantOf(mlir::OpBuilder &b, mlir::Location loc, mlir::Type type, double value);
+mlir::Value integerConstant(mlir::OpBuilder &b, mlir::Location loc, mlir::Type type, int64_t value);
+/// The element of a splat or one-element constant as a value of `computeType`.
+mlir::Value constantElement(mlir::OpBuilder &b, mlir::Location loc, mlir::ElementsAttr elements);
+
+mlir::Value emitUnary(mlir::OpBuilder &b, mlir::Location loc, graph::UnaryOp op, mlir::Value x);
+mlir::Value emitBinary(mlir::OpBuilder &b, mlir::Location loc, graph::BinaryKind kind,
+                       mlir::Type element, mlir::Type rhsElement, mlir::Value x, mlir::Value y);
+mlir::Value emitCast(mlir::OpBuilder &b, mlir::Location loc, mlir::Type from, mlir::Type to,
+                     mlir::Value x, bool saturate = true);
+/// NaN-propagating minimum and maximum.
+mlir::Value emitMin(mlir::OpBuilder &b, mlir::Location loc, mlir::Type element, mlir::Value x,
+                    mlir::Value y);
+mlir::Value emitMax(mlir::OpBuilder &b, mlir::Location loc, mlir::Type element, mlir::Value x,
+                    mlir::Value y);
+/// The smallest and largest value of an element type (-inf and +inf for floats).
+mlir::Value lowest(mlir::OpBuilder &b, mlir::Location loc, mlir::Type element);
+mlir::Value highest(mlir::OpBuilder &b, mlir::Location loc, mlir::Type element);
+
+/// Loaded bytes to booleans and back; the identity for other types.
+mlir::Value fromStorage(mlir::OpBuilder &b, mlir::Location loc, mlir::Type element, mlir::Value x);
+mlir::Value toStorage(mlir::OpBuilder &b, mlir::Location loc, mlir::Type element, mlir::Value x);
+
+} // namespace cameo::graphtokernel

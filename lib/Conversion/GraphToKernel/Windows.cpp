@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Pooling: d0 runs over the result, d1 over the window. What hangs over the operand is the reduction's
+// identity; an average counts the positions that ONNX counts (inside the operand, or inside operand
+// and pads), which is itself a reduction over the window.
+
+#include "Anchors.h"
+#include "Elements.h"
+#include "ScalarOps.h"
+#include "Tiles.h"
+
+using namespace mlir;
+
+namespace cameo::graphtokernel {
+
+namespace {
+
+using Tile = TileBuilder::Tile;
+
+class Pooling {
+public:
+  Pooling(KernelBuilder &kernel, graph::PoolOp op)
+      : kernel(kernel), op(op), loc(kernel.loc), b(kernel.b),
+        element(op.getX().getType().getElementType()),
+        xSizes(graph::getSizes(op.getX().getType())),
+        outSizes(graph::getSizes(op.getResult().getType())), rank(op.getWindow().size()),
+        tiles(kernel, Domain{{"d0", product({outSizes.begin(), outSizes.end()})},
+                             {"d1", windowSize()}}) {
+    out = delinearize(tiles.domain.at(0), outSizes);
+    SmallVector<SizeExpr> window;
+    for (int64_t extent : op.getWindow())
+      window.push_back(literal(extent));
+    Coordinates tap = delinearize(tiles.domain.at(1), window);
+    in = {out[0], out[1]};
+    for (size_t i = 0; i < rank; ++i) {
+      SizeExpr at = out[2 + i] * literal(op.getStrides()[i]) +
+                    tap[i] * literal(op.getDilations()[i]) - SizeExpr(op.getPads()[i]);
+      in.push_back(at);
+      inside = logicalAnd(inside, logicalAnd(le(0, at), lt(at, xSizes[2 + i])));
+      insidePads = logicalAnd(
+          insidePads, lt(at, xSizes[2 + i] + SizeExpr(op.getPads()[rank + i])));
+    }
+  }
+
+  Tile maximum() {
+    return tiles.reduce({elements(lowest(b, loc, element))}, lowest(b, loc, element),
+                        [&](OpBuilder &b, ValueRange l, ValueRange r) -> SmallVector<Value> {
+                          return {emitMax(b, loc, element, l[0], r[0])};
+                        })[0];
+  }
+
+  /// The maximum and its position in the flattened operand.
+  SmallVector<Tile> maximumWithPosition() {
+    Type i64 = b.getI64Type();
+    SmallVector<SizeExpr> order = xSizes;
+    Coordinates at = in;
+    if (op.getColumnMajor()) {
+      std::reverse(order.begin() + 2, order.end());
+      std::reverse(at.begin() + 2, at.end());
+    }
+    SizeExpr flat = linearize(at, order).simplify(tiles.domain.ranges);
+    Tile positions = tiles.computed({0, 1}, i64, [&](OpBuilder &b, Scope &scope) -> Value {
+      return arith::IndexCastOp::create(b, loc, i64, kernel.index(b, scope, flat));
+    });
+    Value none = integerConstant(b, loc, i64, INT64_MAX);
+    return tiles.reduce(
+        {elements(lowest(b, loc, element)), positions}, ValueRange{lowest(b, loc, element), none},
+        [&](OpBuilder &b, ValueRange l, ValueRange r) -> SmallVector<Value> {
+          using graph::BinaryKind;
+          Value gt = emitBinary(b, loc, BinaryKind::Gt, element, element, l[0], r[0]);
+          Value eq = emitBinary(b, loc, BinaryKind::Eq, element, element, l[0], r[0]);
+          Value first = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, l[1], r[1]);
+          Value take =
+              arith::OrIOp::create(b, loc, gt, arith::AndIOp::create(b, loc, eq, first).getResult());
+          return {arith::SelectOp::create(b, loc, take, l[0], r[0]),
+                  arith::SelectOp::create(b, loc, take, l[1], r[1])};
+        });
+  }
+
+  Tile average() {
+    Type wide = accumulatorType(element);
+    Tile total = sum(widened(wide), wide);
+    SizeExpr counted = op.getCountIncludePad() ? insidePads : inside;
+    if (op.getCountIncludePad() && !op.getCeilMode()) {
+      double count = 1;
+      for (int64_t extent : op.getWindow())
+        count *= double(extent);
+      return tiles.generic({total}, {0}, wide, [&](OpBuilder &b, ValueRange x) -> Value {
+        return arith::DivFOp::create(b, loc, x[0], constantOf(b, loc, wide, count));
+      });
+    }
+    Tile ones = tiles.computed({0, 1}, wide, [&](OpBuilder &b, Scope &scope) -> Value {
+      return arith::UIToFPOp::create(b, loc, wide, kernel.condition(b, scope, counted));
+    });
+    return tiles.generic({total, sum(ones, wide)}, {0}, wide, [&](OpBuilder &b, ValueRange x) -> Value {
+      return arith::DivFOp::create(b, loc, x[0], x[1]);
+    });
+  }
+
+  Tile norm() {
+    Type wide = accumulatorType(element);
+    double p = double(op.getP());
+    Tile powers = tiles.generic({widened(wide)}, {0, 1}, wide, [&](OpBuilder &b, ValueRange x) -> Value {
+      Value magnitude = math::AbsFOp::create(b, loc, x[0]);
+      if (p == 1)
+        return magnitude;
+      if (p == 2)
+        return arith::MulFOp::create(b, loc, magnitude, magnitude);
+      return math::PowFOp::create(b, loc, magnitude, constantOf(b, loc, wide, p));
+    });
+    return tiles.generic({sum(powers, wide)}, {0}, wide, [&](OpBuilder &b, ValueRange x) -> Value {
+      if (p == 1)
+        return x[0];
+      if (p == 2)
+        return math::SqrtOp::create(b, loc, x[0]);
+      return math::PowFOp::create(b, loc, x[0], constantOf(b, loc, wide, 1 / p));
+    });
+  }
+
+  Tile narrowed(Tile tile) {
+    Type from = cast<RankedTensorType>(tile.tensor.getType()).getElementType();
+    if (from == storageType(element))
+      return tile;
+    return tiles.generic({tile}, {0}, storageType(element), [&](OpBuilder &b, ValueRange x) {
+      return emitCast(b, loc, from, element, x[0]);
+    });
+  }
+
+  KernelBuilder &kernel;
+  graph::PoolOp op;
+  Location loc;
+  OpBuilder &b;
+  Type element;
+  SmallVector<SizeExpr> xSizes, outSizes;
+  size_t rank;
+  TileBuilder tiles;
+  Coordinates out, in;
+  SizeExpr inside = 1, insidePads = 1;
+
+private:
+  SizeExpr windowSize() {
+    SizeExpr size = 1;
+    for (int64_t extent : op.getWindow())
+      size *= SizeExpr(extent);
+    return size;
+  }
+  Tile elements(Value outside) {
+    SizeExpr simple = inside.simplify(tiles.domain.ranges);
+    return tiles.computed({0, 1}, storageType(element), [&](OpBuilder &b, Scope &scope) -> Value {
+      ElementBuilder elements(kernel, b, scope);
+      Value ok = kernel.condition(b, scope, simple);
+      return arith::SelectOp::create(b, loc, ok, elements.at(op.getX(), in, ok), outside);
+    });
+  }
+  Tile widened(Type wide) {
+    Tile x = elements(constantOf(b, loc, storageType(element), 0));
+    if (storageType(element) == wide)
+      return x;
+    return tiles.generic({x}, {0, 1}, wide, [&](OpBuilder &b, ValueRange in) {
+      return emitCast(b, loc, element, wide, in[0]);
+    });
+  }
+  Tile sum(Tile x, Type wide) {
+    return tiles.reduce({x}, constantOf(b, loc, wide, 0),
+                        [&](OpBuilder &b, ValueRange l, ValueRange r) -> SmallVector<Value> {
+                          return {arith::AddFOp::create(b, loc, l[0], r[0])};
+                        })[0];
+  }
+};
+
+} // namespace
+
+Family buildWindow(KernelBuilder &kernel) {
+  auto op = cast<graph::PoolOp>(kernel.group.anchor);
+  Pooling pool(kernel, op);
+  if (!op.getIndices().empty()) {
+    SmallVector<Tile> tiles = pool.maximumWithPosition();
+    pool.tiles.write(tiles[1], op.getIndices().front(), pool.out);
+    pool.tiles.finish(op.getResult(), pool.out, tiles[0]);
+    return StringRef("reduce");
+  }
+  Tile result = op.getKind() == graph::PoolKind::Max       ? pool.maximum()
+                : op.getKind() == graph::PoolKind::Average ? pool.average()
+                                                           : pool.norm();
+  pool.tiles.finish(op.getResult(), pool.out, pool.narrowed(result));
+  return StringRef("reduce");
+}
+
+} // namespace cameo::graphtokernel
