@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// RUN: cameo-opt %s -split-input-file -verify-diagnostics
+
+// A size expression that is not in canonical form.
+// expected-error @+1 {{size expression: 'N+N' is not canonical, write '2*N'}}
+func.func private @not_canonical(tensor<?xf32, #graph.sizes<["N+N"]>>)
+
+// -----
+
+// expected-error @+1 {{size expression}}
+func.func private @not_an_expression(tensor<?xf32, #graph.sizes<["3*"]>>)
+
+// -----
+
+// expected-error @+1 {{a tensor of rank 2 with 1 sizes}}
+func.func private @wrong_rank(tensor<2x?xf32, #graph.sizes<["N"]>>)
+
+// -----
+
+// expected-error @+1 {{dimension 0 is 2 in the type and '3' in the sizes}}
+func.func private @static_size_differs(tensor<2x?xf32, #graph.sizes<["3", "N"]>>)
+
+// -----
+
+// expected-error @+1 {{dimension 1 is dynamic in the type and '4' in the sizes}}
+func.func private @dynamic_but_constant(tensor<2x?xf32, #graph.sizes<["2", "4"]>>)
+
+// -----
+
+// expected-error @+1 {{a static tensor carries no sizes}}
+func.func private @sizes_on_static(tensor<2xf32, #graph.sizes<["2"]>>)
+
+// -----
+
+// expected-error @+1 {{symbol 'N': input and dim are not negative}}
+func.func private @negative_input() attributes {graph.symbols = [#graph.symbol<name = "N", input = -1, dim = 0>]}
+
+// -----
+
+func.func @dynamic_without_sizes(%x: tensor<?xf32>) {
+  // expected-error @+1 {{operand #0 must be ranked tensor of any model element type}}
+  %0 = graph.unary neg %x : tensor<?xf32>
+  return
+}
