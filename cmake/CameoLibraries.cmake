@@ -9,7 +9,9 @@
 #   cameo_add_mlir_library(name SRCS a.cpp... [LINK lib...] [DEPENDS target...] [EXCEPTIONS b.cpp...])
 #       compiler side: -fno-exceptions, the shared precompiled header, libMLIR and libLLVM;
 #       EXCEPTIONS names those of the sources that call onnx:: and therefore catch
-#   cameo_add_tool(name [MLIR] SRCS ... [LINK ...])           into bin/
+#   cameo_add_tool(name [MLIR] [INTERNAL] SRCS ... [LINK ...])   into bin/ (INTERNAL: never installed)
+#   cameo_add_pass_plugin(name SRCS ...)      for --load-pass-plugin; links none of our libraries, because the
+#       tool that loads it has them
 #   cameo_add_unit_test(name [MLIR] SRCS ... [LINK ...])      into test/unit/, one GoogleTest program each
 #       (MLIR: compiler side; skipped when the compiler side is not built)
 
@@ -79,7 +81,7 @@ function(cameo_add_mlir_library name)
 endfunction()
 
 function(cameo_add_tool name)
-  cmake_parse_arguments(ARG "MLIR" "" "SRCS;LINK;DEPENDS;EXCEPTIONS" ${ARGN})
+  cmake_parse_arguments(ARG "MLIR;INTERNAL" "" "SRCS;LINK;DEPENDS;EXCEPTIONS" ${ARGN})
   add_executable(${name} ${ARG_SRCS})
   _cameo_common(${name})
   if(ARG_MLIR)
@@ -90,7 +92,18 @@ function(cameo_add_tool name)
   endif()
   _cameo_allow_exceptions(${ARG_EXCEPTIONS})
   target_link_libraries(${name} PRIVATE ${ARG_LINK})
-  install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  if(NOT ARG_INTERNAL)
+    install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  endif()
+endfunction()
+
+function(cameo_add_pass_plugin name)
+  cmake_parse_arguments(ARG "" "" "SRCS" ${ARGN})
+  add_library(${name} MODULE ${ARG_SRCS})
+  _cameo_common(${name})
+  _cameo_mlir_settings(${name})
+  _cameo_use_pch(${name})
+  set_target_properties(${name} PROPERTIES PREFIX "")
 endfunction()
 
 function(cameo_add_unit_test name)

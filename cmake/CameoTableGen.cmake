@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #
-# TableGen. A .td file lies under include/; what it generates lies at the same relative place under the
-# build folder's include/, whichever CMakeLists.txt asks for it. The functions:
+# TableGen. What a .td file under include/ generates lies at the same relative place under the build
+# folder's include/, whichever CMakeLists.txt asks for it; of one elsewhere (an example), in the current
+# binary folder. The functions:
 #
 #   cameo_tablegen(<file.td> <output.inc> <mlir-tblgen arguments...>)      one output
 #   cameo_tablegen_dialect(<file.td> NAME <mnemonic> [PREFIX <Graph>])     for Graph:
@@ -34,15 +35,16 @@ function(_cameo_tblgen td absolute_output collector)
   add_dependencies(${collector} ${target})
 endfunction()
 
-# Sets <out> to the build-tree twin of the folder that holds <td>.
+# Sets <out> to the folder for what <td> generates.
 function(_cameo_generated_dir td out)
   cmake_path(ABSOLUTE_PATH td BASE_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}" NORMALIZE)
   cmake_path(GET td PARENT_PATH directory)
   cmake_path(RELATIVE_PATH directory BASE_DIRECTORY "${PROJECT_SOURCE_DIR}/include" OUTPUT_VARIABLE relative)
   if(relative MATCHES "^\\.\\.")
-    message(FATAL_ERROR "${td}: TableGen files lie under include/")
+    set(${out} "${CMAKE_CURRENT_BINARY_DIR}" PARENT_SCOPE)
+  else()
+    set(${out} "${PROJECT_BINARY_DIR}/include/${relative}" PARENT_SCOPE)
   endif()
-  set(${out} "${PROJECT_BINARY_DIR}/include/${relative}" PARENT_SCOPE)
 endfunction()
 
 function(cameo_tablegen td output)

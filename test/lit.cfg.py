@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #
 # lit: tests of the IR and of the command line. Tools are found on PATH under their own names (cameo,
-# cameo-opt, FileCheck, not, split-file, ptxas, python3); %python, %models and %seed are substituted.
+# cameo-opt, FileCheck, not, split-file, ptxas, python3); %python, %models, %plugins and %seed are substituted.
 # A test that needs a tool which setup may lack says `REQUIRES: ptxas`; scripts/test then counts it as a
 # failure if that tool is missing, because ptxas tests may never be skipped there.
 import os
@@ -28,6 +28,7 @@ python = os.path.join(venv, "python")
 config.substitutions += [
     ("%python", python),
     ("%models", python + " -m models"),
+    ("%plugins", os.path.join(config.cameo_build_dir, "lib")),
     ("%seed", os.environ.get("CAMEO_TEST_SEED", "1")),
 ]
 

@@ -111,3 +111,17 @@ def test_pins_are_exact():
 def test_generated_pages_are_current():
     result = subprocess.run([SOURCE / "scripts" / "update-docs", "--check"], capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
+
+
+def test_code_in_the_documentation_is_the_code():
+    """A block after `<!-- from: FILE -->` stands in that file, word for word."""
+    findings, blocks = [], 0
+    for name in tracked():
+        if not name.endswith(".md"):
+            continue
+        for source, block in re.findall(r"<!-- from: (\S+) -->\n```\w*\n(.*?)\n```", text_of(name), re.S):
+            blocks += 1
+            if block not in text_of(source):
+                findings.append(f"{name}: not in {source}: {block.splitlines()[0]}")
+    report(findings)
+    assert blocks
