@@ -17,21 +17,16 @@ struct Info {
 };
 
 constexpr std::array<Info, kNumDTypes> table = {{
-    {"undefined", Kind::None, 0},      {"f32", Kind::Float, 32},
-    {"u8", Kind::Unsigned, 8},         {"i8", Kind::Signed, 8},
-    {"u16", Kind::Unsigned, 16},       {"i16", Kind::Signed, 16},
-    {"i32", Kind::Signed, 32},         {"i64", Kind::Signed, 64},
-    {"string", Kind::String, 0},       {"boolean", Kind::Boolean, 8},
-    {"f16", Kind::Float, 16},          {"f64", Kind::Float, 64},
-    {"u32", Kind::Unsigned, 32},       {"u64", Kind::Unsigned, 64},
-    {"c64", Kind::Complex, 64},        {"c128", Kind::Complex, 128},
-    {"bf16", Kind::Float, 16},         {"f8e4m3fn", Kind::Float, 8},
-    {"f8e4m3fnuz", Kind::Float, 8},    {"f8e5m2", Kind::Float, 8},
-    {"f8e5m2fnuz", Kind::Float, 8},    {"u4", Kind::Unsigned, 4},
-    {"i4", Kind::Signed, 4},           {"f4e2m1", Kind::Float, 4},
-    {"f8e8m0", Kind::Float, 8},        {"u2", Kind::Unsigned, 2},
-    {"i2", Kind::Signed, 2},           {"f6e2m3", Kind::Float, 6},
-    {"f6e3m2", Kind::Float, 6},
+    {"undefined", Kind::None, 0},   {"f32", Kind::Float, 32},    {"u8", Kind::Unsigned, 8},
+    {"i8", Kind::Signed, 8},        {"u16", Kind::Unsigned, 16}, {"i16", Kind::Signed, 16},
+    {"i32", Kind::Signed, 32},      {"i64", Kind::Signed, 64},   {"string", Kind::String, 0},
+    {"boolean", Kind::Boolean, 8},  {"f16", Kind::Float, 16},    {"f64", Kind::Float, 64},
+    {"u32", Kind::Unsigned, 32},    {"u64", Kind::Unsigned, 64}, {"c64", Kind::Complex, 64},
+    {"c128", Kind::Complex, 128},   {"bf16", Kind::Float, 16},   {"f8e4m3fn", Kind::Float, 8},
+    {"f8e4m3fnuz", Kind::Float, 8}, {"f8e5m2", Kind::Float, 8},  {"f8e5m2fnuz", Kind::Float, 8},
+    {"u4", Kind::Unsigned, 4},      {"i4", Kind::Signed, 4},     {"f4e2m1", Kind::Float, 4},
+    {"f8e8m0", Kind::Float, 8},     {"u2", Kind::Unsigned, 2},   {"i2", Kind::Signed, 2},
+    {"f6e2m3", Kind::Float, 6},     {"f6e3m2", Kind::Float, 6},
 }};
 
 const Info &infoOf(DType type) {
@@ -77,9 +72,7 @@ bool isSignedInteger(DType type) { return infoOf(type).kind == Kind::Signed; }
 bool isUnsignedInteger(DType type) { return infoOf(type).kind == Kind::Unsigned; }
 bool isInteger(DType type) { return isSignedInteger(type) || isUnsignedInteger(type); }
 bool isComplex(DType type) { return infoOf(type).kind == Kind::Complex; }
-bool isReal(DType type) {
-  return isFloat(type) || isInteger(type) || type == DType::boolean;
-}
+bool isReal(DType type) { return isFloat(type) || isInteger(type) || type == DType::boolean; }
 bool isPacked(DType type) { return bitWidth(type) != 0 && bitWidth(type) < 8; }
 
 int64_t minInteger(DType type) {

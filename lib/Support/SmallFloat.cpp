@@ -19,7 +19,7 @@ struct Format {
   uint32_t nanCode;      ///< magnitude code of NaN
   bool alwaysSaturates;  ///< neither infinity nor NaN exists
   bool neverSaturates;
-  bool singleZero;       ///< "fnuz": the code of minus zero is the only NaN
+  bool singleZero; ///< "fnuz": the code of minus zero is the only NaN
 
   constexpr uint32_t signBit() const { return 1u << (exponentBits + mantissaBits); }
 };

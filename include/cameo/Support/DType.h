@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Every part of Cameo, with or without LLVM, has to speak of the same element types. A DType is one of
-// ONNX's tensor element types; its numeric value is ONNX's `TensorProto.DataType`, so that files,
-// bundles and APIs need no translation. Types below 8 bits are packed without gaps, first element in
-// the lowest bits (a 6-bit element may straddle two bytes). Strings have no bit width.
+// Every part of Cameo, with or without LLVM, has to speak of the same element types. A DType is one
+// of ONNX's tensor element types; its numeric value is ONNX's `TensorProto.DataType`, so that
+// files, bundles and APIs need no translation. Types below 8 bits are packed without gaps, first
+// element in the lowest bits (a 6-bit element may straddle two bytes). Strings have no bit width.
 #pragma once
 
 #include <cstdint>
@@ -55,10 +55,11 @@ std::string_view name(DType type);
 /// The inverse of `name`; nothing for an unknown name and for "undefined".
 std::optional<DType> parseDType(std::string_view text);
 
-/// Bits of one element in memory: 1-byte booleans, complex as two floats; 0 for string and undefined.
+/// Bits of one element in memory: 1-byte booleans, complex as two floats; 0 for string and
+/// undefined.
 unsigned bitWidth(DType type);
-/// Bytes of `count` packed elements (rounded up to whole bytes); nothing when `count` is negative, the
-/// result overflows, or the type has no width.
+/// Bytes of `count` packed elements (rounded up to whole bytes); nothing when `count` is negative,
+/// the result overflows, or the type has no width.
 std::optional<int64_t> byteSize(DType type, int64_t count);
 
 /// Any floating-point type, down to 4 bits and including the exponent-only f8e8m0; not complex.

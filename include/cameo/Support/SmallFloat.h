@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Floating-point types below 32 bits have no C++ type everywhere, and their conversions differ in
-// infinities, NaNs, zeros and saturation. Here each is a row of a table (exponent and mantissa width,
-// bias, largest code, code of NaN), decoded exactly and encoded from double with one rounding, to
-// nearest even. As float converts to double exactly, float needs no encoder of its own.
-// f8e8m0 (a power of two, no sign, no zero) rounds by ONNX's `round_mode`, in a function of its own.
+// infinities, NaNs, zeros and saturation. Here each is a row of a table (exponent and mantissa
+// width, bias, largest code, code of NaN), decoded exactly and encoded from double with one
+// rounding, to nearest even. As float converts to double exactly, float needs no encoder of its
+// own. f8e8m0 (a power of two, no sign, no zero) rounds by ONNX's `round_mode`, in a function of
+// its own.
 #pragma once
 
 #include "cameo/Support/DType.h"
@@ -23,7 +24,8 @@ float decodeFloat(DType type, uint32_t bits);
 ///   f16, bf16          infinity (`saturate` is ignored, as ONNX's Cast does)
 ///   f8e4m3fn, *fnuz    the largest value if `saturate`, else NaN
 ///   f8e5m2             the largest value if `saturate`, else infinity
-///   6 and 4 bits       the largest value always; NaN becomes a zero of the other sign, as ml_dtypes
+///   6 and 4 bits       the largest value always; NaN becomes a zero of the other sign, as
+///   ml_dtypes
 ///                      does it (no NaN exists there)
 /// f8e8m0 is rounded with RoundScale::Up.
 uint32_t encodeFloat(DType type, double value, bool saturate = true);
