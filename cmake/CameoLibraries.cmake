@@ -67,7 +67,16 @@ function(cameo_add_library name)
   endif()
   add_library(${name} ${kind} ${ARG_SRCS})
   _cameo_common(${name})
-  target_link_libraries(${name} PUBLIC ${ARG_LINK})
+  if(ARG_SHARED)
+    # What is inside stays inside: users of the shared object see its own interface alone.
+    target_link_libraries(${name} PRIVATE ${ARG_LINK})
+    target_include_directories(${name} PUBLIC "$<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>")
+    set_property(GLOBAL APPEND PROPERTY CAMEO_SHARED_LIBRARIES ${name})
+    install(TARGETS ${name} EXPORT CameoTargets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
+      ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  else()
+    target_link_libraries(${name} PUBLIC ${ARG_LINK})
+  endif()
 endfunction()
 
 function(cameo_add_mlir_library name)
