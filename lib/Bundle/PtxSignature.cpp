@@ -5,6 +5,8 @@
 
 #include "PtxSignature.h"
 
+#include "cameo/Bundle/Bundle.h"
+
 #include <charconv>
 
 namespace cameo {
@@ -76,13 +78,17 @@ uint32_t typeBytes(std::string_view word) {
 std::optional<uint32_t> scanParam(Scanner &in) {
   if (in.next() != ".param")
     return std::nullopt;
-  uint32_t type = 0;
+  uint32_t type = 0, alignment = 0;
   uint64_t count = 1;
   for (std::string_view word = in.peek(); word != "," && word != ")"; word = in.peek()) {
     if (in.next().empty())
       return std::nullopt;
     if (word == ".align") {
-      in.next();
+      auto value = number(in.next());
+      if (!value)
+        return std::nullopt;
+      if (type == 0) // after the type it is that of what a pointer points to
+        alignment = *value;
     } else if (word == "[") {
       auto extent = number(in.next());
       if (!extent || in.next() != "]")
@@ -96,7 +102,9 @@ std::optional<uint32_t> scanParam(Scanner &in) {
   }
   if (type == 0 || type * count > 32764)
     return std::nullopt;
-  return uint32_t(type * count);
+  // Arguments are packed as scalars; an array of the same size may lie elsewhere.
+  uint32_t bytes = uint32_t(type * count);
+  return bytes == (alignment ? alignment : type) ? bytes : 0;
 }
 
 bool scanParams(Scanner &in, std::vector<uint32_t> &bytes) {

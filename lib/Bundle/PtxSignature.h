@@ -16,7 +16,7 @@
 namespace cameo {
 
 struct PtxEntry {
-  std::vector<uint32_t> paramBytes;
+  std::vector<uint32_t> paramBytes; ///< 0: neither a scalar nor aligned like one
   std::array<uint32_t, 3> reqntid = {0, 0, 0}, maxntid = {0, 0, 0}; ///< zeros: not given
 };
 
@@ -24,12 +24,5 @@ using PtxEntries = std::map<std::string, PtxEntry, std::less<>>;
 
 /// All `.entry` definitions of `text`.
 Result<PtxEntries> scanPtxEntries(std::string_view text);
-
-/// "sm_90a" → {90, 'a'}; nothing for anything else.
-struct SmTarget {
-  unsigned number = 0;
-  char suffix = 0;
-};
-std::optional<SmTarget> parseSmTarget(std::string_view text);
 
 } // namespace cameo

@@ -12,7 +12,7 @@ namespace cameo {
 
 namespace {
 
-constexpr size_t maxInstructions = 65536, maxStack = 256, maxRank = 64;
+constexpr size_t maxInstructions = 65536, maxStack = 256, maxRank = 64, maxAliases = 256;
 
 bool isNumeric(DType type) { return bitWidth(type) != 0; }
 
@@ -121,6 +121,7 @@ void Validator::ports() {
 
 void Validator::buffers() {
   std::vector<unsigned> inputBuffers(desc.inputs.size()), outputBuffers(desc.outputs.size());
+  std::vector<unsigned> aliasDepth(desc.buffers.size());
   base.resize(desc.buffers.size());
   for (uint32_t id = 0; id < desc.buffers.size() && !failed(); ++id) {
     const bundle::Buffer &buffer = desc.buffers[id];
@@ -152,8 +153,11 @@ void Validator::buffers() {
     case bundle::Buffer::Kind::alias:
       // Only earlier buffers: so there are no cycles.
       if (demand(buffer.index < id, where, " is an alias of buffer ", buffer.index,
-                 ", which does not precede it"))
+                 ", which does not precede it")) {
         base[id] = base[buffer.index];
+        aliasDepth[id] = aliasDepth[buffer.index] + 1;
+        demand(aliasDepth[id] <= maxAliases, where, " is an alias of too many aliases");
+      }
       break;
     }
   }

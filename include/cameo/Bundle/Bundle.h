@@ -82,7 +82,7 @@ struct Buffer {
   enum class Kind : uint8_t { input, output, weight, temporary, alias };
   Kind kind = Kind::temporary;
   uint32_t index = 0;       ///< input, output: port; weight: index into weights; alias: base BufferId
-  ExprId bytes = 0;         ///< exact size; of inputs and outputs at most that of the port
+  ExprId bytes = 0;         ///< exact size; inputs: at most the port's, outputs: at least
   ExprId offset = kNone;    ///< alias: byte offset into the base (kNone: 0)
   uint32_t alignment = 256; ///< power of two; temporaries (others: a variant asks for what it needs)
   uint32_t firstStep = 0, lastStep = 0; ///< temporaries: inclusive
@@ -264,6 +264,13 @@ private:
 /// unknown symbol, overflow, or division by zero. The branch a select does not take may fail.
 std::optional<int64_t> evaluate(const bundle::ExprCode &code,
                                 const std::vector<std::optional<int64_t>> &symbols);
+
+/// "sm_90a" → {90, 'a'}; nothing for what is no target.
+struct SmTarget {
+  unsigned number = 0;
+  char suffix = 0; ///< 'a', 'f', or 0
+};
+std::optional<SmTarget> parseSmTarget(std::string_view text);
 
 /// Everything that openBundle demands of the contents, whatever the file; also run by writeBundle.
 Status validate(const BundleDesc &desc);
