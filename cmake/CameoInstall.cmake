@@ -14,7 +14,7 @@ set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/Cameo")
 foreach(interface IN ITEMS Runtime Ptx)
   if(EXISTS "${PROJECT_SOURCE_DIR}/include/cameo/${interface}")
     install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/cameo/${interface}"
-      DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/cameo" FILES_MATCHING PATTERN "*.h")
+      DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/cameo" FILES_MATCHING PATTERN "*.h" PATTERN "*.hpp")
   endif()
 endforeach()
 install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION "${CMAKE_INSTALL_DATADIR}/doc/cameo")
