@@ -9,6 +9,9 @@ import subprocess
 
 import pytest
 
+# Before NumPy is loaded: worker processes share the cores already, and spinning threads would fight.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 SOURCE = pathlib.Path(__file__).resolve().parent.parent
 
 

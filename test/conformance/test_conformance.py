@@ -15,7 +15,8 @@ BARS = {"sim": 0.55, "dynamic": 0.50, "evaluator": 0.65}
 ARGUMENTS = {"sim": ["--device", "sim"], "dynamic": ["--device", "sim", "--dynamic"],
              "evaluator": ["--device", "evaluator"]}
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
+# One group: the tests share their runs, and a run uses all cores itself.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500), pytest.mark.xdist_group("conformance")]
 
 
 @pytest.fixture(scope="session")
