@@ -106,7 +106,7 @@ template <class W> W integerFunction(Binary kind, W a, W b, unsigned width) {
   case Binary::Shl:
     return y >= width ? 0 : W(x << y);
   case Binary::Shr:
-    return y >= width ? 0 : W(a >> y);
+    return y >= width ? (a < 0 ? W(-1) : 0) : W(a >> y); // a negative amount is a huge y
   case Binary::Prelu:
     return a < 0 ? W(x * y) : a;
   default:

@@ -108,8 +108,7 @@ template <class W> uint32_t smallCode(DType type, W value) {
   if (type == DType::boolean)
     return value != 0;
   if constexpr (std::is_floating_point_v<W>) {
-    double low = double(minInteger(type)), high = double(maxInteger(type));
-    return uint32_t(int64_t(value != value ? 0 : value < low ? low : value > high ? high : value));
+    return uint32_t(uint64_t(integerOf<int64_t>(value)));
   } else {
     return uint32_t(uint64_t(value));
   }

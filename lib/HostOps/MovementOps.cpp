@@ -276,13 +276,14 @@ Result<HostTensor> depthToSpace(const HostTensor &x, int64_t blockSize, bool col
   return moved.reshaped({n, c, h * b, w * b});
 }
 
-Result<HostTensor> spaceToDepth(const HostTensor &x, int64_t blockSize) {
+Result<HostTensor> spaceToDepth(const HostTensor &x, int64_t blockSize, bool columnMajor) {
   CAMEO_CHECK(checkImage(x, blockSize));
   int64_t b = blockSize, n = x.dim(0), c = x.dim(1), h = x.dim(2) / b, w = x.dim(3) / b;
   if (x.dim(2) % b != 0 || x.dim(3) % b != 0)
     return error("height and width are no multiples of the block size");
   CAMEO_TRY(apart, x.reshaped({n, c, h, b, w, b}));
-  return apart.permuted({0, 3, 5, 1, 2, 4}).reshaped({n, c * b * b, h, w});
+  HostTensor moved = apart.permuted(columnMajor ? Dims{0, 1, 3, 5, 2, 4} : Dims{0, 3, 5, 1, 2, 4});
+  return moved.reshaped({n, c * b * b, h, w});
 }
 
 Result<HostTensor> reverseSequence(const HostTensor &x, const HostTensor &lengths,

@@ -30,9 +30,9 @@ Result<std::vector<HostTensor>> split(const HostTensor &x, int64_t axis, const D
 Result<HostTensor> tile(const HostTensor &x, const Dims &repeats);
 /// Elements above (`upper`) or below the k-th diagonal stay, the others become 0 (false, "").
 Result<HostTensor> trilu(const HostTensor &x, bool upper, int64_t k);
-/// (N, C b², H, W) <-> (N, C, H b, W b); `columnMajor` is ONNX's mode CRD (depthToSpace only).
+/// (N, C b², H, W) <-> (N, C, H b, W b); `columnMajor` is ONNX's mode CRD.
 Result<HostTensor> depthToSpace(const HostTensor &x, int64_t blockSize, bool columnMajor);
-Result<HostTensor> spaceToDepth(const HostTensor &x, int64_t blockSize);
+Result<HostTensor> spaceToDepth(const HostTensor &x, int64_t blockSize, bool columnMajor);
 /// Reverses the first lengths[b] elements along `timeAxis` for every b of `batchAxis` (0 and 1).
 Result<HostTensor> reverseSequence(const HostTensor &x, const HostTensor &lengths,
                                    int64_t batchAxis, int64_t timeAxis);

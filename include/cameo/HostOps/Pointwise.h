@@ -104,9 +104,10 @@ UnaryParams defaultParams(Unary kind);
 Result<HostTensor> unary(Unary kind, const HostTensor &x, UnaryParams params);
 
 /// Div truncates for integers; Mod has the divisor's sign, Fmod the dividend's; an integer division
-/// by zero gives 0. Min and Max of a NaN give NaN. Shl and Shr by the width or more give 0. Prelu
-/// is x < 0 ? slope * x : x. Both operands have one element type, except that Pow's exponent may
-/// have another; an integer base with a negative exponent gives 1/x^n truncated.
+/// by zero gives 0. Min and Max of a NaN give NaN. Shifts by the width
+/// or more, or by a negative amount, leave the fill alone: 0, or -1 for Shr of a negative element.
+/// Prelu is x < 0 ? slope * x : x. Both operands have one element type, except that Pow's exponent
+/// may have another; an integer base with a negative exponent gives 1/x^n truncated.
 Result<HostTensor> binary(Binary kind, const HostTensor &a, const HostTensor &b);
 
 /// condition ? a : b, for any element type (condition: boolean).
@@ -120,7 +121,8 @@ struct CastOptions {
   RoundScale round = RoundScale::Up; ///< to f8e8m0
 };
 /// Between numeric types and booleans. Float to integer truncates, saturates, and gives 0 for NaN;
-/// integers wrap; anything but 0 is true. Strings convert from and to numbers; complex is refused.
+/// 4- and 2-bit integers take the low bits of the truncated value, as ONNX's vectors do; integers
+/// wrap; anything but 0 is true. Strings convert from and to numbers; complex is refused.
 Result<HostTensor> cast(const HostTensor &x, DType type, CastOptions options = {});
 
 } // namespace cameo::host
