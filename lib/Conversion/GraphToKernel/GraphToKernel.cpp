@@ -81,6 +81,7 @@ public:
   Partition(ModuleOp module, func::FuncOp func) : module(module), func(func) {}
 
   LogicalResult run() {
+    materializeOutputs();
     FusionPlan plan = planFusion(func);
     bool failed = false;
     for (const Group &group : plan.groups)
@@ -92,13 +93,31 @@ public:
       return failure();
     func->setAttr("cameo.checks", collectChecks(func));
     for (const Group &group : plan.groups)
-      if (isAlias(group) ? false : failed |= mlir::failed(convert(group, plan.reasons)), failed)
+      if (!isAlias(group) && mlir::failed(convert(group, plan.reasons)))
         return failure();
     eraseFused(plan);
     return success();
   }
 
 private:
+  /// Every output of the model is written by a kernel of its own: one that is an input, a constant, or
+  /// the memory of another output gets an identity that becomes a copy.
+  void materializeOutputs() {
+    Operation *terminator = func.getBody().front().getTerminator();
+    llvm::SmallPtrSet<void *, 8> written;
+    OpBuilder b(terminator);
+    for (OpOperand &operand : terminator->getOpOperands()) {
+      Value memory = operand.get();
+      while (auto reshape = memory.getDefiningOp<graph::ReshapeOp>())
+        memory = reshape.getX();
+      bool computed = memory.getDefiningOp() && !memory.getDefiningOp<graph::ConstantOp>();
+      if (computed && written.insert(memory.getAsOpaquePointer()).second)
+        continue;
+      Location loc = memory.getDefiningOp() ? memory.getLoc() : terminator->getLoc();
+      operand.set(graph::UnaryOp::create(b, loc, graph::UnaryKind::Identity, operand.get()));
+    }
+  }
+
   /// A reshape of what is in memory anyway stays on the host as the same memory.
   static bool isAlias(const Group &group) {
     return group.ops.size() == 1 && isa<graph::ReshapeOp>(group.root);

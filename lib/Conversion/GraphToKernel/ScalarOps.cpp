@@ -122,12 +122,9 @@ Value unaryFormula(Float f, UnaryKind kind, Value x, double alpha, double beta) 
     return f.choose(f.less(x, f.c(-beta)), f.add(x, f.c(alpha)),
                     f.choose(f.less(f.c(beta), x), f.sub(x, f.c(alpha)), f.c(0)));
   case UnaryKind::Reciprocal: return f.div(f.c(1), x);
-  case UnaryKind::Identity: return x;
   default: return {};
   }
 }
-
-template <typename... Ops> struct MathTable;
 
 Value unaryMath(OpBuilder &b, Location loc, UnaryKind kind, Value x) {
   switch (kind) {
@@ -190,7 +187,6 @@ Value unaryInteger(OpBuilder &b, Location loc, UnaryKind kind, Type element, Val
   case UnaryKind::Not:
   case UnaryKind::BitNot:
     return arith::XOrIOp::create(b, loc, x, integerConstant(b, loc, type, -1));
-  case UnaryKind::Identity:
   case UnaryKind::Ceil:
   case UnaryKind::Floor:
   case UnaryKind::Round:
@@ -441,6 +437,8 @@ Value constantElement(OpBuilder &b, Location loc, ElementsAttr elements) {
 
 Value emitUnary(OpBuilder &b, Location loc, graph::UnaryOp op, Value x) {
   Type element = op.getX().getType().getElementType();
+  if (op.getKind() == UnaryKind::Identity)
+    return x; // bits are kept, NaN payloads included
   if (!isa<FloatType>(element)) {
     if (Value result = unaryInteger(b, loc, op.getKind(), element, x))
       return result;

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The only place where passes are ordered: one function a stage, one line a pass.
+
+#include "cameo/Pipeline/Pipeline.h"
+
+#include "cameo/Conversion/GraphToKernel/GraphToKernel.h"
+#include "cameo/Conversion/KernelToNVVM/KernelToNVVM.h"
+#include "cameo/Stage/Stage.h"
+#include "cameo/Transforms/Graph/Passes.h"
+#include "cameo/Transforms/Kernel/Passes.h"
+
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+
+namespace cameo {
+
+namespace {
+
+constexpr Stage stages[] = {Stage::Import,   Stage::Graph, Stage::Partition, Stage::Schedule,
+                            Stage::Stage,    Stage::Emit,  Stage::Ptx,       Stage::Bundle};
+constexpr llvm::StringLiteral names[] = {"import", "graph", "partition", "schedule",
+                                         "stage",  "emit",  "ptx",       "bundle"};
+
+void addGraph(OpPassManager &pm) {
+  pm.addPass(graph::createGraphCanonicalize());
+  pm.addPass(graph::createGraphRecognize());
+  pm.addPass(graph::createGraphDecompose());
+  pm.addPass(graph::createGraphFoldBatchnorm());
+  pm.addPass(createCSEPass());
+}
+
+void addPartition(OpPassManager &pm) {
+  pm.addPass(createConvertGraphToKernel());
+  pm.addPass(createCSEPass());
+}
+
+void addSchedule(OpPassManager &pm, const CompileOptions &options) {
+  kernel::KernelScheduleOptions schedule;
+  schedule.target = options.targets.front();
+  pm.addPass(kernel::createKernelSchedule(schedule));
+}
+
+void addStagePasses(OpPassManager &pm) {
+  pm.addPass(kernel::createKernelStageGemm());
+  pm.addPass(kernel::createKernelAssignLayouts());
+  pm.addPass(kernel::createKernelResolve());
+}
+
+void addEmit(OpPassManager &pm) { pm.addPass(kernel::createConvertKernelToNVVM()); }
+
+} // namespace
+
+StringRef stageName(Stage stage) { return names[unsigned(stage)]; }
+
+std::optional<Stage> parseStage(StringRef name) {
+  for (Stage stage : stages)
+    if (stageName(stage) == name)
+      return stage;
+  return std::nullopt;
+}
+
+ArrayRef<Stage> allStages() { return stages; }
+
+void addStage(OpPassManager &pm, Stage stage, const CompileOptions &options) {
+  switch (stage) {
+  case Stage::Graph: return addGraph(pm);
+  case Stage::Partition: return addPartition(pm);
+  case Stage::Schedule: return addSchedule(pm, options);
+  case Stage::Stage: return addStagePasses(pm);
+  case Stage::Emit: return addEmit(pm);
+  case Stage::Import:
+  case Stage::Ptx:
+  case Stage::Bundle: return; // not passes
+  }
+}
+
+void registerCameoPipelines() {
+  for (Stage stage : {Stage::Graph, Stage::Partition, Stage::Schedule, Stage::Stage, Stage::Emit}) {
+    std::string name = "cameo-" + stageName(stage).str();
+    std::string text = "The passes of stage " + stageName(stage).str();
+    // Registered pipelines live as long as the process.
+    static std::vector<std::unique_ptr<PassPipelineRegistration<>>> registered;
+    registered.push_back(std::make_unique<PassPipelineRegistration<>>(
+        name, text, [stage](OpPassManager &pm) { addStage(pm, stage, CompileOptions()); }));
+  }
+}
+
+} // namespace cameo
