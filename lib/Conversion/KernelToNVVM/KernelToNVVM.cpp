@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Drives the conversion of variants: (1) the block program moves into an llvm.func whose arguments are
+// pointers, integers and scalars; (2) tiles become register vectors, staged ops their instructions;
+// (3) math functions and small floats expand; (4) all becomes the llvm dialect, with `index` as wide as
+// the variant asks. Refused: ops that none of the patterns know, with the op's location.
+#include "TileLowering.h"
+
+#include "cameo/Transforms/Kernel/ExpandMath.h"
+
+#include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
+#include "mlir/Conversion/ControlFlowToLLVM/ControlFlowToLLVM.h"
+#include "mlir/Conversion/LLVMCommon/ConversionTarget.h"
+#include "mlir/Conversion/LLVMCommon/LoweringOptions.h"
+#include "mlir/Conversion/LLVMCommon/TypeConverter.h"
+#include "mlir/Conversion/MathToLLVM/MathToLLVM.h"
+#include "mlir/Conversion/ReconcileUnrealizedCasts/ReconcileUnrealizedCasts.h"
+#include "mlir/Conversion/SCFToControlFlow/SCFToControlFlow.h"
+#include "mlir/Conversion/UBToLLVM/UBToLLVM.h"
+#include "mlir/Conversion/VectorToLLVM/ConvertVectorToLLVM.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/SCF/Transforms/Patterns.h"
+#include "mlir/Dialect/UB/IR/UBOps.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+
+using namespace mlir;
+using namespace cameo::kernel;
+
+void cameo::kernel::populateKernelTileToNVVMPatterns(KernelTypeConverter &converter, RewritePatternSet &patterns) {
+  populateMemoryPatterns(converter, patterns);
+  populateComputePatterns(converter, patterns);
+  populateReducePatterns(converter, patterns);
+}
+
+void cameo::kernel::configureTileTarget(KernelTypeConverter &converter, ConversionTarget &target) {
+  target.addLegalDialect<arith::ArithDialect, cf::ControlFlowDialect, gpu::GPUDialect, LLVM::LLVMDialect,
+                         math::MathDialect, NVVM::NVVMDialect, scf::SCFDialect, ub::UBDialect,
+                         vector::VectorDialect>();
+  target.addLegalOp<UnrealizedConversionCastOp>();
+  target.addIllegalDialect<KernelDialect, linalg::LinalgDialect, tensor::TensorDialect>();
+  target.addLegalOp<linalg::YieldOp, linalg::IndexOp>();
+  target.addLegalOp<StridedViewOp, ComputedViewOp>();
+  target.markOpRecursivelyLegal<ComputedViewOp>();
+  target.addDynamicallyLegalOp<arith::ConstantOp>(
+      [](arith::ConstantOp op) { return !isa<RankedTensorType>(op.getType()); });
+}
+
+//===- (1) From variant to function ---------------------------------------------------------===//
+
+/// The function's parameter type for an argument of a variant.
+static Type parameterType(Type type, bool index64) {
+  MLIRContext *context = type.getContext();
+  if (isa<RankedTensorType>(type))
+    return LLVM::LLVMPointerType::get(context, 1);
+  if (type.isIndex())
+    return IntegerType::get(context, index64 ? 64 : 32);
+  return type;
+}
+
+static LLVM::LLVMFuncOp makeFunction(VariantOp variant, gpu::GPUModuleOp module) {
+  OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
+  Location loc = variant.getLoc();
+  SmallVector<Type> parameters;
+  for (Type type : variant.getEntry().getArgumentTypes())
+    parameters.push_back(parameterType(type, variant.getIndex64()));
+  auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(builder.getContext()), parameters);
+  auto function = LLVM::LLVMFuncOp::create(builder, loc, variant.getEntryName(), type);
+  function->setAttr(NVVM::NVVMDialect::getKernelFuncAttrName(), builder.getUnitAttr());
+  function->setAttr("nvvm.reqntid", builder.getDenseI32ArrayAttr({int32_t(variant.getThreads()), 1, 1}));
+  if (Attribute target = variant->getAttr("kernel.target"))
+    function->setAttr("kernel.target", target);
+
+  Block *entry = function.addEntryBlock(builder);
+  builder.setInsertionPointToStart(entry);
+  IRMapping mapping;
+  for (auto [from, to] : llvm::zip_equal(variant.getEntry().getArguments(), entry->getArguments())) {
+    Value value = to;
+    if (from.getType().isIndex())
+      value = arith::IndexCastOp::create(builder, loc, from.getType(), to);
+    else if (isa<RankedTensorType>(from.getType()))
+      value = UnrealizedConversionCastOp::create(builder, loc, from.getType(), value).getResult(0);
+    mapping.map(from, value);
+  }
+  for (Operation &op : variant.getEntry().without_terminator())
+    builder.clone(op, mapping);
+  LLVM::ReturnOp::create(builder, loc, ValueRange());
+  return function;
+}
+
+//===- (2) Tiles and staged ops -------------------------------------------------------------===//
+
+/// Views have been looked through; what is left of them goes, uses first.
+static void eraseViews(Operation *function) {
+  SmallVector<Operation *> dead;
+  function->walk([&](Operation *op) {
+    if (isViewOp(op))
+      dead.push_back(op);
+  });
+  for (Operation *op : llvm::reverse(dead)) {
+    for (Operation *user : llvm::make_early_inc_range(op->getUsers()))
+      if (isa<UnrealizedConversionCastOp>(user) && user->use_empty())
+        user->erase();
+    if (op->use_empty())
+      op->erase();
+  }
+}
+
+static LogicalResult lowerTiles(LLVM::LLVMFuncOp function) {
+  MLIRContext *context = function.getContext();
+  KernelTypeConverter converter(context);
+  addStagedConversions(converter);
+  if (failed(converter.collectLayouts(function)))
+    return failure();
+  RewritePatternSet patterns(context);
+  ConversionTarget target(*context);
+  configureTileTarget(converter, target);
+  populateKernelTileToNVVMPatterns(converter, patterns);
+  populateKernelStagedToNVVMPatterns(converter, patterns);
+  scf::populateSCFStructuralTypeConversionsAndLegality(converter, patterns, target);
+  target.addLegalOp<RolesOp, RoleOp>();
+  ConversionConfig config;
+  config.allowPatternRollback = true;
+  if (failed(applyPartialConversion(function, target, std::move(patterns), config)))
+    return failure();
+  eraseViews(function);
+  return lowerRoles(function);
+}
+
+//===- (3) Math, (4) LLVM -------------------------------------------------------------------===//
+
+static LogicalResult expandMath(LLVM::LLVMFuncOp function) {
+  RewritePatternSet patterns(function.getContext());
+  populateExpandMathPatterns(patterns);
+  GreedyRewriteConfig config;
+  config.enableConstantCSE(true);
+  return applyPatternsGreedily(function, std::move(patterns), config);
+}
+
+static LogicalResult lowerControlFlow(LLVM::LLVMFuncOp function) {
+  RewritePatternSet patterns(function.getContext());
+  populateSCFToControlFlowConversionPatterns(patterns);
+  ConversionTarget target(*function.getContext());
+  target.addIllegalDialect<scf::SCFDialect>();
+  target.markUnknownOpDynamicallyLegal([](Operation *) { return true; });
+  return applyPartialConversion(function, target, std::move(patterns));
+}
+
+static LogicalResult lowerToLLVM(LLVM::LLVMFuncOp function, bool index64) {
+  MLIRContext *context = function.getContext();
+  LowerToLLVMOptions options(context);
+  options.overrideIndexBitwidth(index64 ? 64 : 32);
+  LLVMTypeConverter converter(context, options);
+  RewritePatternSet patterns(context);
+  arith::populateArithToLLVMConversionPatterns(converter, patterns);
+  cf::populateControlFlowToLLVMConversionPatterns(converter, patterns);
+  populateMathToLLVMConversionPatterns(converter, patterns);
+  populateVectorToLLVMConversionPatterns(converter, patterns);
+  ub::populateUBToLLVMConversionPatterns(converter, patterns);
+  LLVMConversionTarget target(*context);
+  target.addLegalDialect<NVVM::NVVMDialect>();
+  target.addLegalOp<UnrealizedConversionCastOp>();
+  if (failed(applyPartialConversion(function, target, std::move(patterns))))
+    return failure();
+  SmallVector<UnrealizedConversionCastOp> casts, left;
+  function.walk([&](UnrealizedConversionCastOp op) { casts.push_back(op); });
+  reconcileUnrealizedCasts(casts, &left);
+  for (UnrealizedConversionCastOp cast : llvm::reverse(left)) {
+    if (!cast->use_empty())
+      return cast.emitError("internal: an unresolved cast to ") << cast.getResult(0).getType();
+    cast.erase();
+  }
+  return success();
+}
+
+FailureOr<gpu::GPUModuleOp> cameo::kernel::convertKernelsToNVVM(ModuleOp module) {
+  SmallVector<VariantOp> variants;
+  module.walk([&](VariantOp variant) { variants.push_back(variant); });
+  if (variants.empty())
+    return gpu::GPUModuleOp();
+  OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
+  auto gpuModule = gpu::GPUModuleOp::create(builder, module.getLoc(), "cameo_kernels");
+  for (VariantOp variant : variants) {
+    LLVM::LLVMFuncOp function = makeFunction(variant, gpuModule);
+    if (failed(lowerTiles(function)) || failed(expandMath(function)) || failed(lowerControlFlow(function)) ||
+        failed(lowerToLLVM(function, variant.getIndex64())))
+      return failure();
+  }
+  return gpuModule;
+}
+
+//===- Pass ---------------------------------------------------------------------------------===//
+
+namespace {
+struct ConvertKernelToNVVM : PassWrapper<ConvertKernelToNVVM, OperationPass<ModuleOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(ConvertKernelToNVVM)
+  StringRef getArgument() const override { return "convert-kernel-to-nvvm"; }
+  StringRef getDescription() const override {
+    return "Adds gpu.module @cameo_kernels with one llvm.func per kernel variant";
+  }
+  void getDependentDialects(DialectRegistry &registry) const override {
+    registry.insert<cf::ControlFlowDialect, gpu::GPUDialect, LLVM::LLVMDialect, NVVM::NVVMDialect, ub::UBDialect,
+                    vector::VectorDialect>();
+  }
+  void runOnOperation() override {
+    if (failed(convertKernelsToNVVM(getOperation())))
+      signalPassFailure();
+  }
+};
+} // namespace
+
+void cameo::kernel::registerKernelToNVVMPasses() { PassRegistration<ConvertKernelToNVVM>(); }

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// `kernel-schedule` and `kernel-assign-layouts` for the SIMT families. The first carries out the plans of
+// `chooseVariants`; the second derives every layout of a variant from its schedule attribute. Afterwards
+// each tile has a layout and each load and store says how wide its accesses are.
+#include "BlockProgram.h"
+#include "IndexAnalysis.h"
+
+#include "cameo/Dialect/Kernel/Layout/LinearLayout.h"
+#include "cameo/Transforms/Kernel/ExpandMath.h"
+
+using namespace mlir;
+using namespace cameo;
+using namespace cameo::kernel;
+
+//===- Schedule -----------------------------------------------------------------------------===//
+
+static TileWalk walkOf(Attribute schedule) {
+  if (auto pointwise = dyn_cast<PointwiseAttr>(schedule))
+    return {{pointwise.getTile()}, false, false};
+  if (auto reduce = dyn_cast<ReduceAttr>(schedule))
+    return {{reduce.getRows(), reduce.getColumns()}, !reduce.getWhole(), false};
+  return {{cast<SerialAttr>(schedule).getRows(), 1}, false, true};
+}
+
+LogicalResult cameo::kernel::scheduleKernel(FuncOp kernel, const Target &target) {
+  FailureOr<std::vector<VariantPlan>> plans = chooseVariants(kernel, target);
+  if (failed(plans))
+    return failure();
+  for (const VariantPlan &plan : *plans) {
+    VariantOp variant = kernel.addVariant(plan.name, plan.guard, plan.grid, plan.threads, plan.schedule, plan.align);
+    variant.setIndex64(plan.index64);
+    if (failed(buildBlockProgram(variant, walkOf(plan.schedule))))
+      return failure();
+  }
+  return success();
+}
+
+//===- Layouts ------------------------------------------------------------------------------===//
+
+/// The layout of the schedule's full tile: threads along the contiguous dimension first.
+static LayoutAttr layoutOfSchedule(VariantOp variant) {
+  MLIRContext *context = variant.getContext();
+  int32_t warps = variant.getThreads() / 32;
+  Attribute schedule = variant.getSchedule().value_or(Attribute());
+  if (auto pointwise = dyn_cast_or_null<PointwiseAttr>(schedule))
+    return makeBlockedLayout(context, {pointwise.getTile()}, {{pointwise.getVector(), 32, warps}}, {0});
+  if (auto serial = dyn_cast_or_null<SerialAttr>(schedule))
+    return makeBlockedLayout(context, {serial.getRows(), 1}, {{1, 32, warps}, {}}, {0, 1});
+  if (auto reduce = dyn_cast_or_null<ReduceAttr>(schedule)) {
+    int32_t inWarp = std::min(reduce.getLanes(), 32), acrossWarps = reduce.getLanes() / inWarp;
+    BlockedDim rows{1, 32 / inWarp, warps / acrossWarps}, columns{reduce.getVector(), inWarp, acrossWarps};
+    SmallVector<unsigned> order = reduce.getLanes() == 1 ? SmallVector<unsigned>{0, 1} : SmallVector<unsigned>{1, 0};
+    return makeBlockedLayout(context, {reduce.getRows(), reduce.getColumns()}, {rows, columns}, order);
+  }
+  return {};
+}
+
+/// How many consecutive elements an access to `view` may take under `layout`.
+static int32_t vectorOf(VariantOp variant, Value view, LayoutAttr layout, int32_t wanted) {
+  auto strided = view.getDefiningOp<StridedViewOp>();
+  auto buffer = strided ? dyn_cast<BlockArgument>(strided.getBuffer()) : BlockArgument();
+  if (!buffer || wanted == 1 || strided.getStrides().size() != 1)
+    return 1;
+  bool contiguous = matchPattern(strided.getStrides()[0], m_One()) && matchPattern(strided.getOffset(), m_Zero());
+  int32_t bytes = std::max(1u, strided.getType().getElementType().getIntOrFloatBitWidth() / 8);
+  int32_t vector = std::min(wanted, 16 / bytes);
+  if (!contiguous || variant.getAlignOf(buffer.getArgNumber()) < vector * bytes)
+    return 1;
+  return vector;
+}
+
+LogicalResult cameo::kernel::assignLayouts(VariantOp variant) {
+  LayoutAttr full = layoutOfSchedule(variant);
+  if (!full)
+    return variant.emitOpError("has no SIMT schedule, or one whose tile its threads do not fill");
+  LayoutAttr rows = full.getRank() == 2 ? dropDims(full, {1}) : full;
+  int32_t wanted = 1;
+  if (auto pointwise = dyn_cast<PointwiseAttr>(*variant.getSchedule()))
+    wanted = pointwise.getVector();
+  OpBuilder builder(variant.getContext());
+  WalkResult result = variant.walk([&](Operation *op) {
+    if (isa<StridedViewOp, ComputedViewOp>(op))
+      return WalkResult::advance();
+    Value shaped;
+    if (isa<StoreOp, ScatterOp>(op))
+      shaped = op->getOperand(0);
+    else if (op->getNumResults() && !isa<scf::SCFDialect>(op->getDialect()))
+      shaped = op->getResult(0);
+    auto type = shaped ? dyn_cast<RankedTensorType>(shaped.getType()) : RankedTensorType();
+    if (!type || !type.hasStaticShape())
+      return WalkResult::advance();
+    LayoutAttr layout = type.getRank() == int64_t(full.getRank()) ? full : type.getRank() == 1 ? rows : LayoutAttr();
+    if (!layout)
+      return op->emitOpError("has a tile of rank ") << type.getRank() << " in a program of rank " << full.getRank(),
+             WalkResult::interrupt();
+    op->setAttr("layout", layout);
+    if (auto load = dyn_cast<LoadOp>(op))
+      load.setVector(vectorOf(variant, load.getView(), layout, wanted));
+    if (auto store = dyn_cast<StoreOp>(op))
+      store.setVector(vectorOf(variant, store.getView(), layout, wanted));
+    return WalkResult::advance();
+  });
+  return failure(result.wasInterrupted());
+}
+
+//===- Passes -------------------------------------------------------------------------------===//
+
+namespace {
+struct KernelSchedule : PassWrapper<KernelSchedule, OperationPass<ModuleOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(KernelSchedule)
+  KernelSchedule() = default;
+  KernelSchedule(const KernelSchedule &other) : PassWrapper(other) {}
+  Option<std::string> targetName{*this, "target", llvm::cl::desc("GPU to schedule for, e.g. sm_80"),
+                                 llvm::cl::init("sm_80")};
+
+  StringRef getArgument() const override { return "kernel-schedule"; }
+  StringRef getDescription() const override {
+    return "Gives each kernel of a SIMT family its variants with block programs; others and those that have some stay";
+  }
+  void getDependentDialects(DialectRegistry &registry) const override { registry.insert<KernelDialect>(); }
+
+  void runOnOperation() override {
+    const Target *target = findTarget(std::string(targetName));
+    if (!target) {
+      getOperation().emitError() << "unknown target '" << std::string(targetName) << "'";
+      return signalPassFailure();
+    }
+    for (auto kernel : getOperation().getOps<FuncOp>())
+      if (isSimtFamily(kernel.getFamily()) && kernel.getVariants().empty() && failed(scheduleKernel(kernel, *target)))
+        return signalPassFailure();
+  }
+};
+
+struct KernelAssignLayouts : PassWrapper<KernelAssignLayouts, OperationPass<ModuleOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(KernelAssignLayouts)
+  StringRef getArgument() const override { return "kernel-assign-layouts"; }
+  StringRef getDescription() const override { return "Spreads the tiles of SIMT variants over registers, lanes and warps"; }
+
+  void runOnOperation() override {
+    bool ok = true;
+    getOperation().walk([&](VariantOp variant) {
+      if (isSimtFamily(variant.getFunc().getFamily()))
+        ok &= succeeded(assignLayouts(variant));
+    });
+    if (!ok)
+      signalPassFailure();
+  }
+};
+} // namespace
+
+void cameo::kernel::registerKernelTransformsPasses() {
+  PassRegistration<KernelSchedule>();
+  PassRegistration<KernelAssignLayouts>();
+  registerExpandMathPass();
+}
