@@ -1,0 +1,359 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Operands, attributes and results of one node, and builders of graph ops for it.
+#include "NodeBuilder.h"
+
+#include "Importer.h"
+
+using namespace cameo;
+using namespace cameo::importer;
+using namespace mlir;
+using llvm::StringRef;
+
+NodeBuilder::NodeBuilder(Importer &importer, NodeScope &scope, const onnx::NodeProto &node,
+                         int64_t index, const SchemaInfo &schema, int opset)
+    : node(node), schema(schema), opset(opset), importer(importer), scope(scope),
+      loc(importer.locationOf(scope, node, index)), index(index) {
+  for (const std::string &name : node.input())
+    inputs.push_back(name.empty() ? nullptr : scope.lookup(name));
+  for (const std::string &name : node.output()) {
+    outputs.push_back(name.empty() ? nullptr : importer.newOperand(name));
+    if (outputs.back()) {
+      outputs.back()->known = false;
+      scope.values[name] = outputs.back();
+    }
+  }
+}
+
+NodePlace NodeBuilder::place() const { return {&node, index, scope.opsets, &scope.stack}; }
+OpBuilder &NodeBuilder::builder() { return importer.builder(); }
+MLIRContext *NodeBuilder::context() { return &importer.context(); }
+
+bool NodeBuilder::allKnown() const {
+  return llvm::all_of(inputs, [](Operand *o) { return !o || o->known; });
+}
+
+Value NodeBuilder::in(unsigned i) { return has(i) ? importer.materialize(*inputs[i]) : Value(); }
+
+const std::optional<Contents> &NodeBuilder::contents(unsigned i) {
+  static const std::optional<Contents> none;
+  return has(i) ? importer.contentsOf(*inputs[i]) : none;
+}
+
+std::optional<Sizes> NodeBuilder::control(unsigned i) {
+  std::optional<Sizes> sizes = importer.readSizes(*inputs[i]);
+  if (!sizes)
+    (void)fail("E0806", "input " + llvm::Twine(i) + " (\"" + inputs[i]->name +
+                            "\") is computed from data");
+  return sizes;
+}
+
+std::optional<Ints> NodeBuilder::constants(unsigned i) {
+  const std::optional<Contents> &values = contents(i);
+  Ints result;
+  bool ok = values.has_value();
+  if (ok)
+    for (const Number &n : *values) {
+      std::optional<int64_t> c = n.expr.asConstant();
+      ok &= c && n.factor == 1;
+      result.push_back(c.value_or(0));
+    }
+  if (ok)
+    return result;
+  (void)fail("E0806", "input " + llvm::Twine(i) + " (\"" + inputs[i]->name +
+                          "\") has to be a constant");
+  return std::nullopt;
+}
+
+std::optional<llvm::SmallVector<double>> NodeBuilder::reals(unsigned i) {
+  const std::optional<Contents> &values = contents(i);
+  llvm::SmallVector<double> result;
+  bool ok = values.has_value();
+  if (ok)
+    for (const Number &n : *values) {
+      ok &= n.asReal().has_value();
+      result.push_back(n.asReal().value_or(0));
+    }
+  if (ok)
+    return result;
+  (void)fail("E0806", "input " + llvm::Twine(i) + " (\"" + inputs[i]->name +
+                          "\") has to be a constant");
+  return std::nullopt;
+}
+
+const onnx::AttributeProto *NodeBuilder::findAttr(StringRef name) const {
+  for (const auto &a : node.attribute())
+    if (a.name() == name)
+      return &a;
+  return nullptr;
+}
+
+namespace {
+const onnx::AttributeProto *withDefault(const NodeBuilder &b, StringRef name) {
+  if (const onnx::AttributeProto *a = b.findAttr(name))
+    return a;
+  const AttributeInfo *info = b.schema.attribute(name);
+  return info ? info->defaultValue : nullptr;
+}
+} // namespace
+
+int64_t NodeBuilder::integer(StringRef name, int64_t otherwise) const {
+  const onnx::AttributeProto *a = withDefault(*this, name);
+  return a ? a->i() : otherwise;
+}
+double NodeBuilder::real(StringRef name, double otherwise) const {
+  const onnx::AttributeProto *a = withDefault(*this, name);
+  return a ? a->f() : otherwise;
+}
+std::string NodeBuilder::string(StringRef name, StringRef otherwise) const {
+  const onnx::AttributeProto *a = withDefault(*this, name);
+  return a ? a->s() : otherwise.str();
+}
+std::optional<Ints> NodeBuilder::integers(StringRef name) const {
+  const onnx::AttributeProto *a = withDefault(*this, name);
+  return a ? std::optional(Ints(a->ints().begin(), a->ints().end())) : std::nullopt;
+}
+std::optional<llvm::SmallVector<double>> NodeBuilder::floats(StringRef name) const {
+  const onnx::AttributeProto *a = withDefault(*this, name);
+  return a ? std::optional(llvm::SmallVector<double>(a->floats().begin(), a->floats().end()))
+           : std::nullopt;
+}
+
+LogicalResult NodeBuilder::out(unsigned i, Value value) {
+  if (!value)
+    return failure();
+  if (!wants(i))
+    return success();
+  outputs[i]->known = true;
+  outputs[i]->value = value;
+  outputs[i]->type = cast<RankedTensorType>(value.getType());
+  return success();
+}
+
+LogicalResult NodeBuilder::outContents(unsigned i, RankedTensorType type, Contents contents) {
+  if (!wants(i))
+    return success();
+  outputs[i]->known = true;
+  outputs[i]->type = type;
+  outputs[i]->contents = std::move(contents);
+  return success();
+}
+
+void NodeBuilder::alsoContents(unsigned i, Contents contents) {
+  if (wants(i))
+    outputs[i]->contents = std::move(contents);
+}
+
+LogicalResult NodeBuilder::outSame(unsigned i, Operand &operand) {
+  if (!wants(i))
+    return success();
+  // Materialized first, so that both names share one constant.
+  bool isData = operand.data || operand.value;
+  if (isData && !importer.materialize(operand))
+    return failure();
+  std::string name = outputs[i]->name;
+  *outputs[i] = operand;
+  outputs[i]->name = name;
+  return success();
+}
+
+LogicalResult NodeBuilder::outData(unsigned i, TensorData data) {
+  RankedTensorType type = importer.typeOfData(data);
+  if (!type)
+    return fail("E0803", "elements of type " + llvm::Twine(nameOfDataType(data.dataType)),
+                typesText(kElements));
+  if (!wants(i))
+    return success();
+  outputs[i]->known = true;
+  outputs[i]->type = type;
+  outputs[i]->data = std::move(data);
+  return success();
+}
+
+LogicalResult NodeBuilder::fail(StringRef code, const llvm::Twine &message,
+                                const llvm::Twine &supported) {
+  failedAlready = true;
+  // Inside ONNX's own function bodies the user knows only the call.
+  const NodeBuilder *shown = this;
+  std::string prefix;
+  while (shown->scope.onBehalfOf) {
+    prefix = "in its function body, " + describeNode(shown->node, shown->index) + ": ";
+    shown = shown->scope.onBehalfOf;
+  }
+  Problem problem = nodeProblem(code, prefix + message, shown->place());
+  problem.supported = supported.str();
+  for (Operand *input : shown->inputs) {
+    if (!input)
+      continue;
+    std::string text = input->name + ": ";
+    if (input->known && input->type) {
+      llvm::raw_string_ostream os(text);
+      os << cameo::name(graph::dtypeOf(input->type.getElementType())) << graph::sizesText(graph::getSizes(input->type));
+    } else {
+      text += "?";
+    }
+    problem.operands.push_back(text);
+    if (problem.operands.size() == 16)
+      break;
+  }
+  importer.problemList().add(std::move(problem));
+  return failure();
+}
+
+std::optional<int64_t> NodeBuilder::axis(int64_t axis, int64_t rank) {
+  if (axis >= -rank && axis < rank)
+    return axis < 0 ? axis + rank : axis;
+  (void)fail("E0505", "axis " + llvm::Twine(axis) + " is outside [" + llvm::Twine(-rank) + ", " +
+                          llvm::Twine(rank - 1) + "]");
+  return std::nullopt;
+}
+
+std::optional<Ints> NodeBuilder::axes(llvm::ArrayRef<int64_t> axes, int64_t rank) {
+  Ints result;
+  for (int64_t a : axes) {
+    std::optional<int64_t> normal = axis(a, rank);
+    if (!normal)
+      return std::nullopt;
+    result.push_back(*normal);
+  }
+  llvm::sort(result);
+  if (std::adjacent_find(result.begin(), result.end()) != result.end()) {
+    (void)fail("E0505", "an axis occurs twice");
+    return std::nullopt;
+  }
+  return result;
+}
+
+bool NodeBuilder::requireEqual(const SizeExpr &a, const SizeExpr &b, const llvm::Twine &what) {
+  if (!eq(a, b).isConstant(0))
+    return true;
+  (void)fail("E0701", what + ": " + a.str() + " and " + b.str());
+  return false;
+}
+
+bool NodeBuilder::inferTypes(Operation *op) {
+  if (failedAlready) {
+    op->erase();
+    return false;
+  }
+  llvm::SmallVector<Type> types;
+  graph::SizeReporter reporter(
+      [&](const llvm::Twine &message) { (void)fail("E0701", message); });
+  auto interface = cast<graph::InferSizesOpInterface>(op);
+  if (failed(interface.inferOwnSizes(reporter, types))) {
+    if (!failedAlready)
+      (void)fail("E0902", "no types for " + op->getName().getStringRef());
+    op->erase();
+    return false;
+  }
+  for (OpResult result : op->getResults())
+    result.setType(types[result.getResultNumber()]);
+  return true;
+}
+
+//===----------------------------------------------------------------------===//
+// Builders
+//===----------------------------------------------------------------------===//
+
+Value NodeBuilder::unary(graph::UnaryKind kind, Value x, std::optional<double> alpha,
+                         std::optional<double> beta) {
+  if (!x)
+    return {};
+  auto f64 = [&](std::optional<double> v) {
+    return v ? builder().getF64FloatAttr(*v) : FloatAttr();
+  };
+  return emit<graph::UnaryOp>(x.getType(), kind, x, f64(alpha), f64(beta));
+}
+
+Value NodeBuilder::binary(graph::BinaryKind kind, Value a, Value b) {
+  return a && b ? emit<graph::BinaryOp>(a.getType(), kind, a, b) : Value();
+}
+
+Value NodeBuilder::select(Value c, Value a, Value b) {
+  return c && a && b ? emit<graph::SelectOp>(a.getType(), c, a, b) : Value();
+}
+
+Value NodeBuilder::cast(Value x, Type elementType) {
+  if (!x || elementOf(x) == elementType)
+    return x;
+  auto type = graph::withElementType(llvm::cast<RankedTensorType>(x.getType()), elementType);
+  return emit<graph::CastOp>(type, x, /*saturate=*/true, graph::RoundModeAttr());
+}
+
+Value NodeBuilder::reshape(Value x, llvm::ArrayRef<SizeExpr> sizes) {
+  if (!x)
+    return {};
+  RankedTensorType type = makeType(elementOf(x), sizes);
+  return x.getType() == type ? x : emit<graph::ReshapeOp>(type, x);
+}
+
+Value NodeBuilder::transpose(Value x, llvm::ArrayRef<int64_t> perm) {
+  if (!x || llvm::equal(perm, llvm::seq<int64_t>(0, rankOf(x))))
+    return x;
+  return emit<graph::TransposeOp>(x.getType(), x, perm);
+}
+
+Value NodeBuilder::broadcast(Value x, llvm::ArrayRef<SizeExpr> sizes) {
+  if (!x)
+    return {};
+  RankedTensorType type = makeType(elementOf(x), sizes);
+  return x.getType() == type ? x : emit<graph::BroadcastOp>(type, x);
+}
+
+Value NodeBuilder::slice(Value x, llvm::ArrayRef<SizeExpr> starts, llvm::ArrayRef<SizeExpr> sizes,
+                         llvm::ArrayRef<SizeExpr> steps) {
+  if (!x)
+    return {};
+  return emit<graph::SliceOp>(makeType(elementOf(x), sizes), x,
+                              graph::getSizesAttr(context(), starts),
+                              graph::getSizesAttr(context(), steps));
+}
+
+Value NodeBuilder::pad(graph::PadMode mode, Value x, Value value, llvm::ArrayRef<SizeExpr> lo,
+                       llvm::ArrayRef<SizeExpr> hi) {
+  if (!x)
+    return {};
+  return emit<graph::PadOp>(x.getType(), mode, x, value, graph::getSizesAttr(context(), lo),
+                            graph::getSizesAttr(context(), hi));
+}
+
+Value NodeBuilder::concat(llvm::ArrayRef<Value> xs, int64_t axis) {
+  if (llvm::is_contained(xs, Value()))
+    return {};
+  return emit<graph::ConcatOp>(xs.front().getType(), ValueRange(xs),
+                               static_cast<uint64_t>(axis));
+}
+
+Value NodeBuilder::reduce(graph::ReduceKind kind, Value x, llvm::ArrayRef<int64_t> axes,
+                          bool keepdims) {
+  if (!x)
+    return {};
+  return emit<graph::ReduceOp>(x.getType(), kind, x, axes, keepdims);
+}
+
+Value NodeBuilder::softmax(graph::SoftmaxKind kind, Value x, int64_t axis) {
+  return x ? emit<graph::SoftmaxOp>(x.getType(), kind, x, static_cast<uint64_t>(axis))
+           : Value();
+}
+
+Value NodeBuilder::matmul(Value a, Value b, bool transposeA, bool transposeB) {
+  return a && b ? emit<graph::MatmulOp>(a.getType(), a, b, transposeA, transposeB) : Value();
+}
+
+Value NodeBuilder::splat(Type elementType, double value, llvm::ArrayRef<int64_t> sizes) {
+  auto type = RankedTensorType::get(sizes, elementType);
+  return graph::createSplat(builder(), loc, type, value);
+}
+
+Value NodeBuilder::fromSizes(llvm::ArrayRef<SizeExpr> sizes, Type elementType) {
+  auto type = RankedTensorType::get({static_cast<int64_t>(sizes.size())}, elementType);
+  return graph::FromSizesOp::create(builder(), loc, type, sizes);
+}
+
+Value NodeBuilder::alignChannels(Value x, int64_t trailing) {
+  if (!x)
+    return {};
+  Sizes sizes = sizesOf(x);
+  sizes.append(trailing, SizeExpr(1));
+  return reshape(x, sizes);
+}

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Resize and its predecessor Upsample. Result sizes come from scales or from sizes; versions differ in
+// the coordinate rule, which since 11 is an attribute and before was "asymmetric, floor".
+#include "../ShapeArithmetic.h"
+
+#include <cmath>
+
+using namespace cameo;
+using namespace cameo::importer;
+using namespace mlir;
+
+namespace {
+
+/// What a version of the operator says about the result.
+struct Plan {
+  Ints axes;
+  Sizes sizes; ///< of the result, all dimensions
+  std::optional<llvm::SmallVector<double>> scales, roi;
+};
+
+/// floor(size * scale), also of a symbolic size where the scale is a simple fraction.
+std::optional<SizeExpr> scaledSize(const SizeExpr &size, double scale) {
+  // Scales are f32: 1.1 arrives as 1.10000002…; ONNX multiplies in f32, too.
+  if (std::optional<int64_t> c = size.asConstant())
+    return SizeExpr(static_cast<int64_t>(
+        std::floor(static_cast<float>(*c) * static_cast<float>(scale))));
+  if (scale == 1)
+    return size;
+  std::optional<Number> n = foldUnary(graph::UnaryKind::Floor, Number{size, scale});
+  return n ? std::optional(n->expr) : std::nullopt;
+}
+
+LogicalResult applyScales(NodeBuilder &b, Plan &plan) {
+  if (plan.scales->size() != plan.axes.size())
+    return b.fail("E0702", llvm::Twine(plan.scales->size()) + " scales for " +
+                               llvm::Twine(plan.axes.size()) + " dimensions");
+  for (auto [axis, scale] : llvm::zip_equal(plan.axes, *plan.scales)) {
+    if (!(scale > 0) || !std::isfinite(scale))
+      return b.fail("E0702", "the scale " + std::to_string(scale) + " is not positive");
+    std::optional<SizeExpr> size = scaledSize(plan.sizes[axis], scale);
+    if (!size)
+      return b.fail("E0809", "the scale " + std::to_string(scale) + " of a dynamic size",
+                    "a scale that is a simple fraction, or a static size");
+    plan.sizes[axis] = *size;
+  }
+  return success();
+}
+
+/// keep_aspect_ratio_policy: one scale for all axes, the smallest or largest ratio.
+LogicalResult keepAspectRatio(NodeBuilder &b, Plan &plan, llvm::ArrayRef<SizeExpr> wanted,
+                              bool larger) {
+  double scale = larger ? 0 : std::numeric_limits<double>::infinity();
+  for (auto [axis, size] : llvm::zip_equal(plan.axes, wanted)) {
+    std::optional<int64_t> to = size.asConstant(), from = plan.sizes[axis].asConstant();
+    if (!to || !from || *from == 0)
+      return b.fail("E0809", "keep_aspect_ratio_policy over dynamic sizes", "stretch");
+    double ratio = static_cast<double>(*to) / static_cast<double>(*from);
+    scale = larger ? std::max(scale, ratio) : std::min(scale, ratio);
+  }
+  plan.scales.emplace(plan.axes.size(), scale);
+  for (int64_t axis : plan.axes)
+    plan.sizes[axis] = SizeExpr(static_cast<int64_t>(
+        std::floor(scale * static_cast<double>(*plan.sizes[axis].asConstant()) + 0.5)));
+  return success();
+}
+
+LogicalResult emitResize(NodeBuilder &b, const Plan &plan, graph::CoordinateMode coordinates,
+                         graph::NearestMode nearest) {
+  std::string name = b.string("mode", "nearest");
+  auto mode = graph::symbolizeResizeMode(name == "bilinear" ? "linear" : name);
+  if (!mode)
+    return b.fail("E0505", "mode is \"" + name + "\"");
+  for (const SizeExpr &s : plan.sizes)
+    if (std::optional<int64_t> c = s.asConstant(); c && *c < 0)
+      return b.fail("E0702", "a size is " + llvm::Twine(*c));
+  RankedTensorType type = b.makeType(b.elementType(0), plan.sizes);
+  auto attribute = [&](const std::optional<llvm::SmallVector<double>> &values) {
+    return values ? b.builder().getDenseF64ArrayAttr(*values) : DenseF64ArrayAttr();
+  };
+  return b.out(b.emit<graph::ResizeOp>(
+      type, *mode, b.in(0), Value(), Value(), coordinates, plan.axes, nearest,
+      llvm::APFloat(b.real("cubic_coeff_a", -0.75)),
+      llvm::APFloat(b.real("extrapolation_value", 0)), b.integer("exclude_outside") == 1,
+      b.integer("antialias") == 1, attribute(plan.scales), attribute(plan.roi)));
+}
+
+Plan allAxes(NodeBuilder &b) {
+  return {Ints(llvm::to_vector(llvm::seq<int64_t>(0, b.rank(0)))), b.sizes(0), {}, {}};
+}
+
+/// Upsample 7 and 9, Resize 10: scales alone.
+LogicalResult upsample(NodeBuilder &b) {
+  Plan plan = allAxes(b);
+  plan.scales = b.since() == 7 ? b.floats("scales") : b.reals(1);
+  if (!plan.scales || failed(applyScales(b, plan)))
+    return failure();
+  return emitResize(b, plan, graph::CoordinateMode::Asymmetric, graph::NearestMode::Floor);
+}
+
+LogicalResult resize(NodeBuilder &b) {
+  Plan plan = allAxes(b);
+  if (std::optional<Ints> axes = b.integers("axes"); axes && b.hasAttr("axes")) {
+    plan.axes.clear();
+    for (int64_t a : *axes) {
+      std::optional<int64_t> axis = b.axis(a, b.rank(0));
+      if (!axis)
+        return failure();
+      plan.axes.push_back(*axis);
+    }
+    if (!llvm::is_sorted(plan.axes))
+      return b.fail("E0804", "axes are not ascending", "ascending axes");
+  }
+  auto coordinates = graph::symbolizeCoordinateMode(
+      b.string("coordinate_transformation_mode", "half_pixel"));
+  auto nearest = graph::symbolizeNearestMode(b.string("nearest_mode", "round_prefer_floor"));
+  if (!coordinates || !nearest)
+    return b.fail("E0505", "unknown coordinate or nearest mode");
+  if (*coordinates == graph::CoordinateMode::TfCropAndResize) {
+    if (!b.has(1))
+      return b.fail("E0603", "tf_crop_and_resize without roi");
+    plan.roi = b.reals(1);
+    if (!plan.roi)
+      return failure();
+    if (plan.roi->size() != 2 * plan.axes.size())
+      return b.fail("E0702", llvm::Twine(plan.roi->size()) + " numbers of roi for " +
+                                 llvm::Twine(plan.axes.size()) + " dimensions");
+  }
+  // An empty tensor stands for an absent operand in version 11.
+  auto given = [&](unsigned i) {
+    return b.has(i) && !(b.type(i).hasStaticShape() && b.type(i).getNumElements() == 0);
+  };
+  if (given(2) == given(3))
+    return b.fail("E0603", given(2) ? "both scales and sizes are given"
+                                    : "neither scales nor sizes are given");
+  if (given(2)) {
+    plan.scales = b.reals(2);
+    if (!plan.scales || failed(applyScales(b, plan)))
+      return failure();
+    return emitResize(b, plan, *coordinates, *nearest);
+  }
+  std::optional<Sizes> sizes = b.control(3);
+  if (!sizes)
+    return failure();
+  if (sizes->size() != plan.axes.size())
+    return b.fail("E0702", llvm::Twine(sizes->size()) + " sizes for " +
+                               llvm::Twine(plan.axes.size()) + " dimensions");
+  std::string policy = b.string("keep_aspect_ratio_policy", "stretch");
+  if (policy != "stretch") {
+    if (failed(keepAspectRatio(b, plan, *sizes, policy == "not_smaller")))
+      return failure();
+  } else {
+    for (auto [axis, size] : llvm::zip_equal(plan.axes, *sizes))
+      plan.sizes[axis] = size;
+  }
+  return emitResize(b, plan, *coordinates, *nearest);
+}
+
+constexpr TypeMask kTypes = kReals;
+constexpr Limit kLimits[] = {
+    limit::control(3),
+    limit::attrIn("coordinate_transformation_mode",
+                  "half_pixel half_pixel_symmetric pytorch_half_pixel align_corners asymmetric "
+                  "tf_crop_and_resize")};
+
+constexpr OpRow kRows[] = {
+    {"Resize", 10, upsample, kTypes},
+    {"Resize", 11, resize, kTypes, kLimits},
+    {"Resize", 13, resize, kTypes, kLimits},
+    {"Resize", 18, resize, kTypes, kLimits},
+    {"Resize", 19, resize, kTypes, kLimits},
+    {"Upsample", 7, upsample, kTypes},
+    {"Upsample", 9, upsample, kTypes},
+};
+
+} // namespace
+
+llvm::ArrayRef<OpRow> importer::resizeRows() { return kRows; }
