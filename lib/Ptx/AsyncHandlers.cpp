@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// cp.async: copies that are in flight until a wait covers them. At the issue the destination is
+// poisoned (its bytes count as never written, so that a read before the wait is found), and source
+// and destination are checked; the data is read from its source when it lands, as late as the wait
+// allows, so that a source overwritten too early is found, too. Groups are counted per thread.
+#include "Handlers.h"
+
+#include <bit>
+
+namespace cameo::ptx {
+namespace {
+
+struct Place {
+  uint8_t *host = nullptr, *shadow = nullptr;
+  uint64_t lead = 0;
+};
+
+const Region *regionOf(const Exec &x, uint64_t offset) {
+  for (const Region &r : x.launch->sharedRegions)
+    if (offset - r.base < r.bytes)
+      return &r;
+  return nullptr;
+}
+
+uint64_t addressOf(const Exec &x, uint32_t operand, int64_t offset, bool narrow, unsigned lane) {
+  if (operand == noOperand)
+    return static_cast<uint64_t>(offset);
+  if (narrow)
+    return x.at<uint32_t>(operand)[lane] + static_cast<uint32_t>(offset);
+  return x.at<uint64_t>(operand)[lane] + static_cast<uint64_t>(offset);
+}
+
+/// Moves the data of the lanes in `mask` to where it belongs.
+void land(Exec &x, PendingCopy &copy, uint32_t mask) {
+  Block &block = *x.block;
+  Allocation *source = nullptr;
+  for (uint32_t rest = mask & copy.mask; rest; rest &= rest - 1) {
+    unsigned i = static_cast<unsigned>(std::countr_zero(rest));
+    uint8_t *to = block.shared + copy.target[i];
+    unsigned n = copy.sourceBytes[i];
+    if (n) {
+      if (!source || copy.source[i] - source->base >= source->bytes)
+        source = x.launch->memory->find(copy.source[i]);
+      if (!source || !source->contains(copy.source[i], n))
+        reportBadAccess(x, *copy.op, Space::Global, copy.source[i], n, i);
+      uint64_t offset = copy.source[i] - source->base;
+      if (x.launch->checks && source->shadow && !source->allWritten &&
+          !isWritten(source->shadow, offset + (source->base & 3), n)) {
+        uint64_t address[lanes];
+        std::copy(std::begin(copy.source), std::end(copy.source), address);
+        reportUninitialised(x, *copy.op, Space::Global, 1u << i, address, n);
+      }
+      std::memcpy(to, source->host + offset, n);
+    }
+    std::memset(to + n, 0, copy.bytes - n);
+    markWritten(block.sharedShadow, copy.target[i], copy.bytes, true);
+  }
+  copy.mask &= ~mask;
+}
+
+void dropLanded(Warp &warp) {
+  std::erase_if(warp.copies, [](const PendingCopy &copy) { return copy.mask == 0; });
+}
+
+/// d: destination (imm), a: source (imm in side), b: bytes of the source, c: predicate to ignore it.
+/// side: source offset, flags {1: narrow destination, 2: narrow source, 4: predicate negated}.
+void copyAsync(Exec &x, const Op &op) {
+  const uint32_t *side = x.side(op);
+  int64_t sourceOffset = static_cast<int32_t>(side[0]);
+  uint32_t flags = side[1], ignored = op.c == noOperand ? 0 : x.predicate(op.c);
+  if (flags & 4)
+    ignored = ~ignored;
+  Block &block = *x.block;
+  x.warp->copies.emplace_back();
+  PendingCopy &copy = x.warp->copies.back();
+  copy.op = &op;
+  copy.bytes = op.size;
+  copy.mask = copy.uncommitted = x.mask;
+  const Region *region = nullptr;
+  Allocation *allocation = nullptr;
+  uint64_t most = 0;
+  for (uint32_t rest = x.mask; rest; rest &= rest - 1) {
+    unsigned i = static_cast<unsigned>(std::countr_zero(rest));
+    uint64_t to = addressOf(x, op.d, op.imm, flags & 1, i);
+    uint64_t from = addressOf(x, op.a, sourceOffset, flags & 2, i);
+    if (!region || to - region->base >= region->bytes)
+      region = regionOf(x, to);
+    if (!region || region->bytes - (to - region->base) < op.size || (to & (op.size - 1u)))
+      reportBadAccess(x, op, Space::Shared, to, op.size, i);
+    unsigned n = op.b == noOperand ? op.size : x.at<uint32_t>(op.b)[i];
+    n = ignored >> i & 1 ? 0 : n > op.size ? op.size : n;
+    if (n) {
+      if (!allocation || from - allocation->base >= allocation->bytes)
+        allocation = x.launch->memory->find(from);
+      if (!allocation || !allocation->contains(from, n) || (from & (op.size - 1u)))
+        reportBadAccess(x, op, Space::Global, from, op.size, i);
+    }
+    copy.target[i] = static_cast<uint32_t>(to - sharedBase);
+    copy.source[i] = from;
+    copy.sourceBytes[i] = static_cast<uint8_t>(n);
+    most += n;
+    fillPoison(block.shared, copy.target[i], op.size);
+    if (x.launch->checks)
+      clearWritten(block.sharedShadow, copy.target[i], op.size);
+  }
+  if (x.counts)
+    x.counts->asyncCopyBytes += most;
+  bool now = x.launch->asyncPoint == 1 || (x.launch->asyncPoint == 2 && (x.nextRandom() & 1));
+  if (now) {
+    land(x, copy, copy.mask);
+    dropLanded(*x.warp);
+  }
+}
+
+void commitGroup(Exec &x, const Op &) {
+  Warp &warp = *x.warp;
+  for (PendingCopy &copy : warp.copies) {
+    uint32_t mine = copy.uncommitted & x.mask;
+    if (!mine)
+      continue;
+    for (unsigned i = 0; i < lanes; ++i)
+      if (mine >> i & 1)
+        copy.group[i] = warp.committed[i];
+    copy.uncommitted &= ~mine;
+  }
+  for (unsigned i = 0; i < lanes; ++i)
+    warp.committed[i] += x.mask >> i & 1;
+}
+
+/// imm: groups that may stay in flight.
+void waitGroup(Exec &x, const Op &op) {
+  Warp &warp = *x.warp;
+  for (PendingCopy &copy : warp.copies) {
+    uint32_t mine = copy.mask & ~copy.uncommitted & x.mask, done = 0;
+    for (unsigned i = 0; i < lanes; ++i)
+      if (mine >> i & 1)
+        done |= static_cast<uint32_t>(warp.committed[i] - copy.group[i] > op.imm) << i;
+    if (done)
+      land(x, copy, done);
+  }
+  dropLanded(warp);
+}
+
+/// Waits for all copies of the thread, committed or not.
+void waitAll(Exec &x, const Op &) {
+  for (PendingCopy &copy : x.warp->copies)
+    land(x, copy, x.mask);
+  dropLanded(*x.warp);
+}
+
+} // namespace
+
+void asyncRows(HandlerRows &rows) {
+  rows.push_back({"cp.async", &copyAsync});
+  rows.push_back({"cp.async.commit_group", &commitGroup});
+  rows.push_back({"cp.async.wait_group", &waitGroup});
+  rows.push_back({"cp.async.wait_all", &waitAll});
+}
+
+} // namespace cameo::ptx

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Branches, calls, returns and predication. A branch on which the lanes disagree ends the inner
+// loop; the scheduler makes two groups of the one. Predicated instructions that can block or leave
+// (exit, call, barriers) are decoded as a branch around them and never come here predicated.
+#include "Handlers.h"
+
+#include <algorithm>
+#include <bit>
+
+namespace cameo::ptx {
+
+void runPredicated(Exec &x, const Op &op) {
+  uint32_t bits = x.predicate(op.pred);
+  if (op.flags & FlagPredNegated)
+    bits = ~bits;
+  uint32_t before = x.mask, active = before & bits;
+  if (active == before) {
+    op.inner(x, op);
+  } else if (active) {
+    x.setMask(active);
+    op.inner(x, op);
+    x.setMask(before);
+  }
+}
+
+namespace {
+
+void branch(Exec &x, const Op &op) { x.ip = x.program->code.data() + op.imm; }
+
+void branchIf(Exec &x, const Op &op) {
+  uint32_t bits = x.predicate(op.pred);
+  if (op.flags & FlagPredNegated)
+    bits = ~bits;
+  uint32_t taken = x.mask & bits;
+  const Op *target = x.program->code.data() + op.imm;
+  if (taken == x.mask) {
+    x.ip = target;
+  } else if (taken) {
+    x.splitMask = taken;
+    x.splitIp = target;
+    if (x.counts)
+      ++x.counts->divergentBranches;
+    x.stop(Pause::Split);
+  }
+}
+
+/// bra.uni: all lanes have to agree.
+void branchUniform(Exec &x, const Op &op) {
+  uint32_t bits = x.predicate(op.pred);
+  if (op.flags & FlagPredNegated)
+    bits = ~bits;
+  uint32_t taken = x.mask & bits;
+  if (taken && taken != x.mask && x.launch->checks)
+    report(x, op, FindingKind::Divergence, taken, 0, 0,
+           "threads of one warp disagree on a branch that is marked .uni",
+           "drop .uni, or make the predicate the same for all threads of the warp");
+  branchIf(x, op);
+}
+
+/// brx.idx: `side` has the number of targets and then the targets. One target at a time is split
+/// off; the others come here again.
+void branchIndexed(Exec &x, const Op &op) {
+  const uint32_t *index = x.at<uint32_t>(op.a), *side = x.side(op);
+  unsigned lead = static_cast<unsigned>(std::countr_zero(x.mask));
+  uint32_t chosen = index[lead], same = 0;
+  for (unsigned i = 0; i < lanes; ++i)
+    same |= static_cast<uint32_t>(index[i] == chosen) << i;
+  same &= x.mask;
+  if (chosen >= side[0]) {
+    report(x, op, FindingKind::OutOfBounds, same, chosen, 4,
+           "index " + std::to_string(chosen) + " of brx.idx is beyond its " +
+               std::to_string(side[0]) + " targets",
+           "check the index before the branch");
+    stopLaunch(x);
+  }
+  const Op *target = x.program->code.data() + side[1 + chosen];
+  if (same == x.mask) {
+    x.ip = target;
+    return;
+  }
+  x.ip = &op;
+  x.splitMask = same;
+  x.splitIp = target;
+  x.stop(Pause::Split);
+}
+
+void trap(Exec &x, const Op &op) {
+  report(x, op, FindingKind::Trap, x.mask, 0, 0, "the kernel executed trap",
+         "an assertion of the kernel failed; see what leads there");
+  stopLaunch(x);
+}
+
+void exitThreads(Exec &x, const Op &) { x.stop(Pause::Exit); }
+
+/// `imm`: the function; `side`: number of copies, then {from, to, bytes} in local memory, `to`
+/// counted from the callee's locals.
+void copyLocal(Exec &x, uint64_t from, uint64_t to, uint32_t bytes) {
+  uint64_t stride = x.program->stackLocalBytes;
+  for (unsigned i = 0; i < lanes; ++i) {
+    if (!(x.mask >> i & 1))
+      continue;
+    std::memcpy(x.warp->local + i * stride + to, x.warp->local + i * stride + from, bytes);
+    uint8_t *shadow = x.warp->localShadow;
+    for (uint32_t b = 0; b < bytes; ++b) {
+      uint64_t s = i * stride + from + b, d = i * stride + to + b;
+      uint8_t bit = static_cast<uint8_t>(0x11 << (d & 3));
+      bool written = shadow[s / 4] & (0x11 << (s & 3));
+      shadow[d / 4] = static_cast<uint8_t>(written ? shadow[d / 4] | bit : shadow[d / 4] & ~bit);
+    }
+  }
+}
+
+void callFunction(Exec &x, const Op &op) {
+  Group &g = *x.group;
+  const FunctionCode &caller = x.program->functions[g.function];
+  const FunctionCode &callee = x.program->functions[static_cast<size_t>(op.imm)];
+  uint32_t frame = g.frameBase + caller.frameBytes, local = g.localOffset + caller.localBytes;
+  if (frame + callee.frameBytes > x.program->stackFrameBytes ||
+      local + callee.localBytes > x.program->stackLocalBytes) {
+    report(x, op, FindingKind::Stack, x.mask, 0, 0,
+           "the call stack is exhausted in '" + callee.name + "'",
+           "bound the recursion; the machine keeps 64 frames");
+    stopLaunch(x);
+  }
+  const uint32_t *side = x.side(op);
+  for (uint32_t i = 0; i < side[0]; ++i)
+    copyLocal(x, g.localOffset + side[1 + 3 * i], local + side[2 + 3 * i], side[3 + 3 * i]);
+  g.frames.push_back({&op, g.frameBase, g.localOffset, g.function});
+  g.frameBase = frame;
+  g.localOffset = local;
+  g.function = static_cast<uint32_t>(op.imm);
+  x.base[BaseFrame] = x.warp->registers + frame;
+  x.ip = x.program->code.data() + callee.entry;
+}
+
+/// After the argument copies `side` has the result copies: number, {from the callee, to, bytes}.
+void returnFromFunction(Exec &x, const Op &) {
+  Group &g = *x.group;
+  if (g.frames.empty()) {
+    x.stop(Pause::Exit);
+    return;
+  }
+  Frame frame = g.frames.back();
+  g.frames.pop_back();
+  const uint32_t *side = x.side(*frame.call);
+  side += 1 + 3 * side[0];
+  for (uint32_t i = 0; i < side[0]; ++i)
+    copyLocal(x, g.localOffset + side[1 + 3 * i], frame.localOffset + side[2 + 3 * i],
+              side[3 + 3 * i]);
+  g.frameBase = frame.frameBase;
+  g.localOffset = frame.localOffset;
+  g.function = frame.function;
+  x.base[BaseFrame] = x.warp->registers + g.frameBase;
+  x.ip = frame.call + 1;
+}
+
+/// A read of a register that some path has not written: `a` is its mask of written lanes.
+void checkDefined(Exec &x, const Op &op) {
+  uint32_t bad = x.mask & ~x.predicate(op.a);
+  if (bad)
+    report(x, op, FindingKind::UninitRegister, bad, 0, 0,
+           "register " + std::string(reinterpret_cast<const char *>(op.imm)) +
+               " is read before anything was written to it",
+           "write the register on every path that leads here");
+}
+void markDefined(Exec &x, const Op &op) { x.predicate(op.a) |= x.mask; }
+void markUndefined(Exec &x, const Op &op) { x.predicate(op.a) &= ~x.mask; }
+
+} // namespace
+
+void controlRows(HandlerRows &rows) {
+  rows.push_back({"bra", &branch});
+  rows.push_back({"bra.if", &branchIf});
+  rows.push_back({"bra.uni.if", &branchUniform});
+  rows.push_back({"brx.idx", &branchIndexed});
+  rows.push_back({"trap", &trap});
+  rows.push_back({"exit", &exitThreads});
+  rows.push_back({"call", &callFunction});
+  rows.push_back({"ret", &returnFromFunction});
+  rows.push_back({"check.defined", &checkDefined});
+  rows.push_back({"mark.defined", &markDefined});
+  rows.push_back({"mark.undefined", &markUndefined});
+}
+
+} // namespace cameo::ptx

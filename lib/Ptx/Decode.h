@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// From the tree to operations. Decoding is where PTX is understood: each opcode has a member
+// function that names the handler by a canonical text; what has no handler, and every modifier that
+// an opcode does not list, is refused with its line before anything runs.
+#ifndef CAMEO_LIB_PTX_DECODE_H
+#define CAMEO_LIB_PTX_DECODE_H
+
+#include "Handlers.h"
+#include "RegisterAllocation.h"
+#include "Rounding.h"
+
+#include <functional>
+#include <string>
+
+namespace cameo::ptx {
+
+/// Decodes one kernel and the functions it calls. Null, with errors, where it cannot.
+std::unique_ptr<Program> decodeKernel(const ModuleAst &module, const Function &kernel,
+                                      Policy policy, std::vector<Diagnostic> &errors);
+
+/// Where a variable of the module lives, for constants that are its address.
+struct SymbolTable;
+
+class Decoder {
+public:
+  Decoder(const ModuleAst &module, Policy policy, Program &program,
+          std::vector<Diagnostic> &errors)
+      : module(module), policy(policy), program(program), errors(errors) {}
+
+  bool decode(const Function &kernel);
+
+private:
+  using Kind = Operand::Kind;
+  struct Modifiers {
+    std::vector<Type> types;
+    Round round = Round::Nearest;
+    std::string_view roundText;
+    std::vector<std::string_view> others;
+    bool has(std::string_view text) const {
+      for (std::string_view other : others)
+        if (other == text)
+          return true;
+      return false;
+    }
+    Type type(size_t i = 0) const { return i < types.size() ? types[i] : Type::None; }
+  };
+  struct Symbol {
+    enum class Where { Global, Shared, Local, KernelParam, Function } where;
+    uint64_t offset;
+    Type type;
+    uint64_t bytes;
+  };
+
+  // Driver (Decode.cpp).
+  void layoutShared(const Function &kernel);
+  void decodeFunction(uint32_t index);
+  void layoutLocals(const Function &f, FunctionCode &code);
+  void decodeInstruction(const Instruction &instruction);
+  void trackDefinitions(const Instruction &instruction, bool before);
+  void finishBranches();
+  void computeStack();
+  bool isMoveOnly(const Instruction &instruction) const;
+
+  // Emission (Emit.cpp).
+  void error(std::string message, bool unsupported = false);
+  void unsupported(const std::string &what);
+  std::string formOf(const Instruction &instruction) const;
+  Op &emit(const std::string &handler, OpKind kind);
+  Op &emitPlain(const std::string &handler, OpKind kind);
+  void emitAround(const std::function<void()> &body);
+  Modifiers modifiers(std::string_view allowed);
+  bool expectOperands(size_t least, size_t most);
+  uint32_t source(size_t index, Type type);
+  uint32_t source(const Operand &operand, Type type);
+  uint32_t wideSource(const Operand &operand, unsigned atLeast, unsigned &bytes);
+  uint32_t predicateSource(const Operand &operand);
+  uint32_t destination(size_t index, Type type);
+  uint32_t destination(const Operand &operand, Type type);
+  uint32_t wideDestination(const Operand &operand, unsigned atLeast, unsigned &bytes);
+  uint32_t constant(uint64_t bits, unsigned bytes);
+  uint32_t addressConstant(uint32_t variable, int64_t addend, unsigned bytes);
+  uint32_t parameterConstant(uint32_t offset, unsigned bytes);
+  uint32_t specialSource(std::string_view name, Type type);
+  uint32_t symbolSource(const Operand &operand, Type type);
+  uint32_t temporary(unsigned bytes);
+  uint32_t temporaryPredicate();
+  const Symbol *findSymbol(std::string_view name);
+  void setAddress(const Operand &address, Space &space);
+  uint32_t addSide(std::initializer_list<uint32_t> words);
+  const Operand &operand(size_t i) const { return current->operands[i]; }
+  size_t operandCount() const { return current->operands.size(); }
+  Type registerType(const Operand &operand) const;
+
+  // Families.
+  using Member = void (Decoder::*)();
+  struct OpcodeRow {
+    std::string_view opcode;
+    Member decode;
+  };
+  static const OpcodeRow *findOpcode(std::string_view opcode);
+  // DecodeAlu.cpp
+  void decodeArithmetic();
+  void decodeFma();
+  void decodeMul();
+  void decodeDiv();
+  void decodeMinMax();
+  void decodeUnary();
+  void decodeLogic();
+  void decodeShift();
+  void decodeCarry();
+  void decodeBits();
+  void decodeLop3();
+  void decodePrmt();
+  void decodeShf();
+  void decodeDot();
+  void decodeMul24();
+  void decodeSad();
+  void decodeSetp();
+  void decodeSet();
+  void decodeSelp();
+  void decodeSlct();
+  void decodeTestp();
+  void decodeCopysign();
+  void decodeSpecialFunction();
+  void emitSlow(const std::string &base, const Modifiers &m, size_t inputs);
+  // DecodeMove.cpp
+  void decodeMov();
+  void decodeVectorMove(bool packs);
+  void decodeCvt();
+  void decodeCvta();
+  void decodeIsspacep();
+  void decodeLd();
+  void decodeSt();
+  void decodeAtom();
+  void decodeNothing();
+  void decodeFloatCvt(const Modifiers &m, Type to, Type from);
+  void decodePackedCvt(const Modifiers &m, Type to, Type from);
+  // DecodeControl.cpp
+  void decodeBra();
+  void decodeBrx();
+  void decodeCall();
+  void decodeRet();
+  void decodeExit();
+  void decodeTrap();
+  void decodeBar();
+  void decodeFence();
+  void decodeNanosleep();
+  void decodeShfl();
+  void decodeVote();
+  void decodeMatch();
+  void decodeActivemask();
+  void decodeRedux();
+  void decodeElect();
+  void decodeCp();
+  void decodeLdmatrix();
+  void decodeStmatrix();
+  void decodeMma();
+  void decodeMovmatrix();
+
+  const ModuleAst &module;
+  Policy policy;
+  Program &program;
+  std::vector<Diagnostic> &errors;
+
+  const Function *function = nullptr; ///< being decoded
+  const Instruction *current = nullptr;
+  uint32_t functionIndex = 0;
+  bool plainEmission = false; ///< inside emitAround: no predication
+  Allocated allocation;
+  std::vector<const Function *> functionList; ///< as in program.functions
+  std::vector<std::vector<uint32_t>> callees; ///< for the stack's depth
+  std::unordered_map<std::string_view, Symbol> globals, locals;
+  std::vector<uint32_t> definedMask; ///< slot of the mask of written lanes, or noOperand
+  std::vector<uint32_t> instructionIndex;
+  struct Fixup {
+    size_t op;          ///< whose imm is the target
+    size_t side;        ///< or this word of `side`
+    uint32_t instruction;
+  };
+  std::vector<Fixup> fixups;
+  uint32_t temporaryBase = 0, temporaryTop = 0, temporaryPredBase = 0, temporaryPredTop = 0;
+  uint32_t carrySlot = 0;
+  std::unordered_map<std::string, uint32_t> constantIndex;
+};
+
+constexpr unsigned temporarySlots = 16, temporaryPredicates = 8;
+
+} // namespace cameo::ptx
+
+#endif

@@ -1,0 +1,496 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Arithmetic, logic and comparison instructions to the names of their handlers. Where PTX spells
+// one operation in several ways (add.s32 and add.u32) there is one name.
+#include "Decode.h"
+
+namespace cameo::ptx {
+namespace {
+
+std::string bitsName(Type type) { return ".b" + std::to_string(8 * sizeOf(type)); }
+bool isHalf(Type t) {
+  return t == Type::F16 || t == Type::BF16 || t == Type::F16x2 || t == Type::BF16x2;
+}
+bool isPackedInteger(Type t) { return t == Type::U16x2 || t == Type::S16x2; }
+bool isInteger(Type t) { return !isFloat(t) && t != Type::Pred && t != Type::None && !isPackedInteger(t); }
+
+/// .u32 for every unsigned or untyped 32-bit type.
+std::string signedName(Type type) {
+  return (isSigned(type) ? ".s" : ".u") + std::to_string(8 * sizeOf(type));
+}
+
+} // namespace
+
+/// Directed rounding and saturation in f32 and f64: lane by lane, the modifiers in `imm`.
+void Decoder::emitSlow(const std::string &base, const Modifiers &m, size_t inputs) {
+  Type type = m.type();
+  uint32_t in[3] = {noOperand, noOperand, noOperand};
+  for (size_t i = 0; i < inputs; ++i)
+    in[i] = source(1 + i, type);
+  uint32_t d = destination(0, type);
+  Op &op = emit(base + std::string(nameOf(type)) + ".slow", inputs == 3 ? OpKind::Fma : OpKind::Alu);
+  op.d = d, op.a = in[0], op.b = in[1], op.c = in[2];
+  op.imm = static_cast<int64_t>(m.round) | (m.has(".ftz") ? 0x100 : 0) |
+           (m.has(".sat") ? 0x200 : 0);
+}
+
+static std::string halfModifiers(bool ftz, bool sat, bool relu) {
+  return std::string(ftz ? ".ftz" : "") + (sat ? ".sat" : "") + (relu ? ".relu" : "");
+}
+
+void Decoder::decodeArithmetic() {
+  for (std::string_view text : current->modifiers)
+    if (text == ".cc")
+      return decodeCarry();
+  Modifiers m = modifiers(" .round .ftz .sat ");
+  if (!expectOperands(3, 3))
+    return;
+  Type type = m.type();
+  std::string name(current->opcode);
+  bool ftz = m.has(".ftz"), sat = m.has(".sat");
+  if (type == Type::F32 || type == Type::F64) {
+    if (m.round != Round::Nearest || sat)
+      return emitSlow(name, m, 2);
+    name += std::string(nameOf(type)) + (ftz ? ".ftz" : "");
+  } else if (isHalf(type)) {
+    if (m.round != Round::Nearest)
+      return unsupported("directed rounding of 16-bit floats");
+    name += std::string(nameOf(type)) + halfModifiers(ftz, sat, false);
+  } else if (isPackedInteger(type)) {
+    name += nameOf(type);
+  } else if (sat) {
+    name += ".sat" + signedName(type);
+  } else if (isInteger(type) && sizeOf(type) >= 2) {
+    name += bitsName(type);
+  } else {
+    return unsupported("this type");
+  }
+  uint32_t a = source(1, type), b = source(2, type), d = destination(0, type);
+  Op &op = emit(name, OpKind::Alu);
+  op.d = d, op.a = a, op.b = b;
+}
+
+void Decoder::decodeFma() {
+  Modifiers m = modifiers(" .round .ftz .sat .relu ");
+  if (!expectOperands(4, 4))
+    return;
+  Type type = m.type();
+  bool ftz = m.has(".ftz"), sat = m.has(".sat");
+  if (m.roundText.empty() || !(type == Type::F32 || type == Type::F64 || isHalf(type)))
+    return unsupported("this type or a missing rounding");
+  std::string name = "fma" + std::string(nameOf(type));
+  if (isHalf(type)) {
+    if (m.round != Round::Nearest)
+      return unsupported("directed rounding of 16-bit floats");
+    name += halfModifiers(ftz, sat, m.has(".relu"));
+  } else {
+    if (m.round != Round::Nearest || sat)
+      return emitSlow("fma", m, 3);
+    name += ftz ? ".ftz" : "";
+  }
+  uint32_t a = source(1, type), b = source(2, type), c = source(3, type), d = destination(0, type);
+  Op &op = emit(name, OpKind::Fma);
+  op.d = d, op.a = a, op.b = b, op.c = c;
+}
+
+/// mul and mad: floats as add and fma; integers with .lo, .hi, .wide.
+void Decoder::decodeMul() {
+  for (std::string_view text : current->modifiers)
+    if (text == ".cc")
+      return decodeCarry();
+  bool isMad = current->opcode == "mad";
+  Modifiers m = modifiers(" .round .ftz .sat .lo .hi .wide ");
+  size_t inputs = isMad ? 3 : 2;
+  if (!expectOperands(inputs + 1, inputs + 1))
+    return;
+  Type type = m.type();
+  if (isFloat(type))
+    return isMad ? decodeFma() : decodeArithmetic();
+  bool wide = m.has(".wide"), hi = m.has(".hi");
+  if (!isInteger(type) || sizeOf(type) < 2 || m.others.empty() || !m.roundText.empty())
+    return unsupported("this form");
+  std::string name = std::string(current->opcode);
+  if (m.has(".sat"))
+    name += ".hi.sat.s32";
+  else
+    name += wide ? ".wide" + signedName(type) : hi ? ".hi" + signedName(type)
+                                                   : ".lo" + bitsName(type);
+  static constexpr Type twice[] = {Type::None, Type::B16, Type::B32, Type::None, Type::B64};
+  if (wide && sizeOf(type) > 4)
+    return unsupported("a 128-bit product");
+  Type result = wide ? twice[sizeOf(type)] : type;
+  uint32_t a = source(1, type), b = source(2, type);
+  uint32_t c = isMad ? source(3, result) : noOperand, d = destination(0, result);
+  Op &op = emit(name, OpKind::Alu);
+  op.d = d, op.a = a, op.b = b, op.c = c;
+}
+
+void Decoder::decodeDiv() {
+  Modifiers m = modifiers(" .round .ftz .full .approx ");
+  if (!expectOperands(3, 3))
+    return;
+  Type type = m.type();
+  std::string name(current->opcode);
+  if (isFloat(type)) {
+    if (m.round != Round::Nearest)
+      return emitSlow(name, m, 2);
+    name += std::string(nameOf(type)) + (m.has(".ftz") ? ".ftz" : "");
+  } else if (isInteger(type) && sizeOf(type) >= 2) {
+    name += signedName(type);
+  } else {
+    return unsupported("this type");
+  }
+  uint32_t a = source(1, type), b = source(2, type), d = destination(0, type);
+  Op &op = emit(name, OpKind::Alu);
+  op.d = d, op.a = a, op.b = b;
+}
+
+void Decoder::decodeMinMax() {
+  Modifiers m = modifiers(" .ftz .NaN .xorsign.abs .xorsign .abs .relu ");
+  Type type = m.type();
+  bool three = operandCount() == 4;
+  if (!expectOperands(3, 4))
+    return;
+  std::string name = std::string(current->opcode) + (three ? "3" : "");
+  if (isFloat(type))
+    name += std::string(nameOf(type)) + (m.has(".ftz") ? ".ftz" : "") +
+            (m.has(".NaN") ? ".nan" : "") + (m.has(".xorsign") ? ".xorsign" : "");
+  else if (isPackedInteger(type))
+    name += nameOf(type);
+  else if (m.has(".relu"))
+    name += ".relu" + signedName(type);
+  else if (isInteger(type) && sizeOf(type) >= 2)
+    name += signedName(type);
+  else
+    return unsupported("this type");
+  uint32_t a = source(1, type), b = source(2, type), c = three ? source(3, type) : noOperand;
+  uint32_t d = destination(0, type);
+  Op &op = emit(name, OpKind::Alu);
+  op.d = d, op.a = a, op.b = b, op.c = c;
+}
+
+void Decoder::decodeUnary() {
+  Modifiers m = modifiers(" .ftz ");
+  if (!expectOperands(2, 2))
+    return;
+  Type type = m.type();
+  std::string name(current->opcode);
+  if (isFloat(type))
+    name += std::string(nameOf(type)) + (m.has(".ftz") ? ".ftz" : "");
+  else
+    name += name == "neg" ? bitsName(type) : signedName(type);
+  uint32_t a = source(1, type), d = destination(0, type);
+  Op &op = emit(name, OpKind::Alu);
+  op.d = d, op.a = a;
+}
+
+void Decoder::decodeLogic() {
+  Modifiers m = modifiers(" ");
+  Type type = m.type();
+  bool unary = current->opcode == "not" || current->opcode == "cnot";
+  if (!expectOperands(unary ? 2 : 3, unary ? 2 : 3))
+    return;
+  std::string name =
+      std::string(current->opcode) + (type == Type::Pred ? std::string(".pred") : bitsName(type));
+  uint32_t a = source(1, type), b = unary ? noOperand : source(2, type);
+  uint32_t d = destination(0, type);
+  Op &op = emit(name, OpKind::Alu);
+  op.d = d, op.a = a, op.b = b;
+}
+
+void Decoder::decodeShift() {
+  Modifiers m = modifiers(" ");
+  if (!expectOperands(3, 3))
+    return;
+  Type type = m.type();
+  bool left = current->opcode == "shl";
+  uint32_t a = source(1, type), b = source(2, Type::U32), d = destination(0, type);
+  Op &op = emit(left ? "shl" + bitsName(type) : "shr" + signedName(type), OpKind::Alu);
+  op.d = d, op.a = a, op.b = b;
+}
+
+/// add.cc, addc, sub.cc, subc, mad.cc, madc: the carry is a slot of the frame.
+void Decoder::decodeCarry() {
+  Modifiers m = modifiers(" .cc .lo .hi ");
+  Type type = m.type();
+  bool isMad = current->opcode.substr(0, 3) == "mad";
+  if (!expectOperands(isMad ? 4 : 3, isMad ? 4 : 3))
+    return;
+  if (m.has(".hi") && isSigned(type))
+    return unsupported("a signed upper product with carry");
+  std::string name(current->opcode);
+  if (isMad)
+    name += m.has(".hi") ? ".hi" : ".lo";
+  name += (m.has(".cc") ? ".cc" : "") + bitsName(type);
+  uint32_t a = source(1, type), b = source(2, type), c = isMad ? source(3, type) : 0;
+  uint32_t d = destination(0, type), side = isMad ? addSide({c}) : 0;
+  Op &op = emit(name, OpKind::Alu);
+  op.d = d, op.a = a, op.b = b, op.c = carrySlot, op.extra = side;
+}
+
+void Decoder::decodeBits() {
+  Modifiers m = modifiers(" .shiftamt ");
+  Type type = m.type();
+  std::string_view opcode = current->opcode;
+  bool field = opcode == "bfe", insert = opcode == "bfi";
+  size_t inputs = field ? 3 : insert ? 4 : 1;
+  if (!expectOperands(inputs + 1, inputs + 1))
+    return;
+  std::string name = std::string(opcode) + (m.has(".shiftamt") ? ".shiftamt" : "");
+  name += opcode == "bfind" || field ? signedName(type) : bitsName(type);
+  bool counts = opcode == "popc" || opcode == "clz" || opcode == "bfind";
+  uint32_t a = source(1, type), b = noOperand, c = noOperand, side = 0;
+  if (field)
+    b = source(2, Type::U32), c = source(3, Type::U32);
+  if (insert) {
+    b = source(2, type);
+    c = source(3, Type::U32);
+    side = addSide({source(4, Type::U32)});
+  }
+  uint32_t d = destination(0, counts ? Type::U32 : type);
+  Op &op = emit(name, OpKind::Alu);
+  op.d = d, op.a = a, op.b = b, op.c = c, op.extra = side;
+}
+
+void Decoder::decodeLop3() {
+  modifiers(" ");
+  if (!expectOperands(5, 5))
+    return;
+  if (operand(4).kind != Kind::Integer)
+    return error("the table of lop3 has to be a number");
+  uint32_t a = source(1, Type::B32), b = source(2, Type::B32), c = source(3, Type::B32);
+  uint32_t d = destination(0, Type::B32);
+  Op &op = emit("lop3.b32", OpKind::Alu);
+  op.d = d, op.a = a, op.b = b, op.c = c, op.imm = operand(4).value & 0xff;
+}
+
+void Decoder::decodePrmt() {
+  Modifiers m = modifiers(" .f4e .b4e .rc8 .ecl .ecr .rc16 ");
+  if (!expectOperands(4, 4))
+    return;
+  std::string name = "prmt.b32" + (m.others.empty() ? std::string() : std::string(m.others[0]));
+  uint32_t a = source(1, Type::B32), b = source(2, Type::B32), c = source(3, Type::B32);
+  uint32_t d = destination(0, Type::B32);
+  Op &op = emit(name, OpKind::Alu);
+  op.d = d, op.a = a, op.b = b, op.c = c;
+}
+
+void Decoder::decodeShf() {
+  Modifiers m = modifiers(" .l .r .wrap .clamp ");
+  if (!expectOperands(4, 4))
+    return;
+  std::string name = std::string("shf") + (m.has(".l") ? ".l" : ".r") +
+                     (m.has(".wrap") ? ".wrap" : ".clamp") + ".b32";
+  uint32_t a = source(1, Type::B32), b = source(2, Type::B32), c = source(3, Type::B32);
+  uint32_t d = destination(0, Type::B32);
+  Op &op = emit(name, OpKind::Alu);
+  op.d = d, op.a = a, op.b = b, op.c = c;
+}
+
+void Decoder::decodeDot() {
+  Modifiers m = modifiers(" .lo .hi ");
+  if (!expectOperands(4, 4))
+    return;
+  std::string name(current->opcode);
+  if (name == "dp2a")
+    name += m.has(".hi") ? ".hi" : ".lo";
+  name += std::string(nameOf(m.type(0))) + std::string(nameOf(m.type(1)));
+  uint32_t a = source(1, Type::B32), b = source(2, Type::B32), c = source(3, Type::B32);
+  uint32_t d = destination(0, Type::B32);
+  Op &op = emit(name, OpKind::Alu);
+  op.d = d, op.a = a, op.b = b, op.c = c;
+}
+
+void Decoder::decodeMul24() {
+  Modifiers m = modifiers(" .lo .hi ");
+  bool isMad = current->opcode == "mad24";
+  if (!expectOperands(isMad ? 4 : 3, isMad ? 4 : 3))
+    return;
+  uint32_t a = source(1, m.type()), b = source(2, m.type());
+  uint32_t c = isMad ? source(3, m.type()) : noOperand, d = destination(0, m.type());
+  Op &op = emit(std::string(current->opcode) + (m.has(".hi") ? ".hi" : ".lo") +
+                    std::string(nameOf(m.type())), OpKind::Alu);
+  op.d = d, op.a = a, op.b = b, op.c = c;
+}
+
+void Decoder::decodeSad() {
+  Modifiers m = modifiers(" ");
+  if (!expectOperands(4, 4))
+    return;
+  uint32_t a = source(1, m.type()), b = source(2, m.type()), c = source(3, m.type());
+  uint32_t d = destination(0, m.type());
+  Op &op = emit("sad" + signedName(m.type()), OpKind::Alu);
+  op.d = d, op.a = a, op.b = b, op.c = c;
+}
+
+namespace {
+
+constexpr std::string_view comparisons =
+    " .eq .ne .lt .le .gt .ge .lo .ls .hi .hs .equ .neu .ltu .leu .gtu .geu .num .nan "
+    ".and .or .xor .ftz ";
+
+/// "setp.lt.u32" for a comparison and a type; empty where there is none.
+std::string comparisonName(std::string_view compare, Type type, bool ftz) {
+  std::string name = "setp";
+  if (isFloat(type))
+    return name + std::string(compare) + std::string(nameOf(type)) + (ftz ? ".ftz" : "");
+  static constexpr std::pair<std::string_view, std::string_view> unsignedNames[] = {
+      {".lo", ".lt"}, {".ls", ".le"}, {".hi", ".gt"}, {".hs", ".ge"}};
+  bool forced = false;
+  for (auto &[from, to] : unsignedNames)
+    if (compare == from) {
+      compare = to;
+      forced = true;
+    }
+  bool isS = isSigned(type) && !forced;
+  return name + std::string(compare) + (isS ? ".s" : ".u") + std::to_string(8 * sizeOf(type));
+}
+
+} // namespace
+
+/// setp.cmp{.bool}{.ftz}.type p{|q}, a, b{, {!}c}
+void Decoder::decodeSetp() {
+  Modifiers m = modifiers(comparisons);
+  if (!expectOperands(3, 4) || m.others.empty())
+    return;
+  Type type = m.type();
+  std::string_view combine;
+  for (std::string_view text : {".and", ".or", ".xor"})
+    if (m.has(text))
+      combine = text;
+  if (combine.empty() == (operandCount() == 4))
+    return error("setp takes a third source exactly with .and, .or and .xor");
+  bool isPair = operand(0).kind == Kind::Pair;
+  bool packed = type == Type::F16x2 || type == Type::BF16x2;
+  uint32_t p = destination(isPair ? operand(0).elements[0] : operand(0), Type::Pred);
+  uint32_t q = isPair ? destination(operand(0).elements[1], Type::Pred) : noOperand;
+  uint32_t a = source(1, type), b = source(2, type);
+  uint32_t c = combine.empty() ? noOperand : predicateSource(operand(3));
+  std::string logic = combine.empty() ? "" : std::string(combine.substr(1)) + ".pred";
+  auto compareInto = [&](uint32_t d, uint32_t left, uint32_t right, Type t) {
+    Op &op = emit(comparisonName(m.others[0], t, m.has(".ftz")), OpKind::Alu);
+    op.d = d, op.a = left, op.b = right;
+  };
+  auto combineInto = [&](uint32_t d, uint32_t left) {
+    Op &op = emit(combine.empty() ? "mov.pred" : logic, OpKind::Alu);
+    op.d = d, op.a = left, op.b = c;
+  };
+  if (packed) {
+    // p is for the low halves, q for the high ones.
+    Type half = type == Type::F16x2 ? Type::F16 : Type::BF16;
+    uint32_t parts[2];
+    for (unsigned high = 0; high < 2; ++high) {
+      uint32_t halves[2];
+      for (unsigned which = 0; which < 2; ++which) {
+        halves[which] = temporary(2);
+        Op &op = emit(high ? "mov.high.b32" : "mov.low.b32", OpKind::Alu);
+        op.d = halves[which], op.a = which ? b : a;
+      }
+      parts[high] = temporaryPredicate();
+      compareInto(parts[high], halves[0], halves[1], half);
+    }
+    combineInto(p, parts[0]);
+    if (isPair)
+      combineInto(q, parts[1]);
+    return;
+  }
+  if (combine.empty() && !isPair)
+    return compareInto(p, a, b, type);
+  uint32_t hit = temporaryPredicate();
+  compareInto(hit, a, b, type);
+  uint32_t miss = temporaryPredicate();
+  if (isPair) {
+    Op &op = emit("not.pred", OpKind::Alu);
+    op.d = miss, op.a = hit;
+    // Both before either is written, as c may be p.
+    uint32_t second = temporaryPredicate();
+    combineInto(second, miss);
+    combineInto(p, hit);
+    Op &move = emit("mov.pred", OpKind::Alu);
+    move.d = q, move.a = second;
+  } else {
+    combineInto(p, hit);
+  }
+}
+
+/// set.cmp{.bool}{.ftz}.dtype.stype d, a, b{, c}: a comparison as all ones, or 1.0.
+void Decoder::decodeSet() {
+  Modifiers m = modifiers(comparisons);
+  if (!expectOperands(3, 4) || m.others.empty() || m.types.size() != 2)
+    return error("set needs a comparison and two types");
+  Type result = m.type(0), type = m.type(1);
+  if (type == Type::F16x2 || type == Type::BF16x2)
+    return unsupported("a packed comparison");
+  uint32_t a = source(1, type), b = source(2, type), hit = temporaryPredicate();
+  Op &compare = emit(comparisonName(m.others[0], type, m.has(".ftz")), OpKind::Alu);
+  compare.d = hit, compare.a = a, compare.b = b;
+  for (std::string_view text : {".and", ".or", ".xor"})
+    if (m.has(text) && operandCount() == 4) {
+      uint32_t c = predicateSource(operand(3));
+      Op &op = emit(std::string(text.substr(1)) + ".pred", OpKind::Alu);
+      op.d = hit, op.a = hit, op.b = c;
+    }
+  uint64_t one = result == Type::F32 ? 0x3f800000u : result == Type::F16 ? 0x3c00u
+                 : result == Type::BF16 ? 0x3f80u : ~uint64_t(0);
+  unsigned bytes = sizeOf(result);
+  uint32_t d = destination(0, result), yes = constant(one, bytes), no = constant(0, bytes);
+  Op &op = emit("selp" + bitsName(result), OpKind::Alu);
+  op.d = d, op.a = yes, op.b = no, op.c = hit;
+}
+
+void Decoder::decodeSelp() {
+  Modifiers m = modifiers(" ");
+  if (!expectOperands(4, 4))
+    return;
+  uint32_t a = source(1, m.type()), b = source(2, m.type()), c = predicateSource(operand(3));
+  uint32_t d = destination(0, m.type());
+  Op &op = emit("selp" + bitsName(m.type()), OpKind::Alu);
+  op.d = d, op.a = a, op.b = b, op.c = c;
+}
+
+void Decoder::decodeSlct() {
+  Modifiers m = modifiers(" .ftz ");
+  if (!expectOperands(4, 4) || m.types.size() != 2)
+    return;
+  uint32_t a = source(1, m.type(0)), b = source(2, m.type(0)), c = source(3, m.type(1));
+  uint32_t d = destination(0, m.type(0));
+  Op &op = emit("slct" + std::string(nameOf(m.type(1))) + bitsName(m.type(0)), OpKind::Alu);
+  op.d = d, op.a = a, op.b = b, op.c = c;
+}
+
+void Decoder::decodeTestp() {
+  Modifiers m = modifiers(" .finite .infinite .number .notanumber .normal .subnormal ");
+  if (!expectOperands(2, 2) || m.others.empty())
+    return;
+  uint32_t a = source(1, m.type()), d = destination(0, Type::Pred);
+  Op &op = emit("testp" + std::string(m.others[0]) + std::string(nameOf(m.type())), OpKind::Alu);
+  op.d = d, op.a = a, op.b = a;
+}
+
+void Decoder::decodeCopysign() {
+  Modifiers m = modifiers(" ");
+  if (!expectOperands(3, 3))
+    return;
+  uint32_t a = source(1, m.type()), b = source(2, m.type()), d = destination(0, m.type());
+  Op &op = emit("copysign" + std::string(nameOf(m.type())), OpKind::Alu);
+  op.d = d, op.a = a, op.b = b;
+}
+
+/// sqrt, rcp and friends. The `.approx` of sqrt and rcp are the exact ones, which is within bounds.
+void Decoder::decodeSpecialFunction() {
+  Modifiers m = modifiers(" .round .approx .ftz ");
+  if (!expectOperands(2, 2))
+    return;
+  Type type = m.type();
+  bool exact = current->opcode == "sqrt" || current->opcode == "rcp";
+  if (exact && m.round != Round::Nearest)
+    return emitSlow(std::string(current->opcode), m, 1);
+  bool ftz = m.has(".ftz") && type != Type::F64;
+  std::string name = std::string(current->opcode) + (exact ? "" : ".approx") +
+                     std::string(nameOf(type)) + (ftz ? ".ftz" : "");
+  uint32_t a = source(1, type), d = destination(0, type);
+  Op &op = emit(name, OpKind::Special);
+  op.d = d, op.a = a;
+}
+
+} // namespace cameo::ptx

@@ -1,0 +1,390 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Moves, conversions, loads, stores and atomics to the names of their handlers.
+#include "Decode.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace cameo::ptx {
+
+void Decoder::decodeMov() {
+  Modifiers m = modifiers(" ");
+  if (!expectOperands(2, 2))
+    return;
+  if (operand(0).kind == Kind::Vector || operand(1).kind == Kind::Vector)
+    return decodeVectorMove(operand(1).kind == Kind::Vector);
+  Type type = m.type();
+  if (type == Type::Pred) {
+    uint32_t a = predicateSource(operand(1)), d = destination(0, type);
+    Op &op = emit("mov.pred", OpKind::Alu);
+    op.d = d, op.a = a;
+    return;
+  }
+  uint32_t a = source(1, type), d = destination(0, type);
+  Op &op = emit("mov.b" + std::to_string(8 * sizeOf(type)), OpKind::Alu);
+  op.d = d, op.a = a;
+}
+
+/// mov.b32 %r, {%rs1, %rs2} and mov.b64 {%r1, %r2}, %rd.
+void Decoder::decodeVectorMove(bool packs) {
+  Modifiers m = modifiers(" ");
+  const Operand &parts = operand(packs ? 1 : 0);
+  unsigned wide = sizeOf(m.type()), count = static_cast<unsigned>(parts.elements.size());
+  if (wide == 0 || (count != 2 && count != 4) || wide / count < 1 || wide > 16)
+    return error("'" + formOf(*current) + "' cannot be split into " + std::to_string(count));
+  unsigned size = wide / count;
+  if (size == 1)
+    return unsupported("a move of 8-bit parts");
+  Type part = size == 2 ? Type::B16 : size == 4 ? Type::B32 : Type::B64;
+  uint32_t slots[4];
+  for (unsigned i = 0; i < count; ++i) {
+    bool sink = !packs && parts.elements[i].kind == Kind::Sink;
+    slots[i] = sink    ? noOperand
+               : packs ? source(parts.elements[i], part)
+                       : destination(parts.elements[i], part);
+  }
+  bool fast = count == 2 && wide <= 8;
+  if (packs) {
+    uint32_t d = destination(0, m.type());
+    Op &op = emit(fast ? "mov.pack.b" + std::to_string(8 * wide) : "mov.pack", OpKind::Alu);
+    op.d = d, op.a = slots[0], op.b = slots[1];
+    op.size = static_cast<uint8_t>(size), op.count = static_cast<uint8_t>(count);
+    if (!fast)
+      program.code.back().extra = count == 2 ? addSide({slots[0], slots[1]})
+                                             : addSide({slots[0], slots[1], slots[2], slots[3]});
+    return;
+  }
+  uint32_t a = source(1, m.type());
+  if (fast) {
+    for (unsigned i = 0; i < 2; ++i) {
+      if (slots[i] == noOperand)
+        continue;
+      Op &op = emit((i ? "mov.high.b" : "mov.low.b") + std::to_string(8 * wide), OpKind::Alu);
+      op.d = slots[i], op.a = a;
+    }
+    return;
+  }
+  uint32_t side = count == 2 ? addSide({slots[0], slots[1]})
+                             : addSide({slots[0], slots[1], slots[2], slots[3]});
+  Op &op = emit("mov.unpack", OpKind::Alu);
+  op.a = a, op.extra = side;
+  op.size = static_cast<uint8_t>(size), op.count = static_cast<uint8_t>(count);
+}
+
+// -- conversions ----------------------------------------------------------------------------------
+
+void Decoder::decodeCvt() {
+  Modifiers m = modifiers(" .round .roundi .rn .rna .ftz .sat .relu .satfinite .pack ");
+  for (std::string_view text : {".rn", ".rna"}) // listed, so that they come as others
+    if (m.has(text)) {
+      m.round = text == ".rn" ? Round::Nearest : Round::Away;
+      m.roundText = text;
+    }
+  if (m.types.size() < 2 || m.types.size() > 3 || !expectOperands(2, 4))
+    return error("cvt needs two types");
+  if (m.has(".pack") || m.types.size() == 3)
+    return unsupported("cvt.pack");
+  Type to = m.type(0), from = m.type(1);
+  auto packed = [](Type t) {
+    return t == Type::F16x2 || t == Type::BF16x2 || t == Type::E4M3x2 || t == Type::E5M2x2;
+  };
+  if (packed(to) || packed(from))
+    return decodePackedCvt(m, to, from);
+  if (operandCount() != 2)
+    return error("'" + formOf(*current) + "' takes one source");
+  decodeFloatCvt(m, to, from);
+}
+
+enum ConvertFlags : uint32_t { CvtFtz = 1, CvtSat = 2, CvtSatFinite = 4, CvtRelu = 8, CvtIntegral = 16 };
+
+static int64_t convertDescription(Type to, Type from, Round round, uint32_t flags,
+                                  unsigned toBytes, unsigned fromBytes) {
+  return static_cast<int64_t>(static_cast<uint64_t>(to) | static_cast<uint64_t>(from) << 8 |
+                              static_cast<uint64_t>(round) << 16 | uint64_t(flags) << 24 |
+                              uint64_t(toBytes) << 32 | uint64_t(fromBytes) << 40);
+}
+
+void Decoder::decodeFloatCvt(const Modifiers &m, Type to, Type from) {
+  bool integral = m.roundText.size() == 4 && m.roundText[3] == 'i';
+  uint32_t flags = (m.has(".ftz") ? CvtFtz : 0) | (m.has(".sat") ? CvtSat : 0) |
+                   (m.has(".satfinite") ? CvtSatFinite : 0) | (m.has(".relu") ? CvtRelu : 0) |
+                   (integral ? CvtIntegral : 0);
+  unsigned toBytes = 0, fromBytes = 0;
+  uint32_t a = wideSource(operand(1), sizeOf(from), fromBytes);
+  uint32_t d = wideDestination(operand(0), sizeOf(to), toBytes);
+  bool exactWidths = fromBytes == std::max(2u, sizeOf(from)) && toBytes == std::max(2u, sizeOf(to)) &&
+                     sizeOf(from) > 1 && sizeOf(to) > 1;
+  if (d == noOperand || fromBytes > 8 || toBytes > 8)
+    return error("cvt works on registers of at most 64 bits");
+  // The fast forms have a name each, with the modifiers that matter.
+  std::string name = "cvt";
+  if (isFloat(to) && isFloat(from) && integral)
+    name += m.roundText;
+  else if (!isFloat(to) && isFloat(from))
+    name += m.roundText;
+  else if (isFloat(to) && m.round != Round::Nearest)
+    name += m.roundText;
+  name += (m.has(".ftz") ? ".ftz" : "");
+  name += std::string(m.has(".sat") ? ".sat" : "") + (m.has(".satfinite") ? ".satfinite" : "") +
+          (m.has(".relu") ? ".relu" : "") + std::string(nameOf(to)) + std::string(nameOf(from));
+  bool fast = exactWidths && findHandler(name);
+  Op &op = emit(fast ? name : "cvt.any", OpKind::Convert);
+  op.d = d, op.a = a;
+  op.imm = convertDescription(to, from, m.round, flags, toBytes, fromBytes);
+}
+
+/// Two values at once: from two f32 registers, from a pair, or from two 8-bit floats.
+void Decoder::decodePackedCvt(const Modifiers &m, Type to, Type from) {
+  uint32_t flags = (m.has(".satfinite") ? CvtSatFinite : 0) | (m.has(".relu") ? CvtRelu : 0);
+  bool two = from == Type::F32;
+  if (operandCount() != (two ? 3u : 2u))
+    return error("'" + formOf(*current) + "' takes " + (two ? "two sources" : "one source"));
+  auto half = [](Type t) {
+    return t == Type::F16x2 ? Type::F16 : t == Type::BF16x2 ? Type::BF16
+           : t == Type::E4M3x2 ? Type::E4M3 : t == Type::E5M2x2 ? Type::E5M2 : t;
+  };
+  uint32_t a = source(1, from), b = two ? source(2, from) : noOperand, d = destination(0, to);
+  std::string name = "cvt.pair";
+  if (two && !flags && m.round == Round::Nearest && (to == Type::F16x2 || to == Type::BF16x2))
+    name += std::string(nameOf(to)) + ".f32";
+  Op &op = emit(name, OpKind::Convert);
+  op.d = d, op.a = a, op.b = b;
+  op.imm = convertDescription(half(to), half(from), m.round, flags, sizeOf(to) / 2,
+                              two ? 4 : sizeOf(from) / 2);
+}
+
+void Decoder::decodeCvta() {
+  Modifiers m = modifiers(" .to .global .shared .shared::cta .shared::cluster .local .const .param .param::entry ");
+  if (!expectOperands(2, 2))
+    return;
+  if (m.type() != Type::U64)
+    return unsupported("a 32-bit generic address");
+  Space space = Space::Global;
+  if (m.has(".shared") || m.has(".shared::cta"))
+    space = Space::Shared;
+  else if (m.has(".shared::cluster"))
+    return unsupported(".shared::cluster");
+  else if (m.has(".local"))
+    space = Space::Local;
+  else if (m.has(".param") || m.has(".param::entry"))
+    space = Space::Param;
+  std::string name = "cvta.";
+  bool identity = space == Space::Global;
+  name += m.has(".to") ? "to" : std::string(nameOf(space));
+  uint32_t a;
+  if (operand(1).kind == Kind::Symbol) {
+    a = symbolSource(operand(1), Type::U64);
+  } else {
+    a = source(1, Type::U64);
+  }
+  uint32_t d = destination(0, Type::U64);
+  Op &op = emit(identity ? "mov.b64" : name, OpKind::Alu);
+  op.d = d, op.a = a;
+}
+
+void Decoder::decodeIsspacep() {
+  Modifiers m = modifiers(" .global .shared .shared::cta .shared::cluster .local .const .param .param::entry ");
+  if (!expectOperands(2, 2) || m.others.empty())
+    return;
+  std::string space(m.others[0]);
+  if (space.substr(0, 7) == ".shared")
+    space = ".shared";
+  if (space == ".param::entry")
+    space = ".param";
+  if (space == ".const")
+    return unsupported("isspacep.const");
+  uint32_t a = source(1, Type::U64), d = destination(0, Type::Pred);
+  Op &op = emit("isspacep" + space, OpKind::Alu);
+  op.d = d, op.a = a, op.b = a;
+}
+
+// -- loads and stores -----------------------------------------------------------------------------
+
+namespace {
+
+constexpr std::string_view accessModifiers =
+    " .weak .volatile .relaxed .acquire .release .mmio .cta .cluster .gpu .sys .global .shared "
+    ".shared::cta .local .param .param::entry .param::func .const .ca .cg .cs .lu .cv .wb .wt .nc "
+    ".L1::evict_normal .L1::evict_unchanged .L1::evict_first .L1::evict_last .L1::no_allocate "
+    ".L2::64B .L2::128B .L2::256B .L2::cache_hint .L2::evict_normal .L2::evict_first "
+    ".L2::evict_last .unified .v2 .v4 .v8 .relu ";
+
+/// Handlers for global and shared are their own; the others share one that looks.
+std::string accessName(const char *kind, Space space, unsigned bytes, Policy policy) {
+  std::string name = kind;
+  name += space == Space::Global ? ".global" : space == Space::Shared ? ".shared" : ".any";
+  name += policy.counts ? ".count" : policy.checks ? ".check" : "";
+  return name + "." + std::to_string(bytes);
+}
+
+} // namespace
+
+static Space spaceOfModifiers(const std::vector<std::string_view> &others) {
+  for (std::string_view text : others) {
+    if (text == ".global")
+      return Space::Global;
+    if (text == ".shared" || text == ".shared::cta")
+      return Space::Shared;
+    if (text == ".local")
+      return Space::Local;
+    if (text.substr(0, 6) == ".param")
+      return Space::Param;
+    if (text == ".const")
+      return Space::Const;
+  }
+  return Space::Generic;
+}
+
+void Decoder::decodeLd() {
+  Modifiers m = modifiers(accessModifiers);
+  if (!expectOperands(2, 3))
+    return;
+  Type type = m.type();
+  unsigned size = sizeOf(type);
+  if (!size)
+    return error("ld needs a type");
+  unsigned count = m.has(".v2") ? 2 : m.has(".v4") ? 4 : m.has(".v8") ? 8 : 1;
+  const Operand &target = operand(0);
+  if ((count > 1) != (target.kind == Kind::Vector) ||
+      (count > 1 && target.elements.size() != count) || size * count > 32)
+    return error("the destination of '" + formOf(*current) + "' does not have its " +
+                 std::to_string(count) + " elements");
+  uint32_t slots[8];
+  unsigned width = 0;
+  for (unsigned i = 0; i < count; ++i) {
+    unsigned bytes = 0;
+    slots[i] = wideDestination(count > 1 ? target.elements[i] : target, size, bytes);
+    if (bytes && width && bytes != width)
+      return error("the registers of '" + formOf(*current) + "' differ in size");
+    width = bytes ? bytes : width;
+  }
+  if (!width)
+    width = std::max(2u, size);
+  if (count == 1 && slots[0] == noOperand)
+    slots[0] = temporary(16);
+  Space space = spaceOfModifiers(m.others);
+  // A kernel parameter at a known place is a constant of the launch.
+  const Operand &address = operand(1);
+  const Symbol *symbol = address.reg < 0 && !address.name.empty() ? findSymbol(address.name) : nullptr;
+  if (space == Space::Param && symbol && symbol->where == Symbol::Where::KernelParam &&
+      width == size && size <= 8 && size >= 2) {
+    if (address.value < 0 || static_cast<uint64_t>(address.value) + size * count > symbol->bytes)
+      return error("the load reaches beyond parameter '" + std::string(address.name) + "'");
+    for (unsigned i = 0; i < count; ++i) {
+      if (slots[i] == noOperand)
+        continue;
+      uint32_t from = parameterConstant(
+          static_cast<uint32_t>(symbol->offset + static_cast<uint64_t>(address.value) + i * size), size);
+      Op &op = emit("mov.b" + std::to_string(8 * size), OpKind::Memory);
+      op.d = slots[i], op.a = from;
+    }
+    return;
+  }
+  if (space == Space::Param && symbol && symbol->where == Symbol::Where::Local)
+    space = Space::Local;
+  Op &op = emit(accessName("ld", space, size, policy), OpKind::Memory);
+  op.d = slots[0];
+  op.size = static_cast<uint8_t>(size), op.count = static_cast<uint8_t>(count);
+  op.width = static_cast<uint8_t>(width), op.space = space;
+  op.flags |= isSigned(type) && !isFloat(type) ? FlagSigned : 0;
+  op.flags |= m.has(".acquire") ? FlagAcquire : 0;
+  op.flags |= m.has(".nc") ? FlagReadOnly : 0;
+  if (count > 1) {
+    op.extra = static_cast<uint32_t>(program.side.size());
+    program.side.insert(program.side.end(), slots, slots + count);
+  }
+  setAddress(address, space);
+}
+
+void Decoder::decodeSt() {
+  Modifiers m = modifiers(accessModifiers);
+  if (!expectOperands(2, 3))
+    return;
+  Type type = m.type();
+  unsigned size = sizeOf(type);
+  if (!size)
+    return error("st needs a type");
+  unsigned count = m.has(".v2") ? 2 : m.has(".v4") ? 4 : m.has(".v8") ? 8 : 1;
+  const Operand &value = operand(1);
+  if ((count > 1) != (value.kind == Kind::Vector) ||
+      (count > 1 && value.elements.size() != count) || size * count > 32)
+    return error("the source of '" + formOf(*current) + "' does not have its " +
+                 std::to_string(count) + " elements");
+  auto element = [&](unsigned i) -> const Operand & { return count > 1 ? value.elements[i] : value; };
+  unsigned width = 0;
+  for (unsigned i = 0; i < count; ++i)
+    if (element(i).kind == Kind::Register)
+      width = std::max(width, sizeOf(registerType(element(i))));
+  width = std::max(width, std::max(2u, size));
+  static constexpr Type bySize[] = {Type::B16, Type::B16, Type::B16, Type::B32, Type::B32,
+                                    Type::B64, Type::B64, Type::B64, Type::B64};
+  Type registerWidth = width > 8 ? Type::B128 : bySize[width];
+  if (width == size && isFloat(type))
+    registerWidth = type; // so that a float immediate keeps its meaning
+  uint32_t slots[8];
+  for (unsigned i = 0; i < count; ++i)
+    slots[i] = source(element(i), registerWidth);
+  Space space = spaceOfModifiers(m.others);
+  const Operand &address = operand(0);
+  const Symbol *symbol = address.reg < 0 && !address.name.empty() ? findSymbol(address.name) : nullptr;
+  if (space == Space::Param && symbol && symbol->where == Symbol::Where::Local)
+    space = Space::Local;
+  Op &op = emit(accessName("st", space, size, policy), OpKind::Memory);
+  op.b = slots[0];
+  op.size = static_cast<uint8_t>(size), op.count = static_cast<uint8_t>(count);
+  op.width = static_cast<uint8_t>(width), op.space = space;
+  op.flags |= m.has(".release") ? FlagRelease : 0;
+  if (count > 1) {
+    op.extra = static_cast<uint32_t>(program.side.size());
+    program.side.insert(program.side.end(), slots, slots + count);
+  }
+  setAddress(address, space);
+}
+
+/// atom d, [a], b{, c} and red [a], b.
+void Decoder::decodeAtom() {
+  Modifiers m = modifiers(" .weak .relaxed .acquire .release .acq_rel .cta .cluster .gpu .sys "
+                          ".global .shared .shared::cta .add .min .max .and .or .xor .exch .cas "
+                          ".inc .dec .noftz .L2::cache_hint .v2 .v4 .v8 ");
+  bool isRed = current->opcode == "red";
+  size_t base = isRed ? 0 : 1;
+  std::string operation;
+  for (std::string_view text : {".add", ".min", ".max", ".and", ".or", ".xor", ".exch", ".cas",
+                                ".inc", ".dec"})
+    if (m.has(text))
+      operation = text;
+  bool cas = operation == ".cas";
+  if (operation.empty() || !expectOperands(base + 2, base + 4))
+    return;
+  Type type = m.type();
+  unsigned count = m.has(".v2") ? 2 : m.has(".v4") ? 4 : m.has(".v8") ? 8 : 1;
+  Space space = spaceOfModifiers(m.others);
+  bool sign = operation == ".min" || operation == ".max";
+  std::string typeText =
+      isFloat(type) ? std::string(nameOf(type))
+      : sign ? (isSigned(type) ? ".s" : ".u") + std::to_string(8 * sizeOf(type))
+             : ".b" + std::to_string(8 * sizeOf(type));
+  const Operand &value = operand(base + 1);
+  if ((count > 1) != (value.kind == Kind::Vector))
+    return error("a vector of values goes with .v2, .v4 or .v8");
+  for (unsigned i = 0; i < count; ++i) {
+    // A vector is as many atomics: PTX promises no more.
+    uint32_t b = source(count > 1 ? value.elements[i] : value, type);
+    uint32_t c = cas ? source(base + 2, type) : noOperand;
+    uint32_t d = noOperand;
+    if (!isRed)
+      d = destination(count > 1 ? operand(0).elements[i] : operand(0), type);
+    Op &op = emit("atom" + operation + typeText, OpKind::Memory);
+    op.d = d, op.b = b, op.c = c, op.space = space;
+    op.size = static_cast<uint8_t>(sizeOf(type));
+    op.width = policy.checks ? 1 : 0;
+    setAddress(operand(base), space);
+    program.code.back().imm += i * sizeOf(type);
+  }
+}
+
+/// Hints: the address is not even looked at.
+void Decoder::decodeNothing() { emit("nothing", OpKind::None); }
+
+} // namespace cameo::ptx

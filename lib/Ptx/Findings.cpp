@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Findings as text (compilers' style, with the remedy as a note) and as JSON.
+#include "Findings.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <tuple>
+
+namespace cameo::ptx {
+namespace {
+
+struct KindRow {
+  int exitCode;
+  const char *name;
+};
+
+constexpr KindRow kinds[] = {
+    {0, "none"},           {20, "out-of-bounds"},  {20, "misaligned"},
+    {20, "uninitialised"}, {20, "uninitialised-register"}, {20, "read-only"},
+    {20, "use-after-free"}, {20, "null"},          {21, "race"},
+    {22, "async-in-flight"}, {22, "async-left"},   {23, "barrier"},
+    {24, "divergence"},    {25, "deadlock"},       {20, "trap"},
+    {20, "launch"},        {20, "stack"}};
+
+std::string hex(uint64_t value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "0x%llx", static_cast<unsigned long long>(value));
+  return text;
+}
+
+std::string triple(const uint32_t (&v)[3]) {
+  return std::to_string(v[0]) + "," + std::to_string(v[1]) + "," + std::to_string(v[2]);
+}
+
+std::string quoted(const std::string &text) {
+  std::string out = "\"";
+  for (char c : text) {
+    unsigned char byte = static_cast<unsigned char>(c);
+    char escape[8];
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (byte < 0x20 || byte >= 0x7f) {
+      std::snprintf(escape, sizeof escape, "\\u%04x", byte);
+      out += escape;
+    } else {
+      out += c;
+    }
+  }
+  return out + "\"";
+}
+
+} // namespace
+
+int exitCodeOf(FindingKind kind) { return kinds[static_cast<uint32_t>(kind)].exitCode; }
+const char *nameOf(FindingKind kind) { return kinds[static_cast<uint32_t>(kind)].name; }
+
+bool FindingSink::known(FindingKind kind, uint32_t line, uint64_t blockIndex) {
+  std::lock_guard<std::mutex> lock(mutex);
+  for (const Finding &f : findings)
+    if (f.kind == kind && f.line == line && f.blockIndex <= blockIndex)
+      return true;
+  return false;
+}
+
+bool FindingSink::add(Finding finding) {
+  std::lock_guard<std::mutex> lock(mutex);
+  for (Finding &f : findings)
+    if (f.kind == finding.kind && f.line == finding.line) {
+      // Host threads come in any order: the earliest block is the one that is told.
+      if (finding.blockIndex < f.blockIndex)
+        f = std::move(finding);
+      return true;
+    }
+  if (findings.size() < most)
+    findings.push_back(std::move(finding));
+  return findings.size() < most;
+}
+
+std::vector<Finding> FindingSink::take() {
+  std::sort(findings.begin(), findings.end(), [](const Finding &a, const Finding &b) {
+    return std::tie(a.blockIndex, a.line, a.kind) < std::tie(b.blockIndex, b.line, b.kind);
+  });
+  return std::move(findings);
+}
+
+void Counts::add(const Counts &other) {
+  static_assert(sizeof(Counts) % sizeof(uint64_t) == 0);
+  auto *to = reinterpret_cast<uint64_t *>(this);
+  auto *from = reinterpret_cast<const uint64_t *>(&other);
+  for (size_t i = 0; i < sizeof(Counts) / sizeof(uint64_t); ++i)
+    to[i] += from[i];
+}
+
+std::string textOf(const std::vector<Finding> &findings) {
+  std::string out;
+  for (const Finding &f : findings) {
+    out += f.kernel + ":" + std::to_string(f.line) + ": " + nameOf(f.kind) + ": " + f.message + "\n";
+    if (!f.instruction.empty())
+      out += "    " + f.instruction + "\n";
+    if (!f.location.empty())
+      out += "  at " + f.location + "\n";
+    out += "  block " + triple(f.block) + " thread " + triple(f.thread);
+    if (f.threads > 1)
+      out += " and " + std::to_string(f.threads - 1) + " more of its warp";
+    if (f.accessBytes)
+      out += ", " + std::to_string(f.accessBytes) + " bytes at " + hex(f.address);
+    if (!f.object.empty())
+      out += ", offset " + std::to_string(f.offset) + " of '" + f.object + "' (" +
+             std::to_string(f.objectBytes) + " bytes)";
+    out += "\n";
+    if (!f.remedy.empty())
+      out += "  remedy: " + f.remedy + "\n";
+  }
+  return out;
+}
+
+std::string jsonOf(const std::vector<Finding> &findings, const Counts *counts) {
+  std::string out = "{\"findings\": [";
+  for (size_t i = 0; i < findings.size(); ++i) {
+    const Finding &f = findings[i];
+    out += i ? ", {" : "{";
+    out += "\"kind\": " + quoted(nameOf(f.kind));
+    out += ", \"exit_code\": " + std::to_string(exitCodeOf(f.kind));
+    out += ", \"kernel\": " + quoted(f.kernel) + ", \"line\": " + std::to_string(f.line);
+    out += ", \"instruction\": " + quoted(f.instruction);
+    out += ", \"location\": " + quoted(f.location);
+    out += ", \"block\": [" + triple(f.block) + "], \"thread\": [" + triple(f.thread) + "]";
+    out += ", \"threads\": " + std::to_string(f.threads);
+    out += ", \"address\": " + quoted(hex(f.address));
+    out += ", \"access_bytes\": " + std::to_string(f.accessBytes);
+    out += ", \"object\": " + quoted(f.object) + ", \"offset\": " + std::to_string(f.offset);
+    out += ", \"object_bytes\": " + std::to_string(f.objectBytes);
+    out += ", \"message\": " + quoted(f.message) + ", \"remedy\": " + quoted(f.remedy) + "}";
+  }
+  out += "]";
+  if (counts) {
+    const std::pair<const char *, uint64_t> rows[] = {
+        {"warp_instructions", counts->warpInstructions},
+        {"thread_instructions", counts->threadInstructions},
+        {"alu", counts->alu}, {"fma", counts->fma}, {"special", counts->special},
+        {"convert", counts->convert}, {"control", counts->control},
+        {"global_load_requests", counts->globalLoadRequests},
+        {"global_load_bytes", counts->globalLoadBytes},
+        {"global_load_sectors", counts->globalLoadSectors},
+        {"global_store_requests", counts->globalStoreRequests},
+        {"global_store_bytes", counts->globalStoreBytes},
+        {"global_store_sectors", counts->globalStoreSectors},
+        {"atomic_requests", counts->atomicRequests}, {"atomic_threads", counts->atomicThreads},
+        {"shared_load_requests", counts->sharedLoadRequests},
+        {"shared_load_bytes", counts->sharedLoadBytes},
+        {"shared_load_wavefronts", counts->sharedLoadWavefronts},
+        {"shared_store_requests", counts->sharedStoreRequests},
+        {"shared_store_bytes", counts->sharedStoreBytes},
+        {"shared_store_wavefronts", counts->sharedStoreWavefronts},
+        {"local_bytes", counts->localBytes}, {"async_copy_bytes", counts->asyncCopyBytes},
+        {"mma_instructions", counts->mmaInstructions}, {"mma_fma", counts->mmaFma},
+        {"barriers", counts->barriers}, {"divergent_branches", counts->divergentBranches}};
+    out += ", \"counts\": {";
+    for (const auto &[name, value] : rows)
+      out += (&name == &rows[0].first ? "\"" : ", \"") + std::string(name) +
+             "\": " + std::to_string(value);
+    out += "}";
+  }
+  return out + "}";
+}
+
+} // namespace cameo::ptx

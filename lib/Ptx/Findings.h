@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Findings: what a launch did wrong, where, and what to do about it. Collected from all host
+// threads, reported once per PTX line and kind, in the order of (block, line) so that the same
+// launch gives the same text whatever the number of threads.
+#ifndef CAMEO_LIB_PTX_FINDINGS_H
+#define CAMEO_LIB_PTX_FINDINGS_H
+
+#include <cstdint>
+#include <mutex>
+#include <string>
+#include <vector>
+
+namespace cameo::ptx {
+
+/// The values are those of cameo_ptx_finding_kind.
+enum class FindingKind : uint32_t {
+  OutOfBounds = 1, Misaligned, Uninitialised, UninitRegister, ReadOnly, UseAfterFree, Null, Race,
+  AsyncInFlight, AsyncLeft, Barrier, Divergence, Deadlock, Trap, Launch, Stack
+};
+
+/// 20 memory, 21 race, 22 asynchrony, 23 barrier, 24 divergence, 25 deadlock.
+int exitCodeOf(FindingKind kind);
+const char *nameOf(FindingKind kind);
+
+struct Finding {
+  FindingKind kind;
+  uint32_t line = 0;
+  uint64_t blockIndex = 0;
+  uint32_t block[3] = {0, 0, 0}, thread[3] = {0, 0, 0};
+  uint64_t address = 0;
+  int64_t offset = 0;
+  uint64_t objectBytes = 0;
+  uint32_t accessBytes = 0, threads = 0;
+  std::string kernel, instruction, location, object, message, remedy;
+};
+
+class FindingSink {
+public:
+  explicit FindingSink(size_t most) : most(most) {}
+  /// Returns false where the launch should stop: the limit is reached.
+  bool add(Finding finding);
+  /// True where this line and kind is known already, so that the message need not be made.
+  bool known(FindingKind kind, uint32_t line, uint64_t blockIndex);
+  bool empty() const { return findings.empty(); }
+  std::vector<Finding> take();
+
+private:
+  std::mutex mutex;
+  std::vector<Finding> findings;
+  size_t most;
+};
+
+/// Exact figures of a launch; the fields are those of cameo_ptx_counts.
+struct Counts {
+  uint64_t warpInstructions = 0, threadInstructions = 0;
+  uint64_t alu = 0, fma = 0, special = 0, convert = 0, control = 0;
+  uint64_t globalLoadRequests = 0, globalLoadBytes = 0, globalLoadSectors = 0;
+  uint64_t globalStoreRequests = 0, globalStoreBytes = 0, globalStoreSectors = 0;
+  uint64_t atomicRequests = 0, atomicThreads = 0;
+  uint64_t sharedLoadRequests = 0, sharedLoadBytes = 0, sharedLoadWavefronts = 0;
+  uint64_t sharedStoreRequests = 0, sharedStoreBytes = 0, sharedStoreWavefronts = 0;
+  uint64_t localBytes = 0, asyncCopyBytes = 0;
+  uint64_t mmaInstructions = 0, mmaFma = 0, barriers = 0, divergentBranches = 0;
+  void add(const Counts &other);
+};
+
+std::string textOf(const std::vector<Finding> &findings);
+std::string jsonOf(const std::vector<Finding> &findings, const Counts *counts);
+
+} // namespace cameo::ptx
+
+#endif

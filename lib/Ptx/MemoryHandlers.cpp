@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Loads and stores of all spaces. The element size and the policy (checks, counts) are template
+// parameters, the number of elements is not. A load into a wider register extends.
+#include "AccessView.h"
+
+#include <algorithm>
+#include <mutex>
+
+namespace cameo::ptx {
+namespace CAMEO_PTX_ISA {
+
+bool findLocal(const Exec &x, u64 offset, u64 &base, u64 &bytes) {
+  u32 function = x.group->function, at = x.group->localOffset;
+  for (size_t depth = x.group->frames.size();; --depth) {
+    for (const Region &r : x.program->functions[function].locals)
+      if (offset - (at + r.base) < r.bytes) {
+        base = at + r.base;
+        bytes = r.bytes;
+        return true;
+      }
+    if (depth == 0)
+      return false;
+    function = x.group->frames[depth - 1].function;
+    at = x.group->frames[depth - 1].localOffset;
+  }
+}
+
+unsigned countSectors(const Exec &x, const u64 *address, unsigned width) {
+  u64 sectors[lanes * 2];
+  unsigned n = 0;
+  for (unsigned i = 0; i < lanes; ++i)
+    if (x.mask >> i & 1)
+      for (u64 s = address[i] / 32; s <= (address[i] + width - 1) / 32; ++s)
+        if (n < lanes * 2)
+          sectors[n++] = s;
+  std::sort(sectors, sectors + n);
+  return static_cast<unsigned>(std::unique(sectors, sectors + n) - sectors);
+}
+
+unsigned countWavefronts(const Exec &x, const u64 *offset, unsigned width) {
+  // Accesses of 8 and 16 bytes go in two and four parts of the warp.
+  unsigned part = width <= 4 ? lanes : width == 8 ? 16 : 8, total = 0;
+  for (unsigned begin = 0; begin < lanes; begin += part) {
+    u64 words[lanes * 8];
+    unsigned n = 0, perBank[32] = {}, most = 0;
+    for (unsigned i = begin; i < begin + part; ++i)
+      if (x.mask >> i & 1)
+        for (u64 w = offset[i] / 4; w <= (offset[i] + width - 1) / 4; ++w)
+          words[n++] = w;
+    std::sort(words, words + n);
+    n = static_cast<unsigned>(std::unique(words, words + n) - words);
+    for (unsigned i = 0; i < n; ++i)
+      most = std::max(most, ++perBank[words[i] & 31]);
+    total += most;
+  }
+  return total;
+}
+
+void countAccess(Exec &x, const View &v, unsigned width, bool store) {
+  Counts &c = *x.counts;
+  u64 threads = static_cast<u64>(std::popcount(x.mask));
+  u64 address[lanes];
+  for (unsigned i = 0; i < lanes; ++i)
+    address[i] = v.base + v.off[i];
+  if (v.space == Space::Shared) {
+    (store ? c.sharedStoreRequests : c.sharedLoadRequests) += 1;
+    (store ? c.sharedStoreBytes : c.sharedLoadBytes) += threads * width;
+    (store ? c.sharedStoreWavefronts : c.sharedLoadWavefronts) += countWavefronts(x, address, width);
+  } else if (v.space == Space::Local) {
+    c.localBytes += threads * width;
+  } else if (v.space != Space::Param) {
+    (store ? c.globalStoreRequests : c.globalLoadRequests) += 1;
+    (store ? c.globalStoreBytes : c.globalLoadBytes) += threads * width;
+    (store ? c.globalStoreSectors : c.globalLoadSectors) += countSectors(x, address, width);
+  }
+}
+
+namespace {
+
+struct Sixteen {
+  u64 low, high;
+};
+template <int E> struct Element;
+template <> struct Element<1> { using T = u8; };
+template <> struct Element<2> { using T = u16; };
+template <> struct Element<4> { using T = u32; };
+template <> struct Element<8> { using T = u64; };
+template <> struct Element<16> { using T = Sixteen; };
+
+template <typename T> T fetch(const u8 *p) {
+  T value;
+  std::memcpy(&value, p, sizeof(T));
+  return value;
+}
+
+template <typename T> void loadElement(Exec &x, T *d, const View &v, unsigned offset, unsigned width) {
+  const u8 *host = v.host + offset;
+  if (v.pattern == Pattern::Uniform) {
+    T value = fetch<T>(host + v.off[0]);
+    if (x.full) {
+      for (unsigned i = 0; i < lanes; ++i)
+        d[i] = value;
+    } else {
+      for (unsigned i = 0; i < lanes; ++i)
+        d[i] = x.lane[i] ? value : d[i];
+    }
+  } else if (v.pattern == Pattern::Consecutive) {
+    if (width == sizeof(T)) {
+      std::memcpy(d, host + v.off[0], sizeof(T) * lanes);
+    } else {
+      const u8 *p = host + v.off[0];
+      for (unsigned i = 0; i < lanes; ++i)
+        d[i] = fetch<T>(p + i * width);
+    }
+  } else if (x.all) {
+    for (unsigned i = 0; i < lanes; ++i)
+      d[i] = fetch<T>(host + v.off[i]);
+  } else {
+    for (unsigned i = 0; i < lanes; ++i)
+      if (x.lane[i])
+        d[i] = fetch<T>(host + v.off[i]);
+  }
+}
+
+/// Into registers wider than the element.
+template <int E> void loadWider(Exec &x, const Op &o, u8 *d, const View &v, unsigned offset) {
+  using T = typename Element<E>::T;
+  for (unsigned i = 0; i < lanes; ++i) {
+    if (!x.lane[i])
+      continue;
+    T value = fetch<T>(v.host + v.off[i] + offset);
+    u64 wide;
+    if constexpr (E <= 8)
+      wide = o.flags & FlagSigned ? u64(s64(std::make_signed_t<T>(value))) : u64(value);
+    else
+      wide = value.low;
+    std::memcpy(d + i * o.width, &wide, std::min<unsigned>(o.width, 8));
+  }
+}
+
+template <Space S, int E, bool Checks, bool Counting> void load(Exec &x, const Op &o) {
+  using T = typename Element<E>::T;
+  const unsigned width = E * o.count;
+  View v;
+  if (!resolve<S>(x, o, width, false, v)) {
+    laneByLane(x, [&] { load<S, E, Checks, Counting>(x, o); });
+    return;
+  }
+  if (Checks)
+    checkRead(x, o, v, width);
+  if (Counting)
+    countAccess(x, v, width, false);
+  if (o.count == 1) {
+    if (o.width == E)
+      loadElement<T>(x, x.at<T>(o.d), v, 0, width);
+    else
+      loadWider<E>(x, o, x.at<u8>(o.d), v, 0);
+  } else {
+    const u32 *parts = x.side(o);
+    for (unsigned j = 0; j < o.count; ++j) {
+      if (parts[j] == noOperand)
+        continue;
+      if (o.width == E)
+        loadElement<T>(x, x.at<T>(parts[j]), v, j * E, width);
+      else
+        loadWider<E>(x, o, x.at<u8>(parts[j]), v, j * E);
+    }
+  }
+  if (o.flags & FlagAcquire)
+    std::atomic_thread_fence(std::memory_order_acquire);
+}
+
+template <Space S, int E, bool Checks, bool Counting> void store(Exec &x, const Op &o) {
+  using T = typename Element<E>::T;
+  const unsigned width = E * o.count;
+  View v;
+  if (!resolve<S>(x, o, width, true, v)) {
+    laneByLane(x, [&] { store<S, E, Checks, Counting>(x, o); });
+    return;
+  }
+  if (o.flags & FlagRelease)
+    std::atomic_thread_fence(std::memory_order_release);
+  if (Counting)
+    countAccess(x, v, width, true);
+  const u32 *parts = o.count > 1 ? x.side(o) : &o.b;
+  for (unsigned j = 0; j < o.count; ++j) {
+    const u8 *s = x.at<u8>(parts[j]);
+    u8 *host = v.host + j * E;
+    if (v.pattern == Pattern::Consecutive && o.width == E && o.count == 1) {
+      std::memcpy(host + v.off[0], s, E * lanes);
+    } else {
+      for (unsigned i = 0; i < lanes; ++i)
+        if (x.lane[i])
+          std::memcpy(host + v.off[i], s + i * o.width, sizeof(T));
+    }
+  }
+  if (Checks)
+    markStore(x, v, width);
+}
+
+// -- cvta and address moves -----------------------------------------------------------------------
+
+/// mov of the address of a local variable: where the frame is, is known when it runs.
+template <typename T, bool Generic> void localAddress(Exec &x, const Op &o) {
+  T *d = x.at<T>(o.d);
+  T value = T(u64(o.imm) + x.group->localOffset + (Generic ? localWindow : 0));
+  for (unsigned i = 0; i < lanes; ++i)
+    d[i] = x.lane[i] ? value : d[i];
+}
+
+template <Space S> void toGeneric(Exec &x, const Op &o) {
+  constexpr u64 window = S == Space::Shared ? sharedWindow : S == Space::Local ? localWindow
+                                                                              : paramWindow;
+  u64 *d = x.at<u64>(o.d);
+  const u64 *a = x.at<u64>(o.a);
+  for (unsigned i = 0; i < lanes; ++i)
+    d[i] = x.lane[i] ? a[i] + window : d[i];
+}
+/// The window is dropped; what it was is checked at the access.
+u64 fromGeneric(u64 a) { return a & ~windowMask; }
+template <u64 Window> bool isIn(u64 a, u64) { return (a & windowMask) == Window; }
+bool isGlobal(u64 a, u64) { return (a & windowMask) == 0; }
+
+/// The prefetches do nothing; their address need not be valid.
+void nothing(Exec &, const Op &) {}
+
+} // namespace
+
+template <Space S, bool Checks, bool Counting>
+static void accessRows(HandlerRows &rows, const std::string &prefix) {
+  // The names live as long as the program.
+  static std::vector<std::unique_ptr<std::string>> names;
+  static std::mutex mutex;
+  std::lock_guard<std::mutex> lock(mutex);
+  auto add = [&](const char *kind, int bytes, Handler run) {
+    names.push_back(std::make_unique<std::string>(kind + prefix + "." + std::to_string(bytes)));
+    rows.push_back({names.back()->c_str(), run});
+  };
+#define BOTH(E)                                                                                    \
+  add("ld", E, &load<S, E, Checks, Counting>), add("st", E, &store<S, E, Checks, Counting>)
+  BOTH(1), BOTH(2), BOTH(4), BOTH(8), BOTH(16);
+}
+
+template <bool Checks, bool Counting>
+static void policyRows(HandlerRows &rows, const std::string &policy) {
+  accessRows<Space::Global, Checks, Counting>(rows, ".global" + policy);
+  accessRows<Space::Shared, Checks, Counting>(rows, ".shared" + policy);
+  accessRows<Space::Generic, Checks, Counting>(rows, ".any" + policy);
+}
+
+void memoryRows(HandlerRows &rows) {
+  policyRows<false, false>(rows, "");
+  policyRows<true, false>(rows, ".check");
+  policyRows<true, true>(rows, ".count");
+  rows.push_back({"mov.local.b32", &localAddress<u32, false>});
+  rows.push_back({"mov.local.b64", &localAddress<u64, false>});
+  rows.push_back({"mov.local.generic.b64", &localAddress<u64, true>});
+  rows.push_back({"cvta.shared", &toGeneric<Space::Shared>});
+  rows.push_back({"cvta.local", &toGeneric<Space::Local>});
+  rows.push_back({"cvta.param", &toGeneric<Space::Param>});
+  rows.push_back({"cvta.to", perLane<&fromGeneric>});
+  rows.push_back({"isspacep.shared", &compareLanes<&isIn<sharedWindow>, u64>});
+  rows.push_back({"isspacep.local", &compareLanes<&isIn<localWindow>, u64>});
+  rows.push_back({"isspacep.param", &compareLanes<&isIn<paramWindow>, u64>});
+  rows.push_back({"isspacep.global", &compareLanes<&isGlobal, u64>});
+  rows.push_back({"nothing", &nothing});
+}
+
+} // namespace CAMEO_PTX_ISA
+} // namespace cameo::ptx

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Compilers write PTX with a register per value: thousands, of which a hundred live at a time. At
+// 128 bytes each they would fall out of every cache, so they are packed into slots: liveness over
+// the control flow, an interval per register, linear scan. The same walk finds registers that some
+// path reads before it writes them; only those are tracked at run time.
+#ifndef CAMEO_LIB_PTX_REGISTERALLOCATION_H
+#define CAMEO_LIB_PTX_REGISTERALLOCATION_H
+
+#include "Ast.h"
+
+namespace cameo::ptx {
+
+struct Allocated {
+  std::vector<uint32_t> slot;       ///< per register: byte offset in the frame
+  std::vector<bool> maybeUndefined; ///< read somewhere where not every path has written it
+  uint32_t frameBytes = 0;
+};
+
+/// False for instructions whose first operand is read, as `st`.
+bool hasDestination(std::string_view opcode);
+
+/// `begin`: first free byte of the frame. Branches to unknown labels have been refused before.
+Allocated allocateRegisters(const Function &function, uint32_t begin);
+
+} // namespace cameo::ptx
+
+#endif

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Instructions across the lanes of a warp: shuffles, votes, matches, reductions. Each names the
+// lanes that take part; they have to be here together, and who executes it has to be named.
+#include "Lanes.h"
+#include "SyncHandlers.h"
+
+namespace cameo::ptx {
+namespace CAMEO_PTX_ISA {
+namespace {
+
+/// The mask operand, checked and gathered. False: the group waits.
+bool gather(Exec &x, const Op &o, u32 operand) {
+  u32 wanted = x.at<u32>(operand)[std::countr_zero(x.mask)];
+  if (!gatherLanes(x, o, wanted))
+    return false;
+  u32 strangers = x.mask & ~wanted;
+  if (strangers && x.launch->checks)
+    report(x, o, FindingKind::Divergence, strangers, 0, 0,
+           "a thread executes this instruction without being named in its mask",
+           "name all threads that execute it, or branch around it");
+  return true;
+}
+
+enum class Shuffle { Up, Down, Butterfly, Index };
+
+/// d, a, b: lane, c: clamp and segment; side: mask, predicate or none. A source lane out of the
+/// segment gives the lane's own value.
+template <Shuffle Mode> void shuffle(Exec &x, const Op &o) {
+  const u32 *side = x.side(o);
+  if (!gather(x, o, side[0]))
+    return;
+  const u32 *a = x.at<u32>(o.a), *b = x.at<u32>(o.b), *c = x.at<u32>(o.c);
+  u32 result[lanes], inRange = 0;
+  for (unsigned i = 0; i < lanes; ++i) {
+    u32 offset = b[i] & 0x1f, clamp = c[i] & 0x1f, segment = c[i] >> 8 & 0x1f;
+    u32 most = (i & segment) | (clamp & ~segment), least = i & segment;
+    s32 j = 0;
+    bool ok = false;
+    switch (Mode) {
+    case Shuffle::Up: j = s32(i) - s32(offset), ok = j >= s32(most); break;
+    case Shuffle::Down: j = s32(i + offset), ok = j <= s32(most); break;
+    case Shuffle::Butterfly: j = s32(i ^ offset), ok = j <= s32(most); break;
+    case Shuffle::Index: j = s32(least | (offset & ~segment)), ok = j <= s32(most); break;
+    }
+    j = ok ? j : s32(i);
+    result[i] = a[j & 31];
+    inRange |= u32(ok) << i;
+    if (x.launch->checks && (x.mask >> i & 1) && ok && !(x.mask >> j & 1) && (x.warp->alive >> j & 1))
+      report(x, o, FindingKind::Divergence, 1u << i, 0, 0,
+             "a shuffle reads lane " + std::to_string(j) + ", which does not take part",
+             "name that lane in the mask and let it execute the shuffle");
+  }
+  u32 *d = x.at<u32>(o.d);
+  for (unsigned i = 0; i < lanes; ++i)
+    d[i] = x.lane[i] ? result[i] : d[i];
+  if (side[1] != noOperand) {
+    u32 &p = x.predicate(side[1]);
+    p = (p & ~x.mask) | (inRange & x.mask);
+  }
+}
+
+enum class Vote { All, Any, Uniform, Ballot };
+/// a: predicate, b: mask; imm: the predicate is negated.
+template <Vote Mode> void vote(Exec &x, const Op &o) {
+  if (!gather(x, o, o.b))
+    return;
+  u32 bits = x.predicate(o.a);
+  bits = (o.imm ? ~bits : bits) & x.mask;
+  if (Mode == Vote::Ballot) {
+    u32 *d = x.at<u32>(o.d);
+    for (unsigned i = 0; i < lanes; ++i)
+      d[i] = x.lane[i] ? bits : d[i];
+    return;
+  }
+  bool r = Mode == Vote::All ? bits == x.mask : Mode == Vote::Any ? bits != 0
+                                                                  : bits == 0 || bits == x.mask;
+  u32 &d = x.predicate(o.d);
+  d = (d & ~x.mask) | (r ? x.mask : 0);
+}
+
+template <typename T> void matchAny(Exec &x, const Op &o) {
+  if (!gather(x, o, o.b))
+    return;
+  const T *a = x.at<T>(o.a);
+  u32 result[lanes];
+  for (unsigned i = 0; i < lanes; ++i) {
+    result[i] = 0;
+    for (unsigned j = 0; j < lanes; ++j)
+      result[i] |= u32((x.mask >> j & 1) && a[j] == a[i]) << j;
+  }
+  u32 *d = x.at<u32>(o.d);
+  for (unsigned i = 0; i < lanes; ++i)
+    d[i] = x.lane[i] ? result[i] : d[i];
+}
+
+/// c: the predicate, or none.
+template <typename T> void matchAll(Exec &x, const Op &o) {
+  if (!gather(x, o, o.b))
+    return;
+  const T *a = x.at<T>(o.a);
+  unsigned lead = static_cast<unsigned>(std::countr_zero(x.mask));
+  bool same = true;
+  for (unsigned i = 0; i < lanes; ++i)
+    same = same && (!(x.mask >> i & 1) || a[i] == a[lead]);
+  u32 *d = x.at<u32>(o.d);
+  for (unsigned i = 0; i < lanes; ++i)
+    d[i] = x.lane[i] ? (same ? x.mask : 0) : d[i];
+  if (o.c != noOperand) {
+    u32 &p = x.predicate(o.c);
+    p = (p & ~x.mask) | (same ? x.mask : 0);
+  }
+}
+
+void activeMask(Exec &x, const Op &o) {
+  u32 *d = x.at<u32>(o.d);
+  for (unsigned i = 0; i < lanes; ++i)
+    d[i] = x.lane[i] ? x.mask : d[i];
+}
+
+template <typename T, T (*F)(T, T)> void reduce(Exec &x, const Op &o) {
+  if (!gather(x, o, o.b))
+    return;
+  const T *a = x.at<T>(o.a);
+  unsigned lead = static_cast<unsigned>(std::countr_zero(x.mask));
+  T r = a[lead];
+  for (unsigned i = lead + 1; i < lanes; ++i)
+    if (x.mask >> i & 1)
+      r = F(r, a[i]);
+  T *d = x.at<T>(o.d);
+  for (unsigned i = 0; i < lanes; ++i)
+    d[i] = x.lane[i] ? r : d[i];
+}
+template <typename T> T addOf(T a, T b) { return a + b; }
+template <typename T> T minOf(T a, T b) { return a < b ? a : b; }
+template <typename T> T maxOf(T a, T b) { return a > b ? a : b; }
+template <typename T> T andOf(T a, T b) { return a & b; }
+template <typename T> T orOf(T a, T b) { return a | b; }
+template <typename T> T xorOf(T a, T b) { return a ^ b; }
+float minFloat(float a, float b) { return a != a ? b : b < a ? b : a; }
+float maxFloat(float a, float b) { return a != a ? b : b > a ? b : a; }
+
+/// elect.sync d|p, mask: the lowest lane is the leader.
+void elect(Exec &x, const Op &o) {
+  if (!gather(x, o, o.b))
+    return;
+  u32 lead = static_cast<u32>(std::countr_zero(x.mask));
+  if (o.d != noOperand) {
+    u32 *d = x.at<u32>(o.d);
+    for (unsigned i = 0; i < lanes; ++i)
+      d[i] = x.lane[i] ? lead : d[i];
+  }
+  u32 &p = x.predicate(o.c);
+  p = (p & ~x.mask) | 1u << lead;
+}
+
+} // namespace
+
+void warpRows(HandlerRows &rows) {
+  rows.push_back({"shfl.up", &shuffle<Shuffle::Up>});
+  rows.push_back({"shfl.down", &shuffle<Shuffle::Down>});
+  rows.push_back({"shfl.bfly", &shuffle<Shuffle::Butterfly>});
+  rows.push_back({"shfl.idx", &shuffle<Shuffle::Index>});
+  rows.push_back({"vote.all", &vote<Vote::All>});
+  rows.push_back({"vote.any", &vote<Vote::Any>});
+  rows.push_back({"vote.uni", &vote<Vote::Uniform>});
+  rows.push_back({"vote.ballot", &vote<Vote::Ballot>});
+  rows.push_back({"match.any.b32", &matchAny<u32>});
+  rows.push_back({"match.any.b64", &matchAny<u64>});
+  rows.push_back({"match.all.b32", &matchAll<u32>});
+  rows.push_back({"match.all.b64", &matchAll<u64>});
+  rows.push_back({"activemask", &activeMask});
+  rows.push_back({"elect", &elect});
+  rows.push_back({"redux.add.u32", &reduce<u32, &addOf<u32>>});
+  rows.push_back({"redux.add.s32", &reduce<u32, &addOf<u32>>});
+  rows.push_back({"redux.min.u32", &reduce<u32, &minOf<u32>>});
+  rows.push_back({"redux.min.s32", &reduce<s32, &minOf<s32>>});
+  rows.push_back({"redux.max.u32", &reduce<u32, &maxOf<u32>>});
+  rows.push_back({"redux.max.s32", &reduce<s32, &maxOf<s32>>});
+  rows.push_back({"redux.and.b32", &reduce<u32, &andOf<u32>>});
+  rows.push_back({"redux.or.b32", &reduce<u32, &orOf<u32>>});
+  rows.push_back({"redux.xor.b32", &reduce<u32, &xorOf<u32>>});
+  rows.push_back({"redux.min.f32", &reduce<float, &minFloat>});
+  rows.push_back({"redux.max.f32", &reduce<float, &maxFloat>});
+}
+
+} // namespace CAMEO_PTX_ISA
+} // namespace cameo::ptx
