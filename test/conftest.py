@@ -6,6 +6,7 @@ import os
 import pathlib
 import shutil
 import subprocess
+import sys
 
 import pytest
 
@@ -72,10 +73,12 @@ def _tool(build, name):
 def cameo(build_dir):
     """Runs `cameo ARGS...` and returns the completed process, text captured."""
     tool = _tool(build_dir, "cameo")
+    # For --ref ort and onnx-reference, which run in this interpreter.
+    environment = {**os.environ, "CAMEO_PYTHON": sys.executable, "PYTHONPATH": str(SOURCE / "python")}
 
     def run(*arguments, check=True, timeout=300, **more):
         result = subprocess.run([tool, *map(str, arguments)], capture_output=True, text=True,
-                                timeout=timeout, **more)
+                                timeout=timeout, **{"env": environment, **more})
         if check and result.returncode != 0:
             pytest.fail(f"cameo {' '.join(map(str, arguments))}: exit {result.returncode}\n"
                         f"{result.stdout}{result.stderr}")
