@@ -23,6 +23,15 @@ def pytest_addoption(parser):
                      choices=("quick", "default", "full"))
 
 
+def python_path(config):
+    """The built package `cameo` (its extension lies in the build folder), then the generator `models`."""
+    return [os.path.join(config.getoption("--build"), "python"), str(SOURCE / "python")]
+
+
+def pytest_configure(config):
+    sys.path[:0] = python_path(config)
+
+
 def pytest_ignore_collect(collection_path, config):
     """Without a folder of real models there is nothing to collect, and nothing that counts as skipped."""
     if collection_path.name == "test_real_models.py" and not config.getoption("--models"):
@@ -70,11 +79,11 @@ def _tool(build, name):
 
 
 @pytest.fixture(scope="session")
-def cameo(build_dir):
+def cameo(build_dir, request):
     """Runs `cameo ARGS...` and returns the completed process, text captured."""
     tool = _tool(build_dir, "cameo")
     # For --ref ort and onnx-reference, which run in this interpreter.
-    environment = {**os.environ, "CAMEO_PYTHON": sys.executable, "PYTHONPATH": str(SOURCE / "python")}
+    environment = {**os.environ, "CAMEO_PYTHON": sys.executable, "PYTHONPATH": os.pathsep.join(python_path(request.config))}
 
     def run(*arguments, check=True, timeout=300, **more):
         result = subprocess.run([tool, *map(str, arguments)], capture_output=True, text=True,

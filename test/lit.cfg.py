@@ -19,7 +19,8 @@ config.test_exec_root = os.path.join(config.cameo_build_dir, "test")
 venv = os.path.join(config.cameo_source_dir, "build", "venv", "bin")
 path = [os.path.join(config.cameo_build_dir, "bin"), venv, config.llvm_tools_dir, os.environ["PATH"]]
 config.environment["PATH"] = os.pathsep.join(path)
-config.environment["PYTHONPATH"] = os.path.join(config.cameo_source_dir, "python")
+config.environment["PYTHONPATH"] = os.pathsep.join(
+    os.path.join(folder, "python") for folder in (config.cameo_build_dir, config.cameo_source_dir))
 config.environment["CAMEO_PYTHON"] = os.path.join(venv, "python")
 for name in ("CAMEO_TEST_SEED", "CAMEO_TEST_LEVEL", "HOME", "ASAN_OPTIONS", "UBSAN_OPTIONS"):
     if name in os.environ:
