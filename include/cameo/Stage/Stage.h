@@ -14,10 +14,6 @@ namespace cameo::kernel {
 #define GEN_PASS_DECL
 #include "cameo/Stage/StagePasses.h.inc"
 
-/// Chooses up to four gemm variants for a kernel and fills them with block programs. Fails, with a
-/// diagnostic at the kernel, where its reference body is no contraction that the gemm family knows.
-mlir::LogicalResult scheduleGemm(FuncOp kernel, const Target &target);
-
 /// Rewrites one gemm block program into the staged program (written form).
 mlir::LogicalResult stageGemm(VariantOp variant);
 

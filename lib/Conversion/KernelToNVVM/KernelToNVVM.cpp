@@ -14,6 +14,7 @@
 #include "mlir/Conversion/LLVMCommon/LoweringOptions.h"
 #include "mlir/Conversion/LLVMCommon/TypeConverter.h"
 #include "mlir/Conversion/MathToLLVM/MathToLLVM.h"
+#include "mlir/Conversion/NVVMToLLVM/NVVMToLLVM.h"
 #include "mlir/Conversion/ReconcileUnrealizedCasts/ReconcileUnrealizedCasts.h"
 #include "mlir/Conversion/SCFToControlFlow/SCFToControlFlow.h"
 #include "mlir/Conversion/UBToLLVM/UBToLLVM.h"
@@ -173,6 +174,15 @@ static LogicalResult lowerToLLVM(LLVM::LLVMFuncOp function, bool index64) {
   return success();
 }
 
+/// NVVM ops without an intrinsic (wgmma, some barriers) become inline PTX.
+static LogicalResult lowerPtxOps(LLVM::LLVMFuncOp function) {
+  RewritePatternSet patterns(function.getContext());
+  populateNVVMToLLVMConversionPatterns(patterns);
+  ConversionTarget target(*function.getContext());
+  target.addLegalDialect<LLVM::LLVMDialect>();
+  return applyPartialConversion(function, target, std::move(patterns));
+}
+
 FailureOr<gpu::GPUModuleOp> cameo::kernel::convertKernelsToNVVM(ModuleOp module) {
   SmallVector<VariantOp> variants;
   module.walk([&](VariantOp variant) { variants.push_back(variant); });
@@ -183,7 +193,7 @@ FailureOr<gpu::GPUModuleOp> cameo::kernel::convertKernelsToNVVM(ModuleOp module)
   for (VariantOp variant : variants) {
     LLVM::LLVMFuncOp function = makeFunction(variant, gpuModule);
     if (failed(lowerTiles(function)) || failed(expandMath(function)) || failed(lowerControlFlow(function)) ||
-        failed(lowerToLLVM(function, variant.getIndex64())))
+        failed(lowerToLLVM(function, variant.getIndex64())) || failed(lowerPtxOps(function)))
       return failure();
   }
   return gpuModule;

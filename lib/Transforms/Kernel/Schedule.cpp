@@ -4,6 +4,7 @@
 // `chooseVariants`; the second derives every layout of a variant from its schedule attribute. Afterwards
 // each tile has a layout and each load and store says how wide its accesses are.
 #include "BlockProgram.h"
+#include "GemmSchedule.h"
 #include "IndexAnalysis.h"
 
 #include "cameo/Dialect/Kernel/Layout/LinearLayout.h"
@@ -24,6 +25,8 @@ static TileWalk walkOf(Attribute schedule) {
 }
 
 LogicalResult cameo::kernel::scheduleKernel(FuncOp kernel, const Target &target) {
+  if (kernel.getFamily() == "gemm")
+    return scheduleGemm(kernel, target);
   FailureOr<std::vector<VariantPlan>> plans = chooseVariants(kernel, target);
   if (failed(plans))
     return failure();
@@ -71,6 +74,8 @@ static int32_t vectorOf(VariantOp variant, Value view, LayoutAttr layout, int32_
 }
 
 LogicalResult cameo::kernel::assignLayouts(VariantOp variant) {
+  if (!variant.getOps<RolesOp>().empty())
+    return assignStagedLayouts(variant);
   LayoutAttr full = layoutOfSchedule(variant);
   if (!full)
     return variant.emitOpError("has no SIMT schedule, or one whose tile its threads do not fill");
@@ -127,7 +132,7 @@ struct KernelSchedule : PassWrapper<KernelSchedule, OperationPass<ModuleOp>> {
       return signalPassFailure();
     }
     for (auto kernel : getOperation().getOps<FuncOp>())
-      if (isSimtFamily(kernel.getFamily()) && kernel.getVariants().empty() && failed(scheduleKernel(kernel, *target)))
+      if ((isSimtFamily(kernel.getFamily()) || kernel.getFamily() == "gemm") && kernel.getVariants().empty() && failed(scheduleKernel(kernel, *target)))
         return signalPassFailure();
   }
 };
@@ -140,7 +145,7 @@ struct KernelAssignLayouts : PassWrapper<KernelAssignLayouts, OperationPass<Modu
   void runOnOperation() override {
     bool ok = true;
     getOperation().walk([&](VariantOp variant) {
-      if (isSimtFamily(variant.getFunc().getFamily()))
+      if (isSimtFamily(variant.getFunc().getFamily()) || !variant.getOps<RolesOp>().empty())
         ok &= succeeded(assignLayouts(variant));
     });
     if (!ok)

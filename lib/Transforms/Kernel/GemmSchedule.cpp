@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Which schedules a gemm kernel gets, and when each applies. Engines: mma.sync for two f16 or two bf16
+// operands with a sum in f32, else fma at the accumulator's type (casts of operands then happen on the
+// way into shared memory). Tiles come from a table; the large one wants to fill the multiprocessors.
+// Copies of 16 bytes need pitches and bases of 16 bytes: where that is not certain, a guard and an
+// alignment ask for it and a variant with single elements follows.
+//
+// Sources. 128 x 128 x 16 with 8 x 8 elements a thread and 128 x 128 x 32 with 64 x 32 elements a warp
+// are the tiles of CUTLASS's default sm_80 kernels for f32 and f16; 64 x 64 when those leave
+// multiprocessors idle. Two stages: with one barrier a step the copies of the next step run under the
+// products of this one, and deeper rings gain only on tensor cores at large k (guide of the sm_80
+// recipe; to be measured).
+#include "GemmSchedule.h"
+#include "IndexAnalysis.h"
+
+using namespace mlir;
+using namespace cameo;
+using namespace cameo::kernel;
+
+namespace {
+
+struct GemmTile {
+  const char *name;
+  int64_t m, n, k, warpRows, warpCols;
+};
+struct GemmTiles {
+  GemmEngine engine;
+  unsigned bytes; ///< of one accumulator element
+  GemmTile large, small;
+};
+constexpr GemmTiles gemmTiles[] = {
+    {GemmEngine::Fma, 4, {"large", 128, 128, 16, 2, 4}, {"small", 64, 64, 16, 2, 2}},
+    // Eight-byte elements take two registers each: no large tile.
+    {GemmEngine::Fma, 8, {"large", 64, 64, 8, 2, 2}, {"small", 64, 64, 8, 2, 2}},
+    {GemmEngine::MmaSync, 4, {"large", 128, 128, 32, 2, 4}, {"small", 64, 64, 32, 2, 2}},
+};
+constexpr int64_t stages = 2;
+
+unsigned bytesOf(Type element) { return std::max(1u, element.getIntOrFloatBitWidth() / 8); }
+
+/// How one operand gets into shared memory.
+struct OperandCopy {
+  int64_t single = 0;            ///< bytes of one element's asynchronous copy, 0: load and store
+  bool wide = false;             ///< 16 bytes are possible
+  SizeExpr guard = SizeExpr(1);  ///< when they are
+  std::optional<unsigned> align; ///< the buffer whose base has to be aligned
+};
+
+class GemmChooser {
+public:
+  GemmChooser(GemmSource source, const Target &target) : source(source), kernel(source.kernel), target(target) {}
+
+  FailureOr<std::vector<VariantPlan>> choose() {
+    bool half = source.a.element == source.b.element && (source.a.element.isF16() || source.a.element.isBF16()) &&
+                source.accumulator.isF32() && target.cpAsync;
+    GemmEngine engine = half ? GemmEngine::MmaSync : GemmEngine::Fma;
+    const GemmTiles *tiles = nullptr;
+    for (const GemmTiles &entry : gemmTiles)
+      if (entry.engine == engine && entry.bytes == bytesOf(source.accumulator))
+        tiles = &entry;
+    if (!tiles)
+      return source.contraction.emitOpError("sums in ") << source.accumulator << ", which no engine does", failure();
+    Type element = half ? source.a.element : source.accumulator;
+    OperandCopy a = copyOf(source.a, element, K, M), b = copyOf(source.b, element, K, N);
+    KernelDomain domain{SmallVector<SizeExpr>(source.extents.begin(), source.extents.end())};
+    SizeExpr narrow = fitsIndex32(kernel, domain).value_or(SizeExpr(0));
+
+    std::vector<VariantPlan> plans;
+    bool wide = a.wide || b.wide;
+    SizeExpr aligned = logicalAnd(narrow, logicalAnd(a.guard, b.guard));
+    add(plans, tiles->engine, tiles->large, "", logicalAnd(aligned, fills(tiles->large)), a, b, wide);
+    add(plans, tiles->engine, tiles->small, "", aligned, a, b, wide);
+    if (wide)
+      add(plans, tiles->engine, tiles->small, "_single", narrow, a, b, false);
+    bool last = !plans.empty() && plans.back().guard == "1" && plans.back().align.empty();
+    if (!last) {
+      add(plans, tiles->engine, tiles->small, "_any", SizeExpr(1), a, b, false);
+      plans.back().index64 = true;
+    }
+    return plans;
+  }
+
+private:
+  /// When the large tile is worth it: it covers no edge twice over, and there are blocks for all
+  /// multiprocessors.
+  SizeExpr fills(const GemmTile &tile) {
+    const auto &e = source.extents;
+    SizeExpr blocks = ceilDiv(e[M], SizeExpr(tile.m)) * ceilDiv(e[N], SizeExpr(tile.n)) * e[B0] * e[B1];
+    SizeExpr filled = le(SizeExpr(int64_t(target.multiprocessors)), blocks);
+    return logicalAnd(filled, logicalAnd(lt(SizeExpr(tile.m / 2), e[M]), lt(SizeExpr(tile.n / 2), e[N])));
+  }
+
+  OperandCopy copyOf(GemmOperand operand, Type element, unsigned k, unsigned other) {
+    OperandCopy copy;
+    bool asIs = operand.casts.empty() || element == operand.element;
+    Operation *view = operand.view();
+    if (!view || !asIs)
+      return copy;
+    int64_t bytes = bytesOf(element);
+    if (auto computed = dyn_cast<ComputedViewOp>(view)) {
+      ReadOp read = computed.getIndexedRead();
+      int reads = 0;
+      computed.getBody().walk([&](ReadOp) { ++reads; });
+      bool zero = read && (!read.getPad() || matchPattern(read.getPad(), m_AnyZeroFloat()) ||
+                           matchPattern(read.getPad(), m_Zero()));
+      copy.single = zero && reads == 1 && bytes >= 4 ? bytes : 0;
+      return copy;
+    }
+    copy.single = bytes >= 4 ? bytes : 0;
+    auto strided = cast<StridedViewOp>(view);
+    auto buffer = dyn_cast<BlockArgument>(strided.getBuffer());
+    int64_t run = 16 / bytes;
+    std::optional<unsigned> contiguous = contiguousDim(strided, element);
+    if (!contiguous || !buffer || run == 1)
+      return copy;
+    SizeExpr guard(1);
+    auto require = [&](Value value) {
+      std::optional<SizeExpr> expr = sizeExprOf(value, kernel);
+      if (!expr)
+        return false;
+      if (!expr->divisibleBy(run))
+        guard = logicalAnd(guard, eq(mod(*expr, SizeExpr(run)), SizeExpr(0)));
+      return true;
+    };
+    bool known = require(strided.getOffset());
+    for (auto [dim, stride] : llvm::enumerate(strided.getStrides()))
+      known = known && (dim == *contiguous || require(stride));
+    if (!known || guard.isConstant(0))
+      return copy;
+    copy.wide = true;
+    copy.guard = guard;
+    copy.align = buffer.getArgNumber();
+    return copy;
+  }
+
+  /// The view's dimension that shared memory keeps contiguous, if memory has it contiguous too: fma
+  /// reads along m and n, mma.sync either way.
+  std::optional<unsigned> contiguousDim(StridedViewOp view, Type element) {
+    bool isA = view.getResult() == source.a.tensor;
+    unsigned along = isA ? 2 : 3, depth = isA ? 3 : 2;
+    if (matchPattern(view.getStrides()[along], m_One()))
+      return along;
+    bool half = element.isF16() || element.isBF16();
+    if (half && matchPattern(view.getStrides()[depth], m_One()))
+      return depth;
+    return std::nullopt;
+  }
+
+  void add(std::vector<VariantPlan> &plans, GemmEngine engine, const GemmTile &tile, const char *suffix,
+           const SizeExpr &guard, const OperandCopy &a, const OperandCopy &b, bool wide) {
+    bool done = !plans.empty() && plans.back().guard == "1" && plans.back().align.empty();
+    bool repeated = !plans.empty() && plans.back().guard == guard.str() && StringRef(suffix).empty();
+    if (guard.isConstant(0) || done || repeated)
+      return;
+    VariantPlan plan;
+    plan.name = std::string(tile.name) + suffix;
+    plan.guard = guard.str();
+    const auto &e = source.extents;
+    SizeExpr blocks = ceilDiv(e[M], SizeExpr(tile.m)) * ceilDiv(e[N], SizeExpr(tile.n)) * e[B0] * e[B1];
+    plan.grid = {blocks.str(), "1", "1"};
+    plan.threads = int32_t(tile.warpRows * tile.warpCols * 32);
+    plan.schedule = GemmAttr::get(kernel.getContext(), {tile.m, tile.n, tile.k}, {tile.warpRows, tile.warpCols}, stages,
+                                  engine, wide && a.wide ? 16 : a.single, wide && b.wide ? 16 : b.single);
+    if (wide) {
+      plan.align.assign(kernel.getNumBuffers(), 0);
+      for (const OperandCopy *copy : {&a, &b})
+        if (copy->wide)
+          plan.align[*copy->align] = 16;
+    }
+    plans.push_back(plan);
+  }
+
+  GemmSource source;
+  FuncOp kernel;
+  const Target &target;
+};
+
+} // namespace
+
+FailureOr<std::vector<VariantPlan>> cameo::kernel::chooseGemmVariants(GemmSource source, const Target &target) {
+  return GemmChooser(source, target).choose();
+}
+
+LogicalResult cameo::kernel::scheduleGemm(FuncOp kernel, const Target &target) {
+  FailureOr<GemmSource> source = analyzeGemm(kernel);
+  if (failed(source))
+    return failure();
+  FailureOr<std::vector<VariantPlan>> plans = chooseGemmVariants(*source, target);
+  if (failed(plans))
+    return failure();
+  for (const VariantPlan &plan : *plans) {
+    VariantOp variant = kernel.addVariant(plan.name, plan.guard, plan.grid, plan.threads, plan.schedule, plan.align);
+    variant.setIndex64(plan.index64);
+    if (failed(buildGemmProgram(variant, *source)))
+      return failure();
+  }
+  return success();
+}
