@@ -68,10 +68,145 @@ void Decoder::decodeCp() {
   op.size = static_cast<uint8_t>(size), op.extra = side, op.space = Space::Shared;
 }
 
-} // namespace cameo::ptx
-namespace cameo::ptx {
-void Decoder::decodeLdmatrix() { unsupported("ldmatrix"); }
-void Decoder::decodeStmatrix() { unsupported("stmatrix"); }
-void Decoder::decodeMma() { unsupported("mma"); }
-void Decoder::decodeMovmatrix() { unsupported("movmatrix"); }
+
+/// ldmatrix.sync.aligned.m8n8.x{1,2,4}{.trans}{.shared}.b16 {d...}, [a]
+void Decoder::decodeLdmatrix() {
+  Modifiers m = modifiers(" .sync .aligned .m8n8 .x1 .x2 .x4 .trans .shared .shared::cta ");
+  if (!expectOperands(2, 2) || !m.has(".m8n8") || m.type() != Type::B16)
+    return unsupported("this shape");
+  unsigned count = m.has(".x4") ? 4 : m.has(".x2") ? 2 : 1;
+  const Operand &target = operand(0);
+  bool vector = target.kind == Kind::Vector;
+  if (vector ? target.elements.size() != count : count != 1)
+    return error("ldmatrix.x" + std::to_string(count) + " has " + std::to_string(count) +
+                 " destinations");
+  uint32_t slots[4];
+  for (unsigned i = 0; i < count; ++i)
+    slots[i] = destination(vector ? target.elements[i] : target, Type::B32);
+  uint32_t side = static_cast<uint32_t>(program.side.size());
+  program.side.insert(program.side.end(), slots, slots + count);
+  emitAround([&] {
+    Op &op = emitPlain(m.has(".trans") ? "ldmatrix.trans" : "ldmatrix", OpKind::Memory);
+    op.extra = side, op.count = static_cast<uint8_t>(count), op.space = Space::Shared;
+    Space space = Space::Shared;
+    setAddress(operand(1), space);
+  });
+}
+
+void Decoder::decodeStmatrix() {
+  Modifiers m = modifiers(" .sync .aligned .m8n8 .x1 .x2 .x4 .trans .shared .shared::cta ");
+  if (!expectOperands(2, 2) || !m.has(".m8n8") || m.type() != Type::B16)
+    return unsupported("this shape");
+  unsigned count = m.has(".x4") ? 4 : m.has(".x2") ? 2 : 1;
+  const Operand &value = operand(1);
+  bool vector = value.kind == Kind::Vector;
+  if (vector ? value.elements.size() != count : count != 1)
+    return error("stmatrix.x" + std::to_string(count) + " has " + std::to_string(count) +
+                 " sources");
+  uint32_t slots[4];
+  for (unsigned i = 0; i < count; ++i)
+    slots[i] = source(vector ? value.elements[i] : value, Type::B32);
+  uint32_t side = static_cast<uint32_t>(program.side.size());
+  program.side.insert(program.side.end(), slots, slots + count);
+  emitAround([&] {
+    Op &op = emitPlain(m.has(".trans") ? "stmatrix.trans" : "stmatrix", OpKind::Memory);
+    op.extra = side, op.count = static_cast<uint8_t>(count), op.space = Space::Shared;
+    Space space = Space::Shared;
+    setAddress(operand(0), space);
+  });
+}
+
+void Decoder::decodeMovmatrix() {
+  modifiers(" .sync .aligned .m8n8 .trans ");
+  if (!expectOperands(2, 2))
+    return;
+  uint32_t d = destination(0, Type::B32), a = source(1, Type::B32);
+  emitAround([&] {
+    Op &op = emitPlain("movmatrix.trans", OpKind::Memory);
+    op.d = d, op.a = a;
+  });
+}
+
+namespace {
+
+struct MmaShape {
+  std::string_view text;
+  unsigned m, k;
+};
+constexpr MmaShape mmaShapes[] = {{".m16n8k4", 16, 4},   {".m16n8k8", 16, 8},
+                                  {".m16n8k16", 16, 16}, {".m16n8k32", 16, 32},
+                                  {".m8n8k4", 8, 4},     {".m8n8k16", 8, 16}};
+
+/// The shapes of the ISA for each type of multiplicand, as a mask of k.
+struct MmaRow {
+  Type type;
+  unsigned m;
+  unsigned ks; ///< sum of the allowed k, which are powers of two
+};
+constexpr MmaRow mmaRows[] = {
+    {Type::F16, 16, 8 + 16}, {Type::BF16, 16, 8 + 16}, {Type::TF32, 16, 4 + 8},
+    {Type::F64, 8, 4},       {Type::F64, 16, 4 + 8 + 16},
+    {Type::S8, 16, 16 + 32}, {Type::U8, 16, 16 + 32},  {Type::S8, 8, 16}, {Type::U8, 8, 16},
+    {Type::E4M3, 16, 16 + 32}, {Type::E5M2, 16, 16 + 32}};
+
+} // namespace
+
+/// mma.sync.aligned.shape.row.col{.satfinite}.dtype.atype.btype.ctype {d}, {a}, {b}, {c}
+void Decoder::decodeMma() {
+  Modifiers m = modifiers(" .sync .aligned .row .col .satfinite .m16n8k4 .m16n8k8 .m16n8k16 "
+                          ".m16n8k32 .m8n8k4 .m8n8k16 .kind::f8f6f4 ");
+  if (!expectOperands(4, 4) || m.types.size() != 4)
+    return error("mma takes four operands and four types");
+  Type d = m.type(0), a = m.type(1), b = m.type(2), c = m.type(3);
+  const MmaShape *shape = nullptr;
+  for (const MmaShape &s : mmaShapes)
+    if (m.has(s.text))
+      shape = &s;
+  bool known = false;
+  for (const MmaRow &row : mmaRows)
+    known = known || (shape && row.type == a && row.m == shape->m && (row.ks & shape->k));
+  bool integer = !isFloat(a), eight = a == Type::E4M3 || a == Type::E5M2;
+  bool accumulator = integer ? d == Type::S32 && c == d
+                     : a == Type::F64 ? d == Type::F64 && c == d
+                     : (a == Type::F16 || eight) ? (d == Type::F32 || d == Type::F16) && c == d
+                                                 : d == Type::F32 && c == d;
+  bool sameKind = integer ? !isFloat(b) && sizeOf(b) == 1
+                  : eight ? b == Type::E4M3 || b == Type::E5M2 : a == b;
+  if (!known || !accumulator || !sameKind || !m.has(".row") || !m.has(".col"))
+    return unsupported("this shape and these types");
+  unsigned elementBytes = a == Type::TF32 ? 4 : sizeOf(a), registerBytes = a == Type::F64 ? 8 : 4;
+  unsigned perRegister = registerBytes / elementBytes;
+  unsigned countA = shape->m * shape->k / 32 / perRegister, countB = shape->k * 8 / 32 / perRegister;
+  unsigned countC = shape->m * 8 / 32 / (d == Type::F16 ? 2 : 1);
+  Type inputType = a == Type::F64 ? Type::F64 : Type::B32;
+  Type outputType = a == Type::F64 ? Type::F64 : Type::B32;
+  const unsigned counts[] = {countC, countA, countB, countC};
+  std::vector<uint32_t> slots;
+  for (size_t i : {size_t(1), size_t(2), size_t(3), size_t(0)}) {
+    const Operand &o = operand(i);
+    bool vector = o.kind == Kind::Vector;
+    if (vector ? o.elements.size() != counts[i] : counts[i] != 1)
+      return error("operand " + std::to_string(i + 1) + " of '" + formOf(*current) + "' has to have " +
+                   std::to_string(counts[i]) + " registers");
+    for (unsigned j = 0; j < counts[i]; ++j) {
+      const Operand &e = vector ? o.elements[j] : o;
+      slots.push_back(i == 0 ? destination(e, outputType)
+                             : source(e, i == 3 ? outputType : inputType));
+    }
+  }
+  std::string name = "mma";
+  if (integer)
+    name += std::string(nameOf(a)) + std::string(nameOf(b)) + (m.has(".satfinite") ? ".sat" : "");
+  else
+    name += std::string(nameOf(a)) + (eight ? std::string(nameOf(b)) : "") + std::string(nameOf(d));
+  if ((a == Type::F16 || a == Type::BF16) && d == Type::F32 && shape->k == 16)
+    name += ".k16";
+  uint32_t side = static_cast<uint32_t>(program.side.size());
+  program.side.insert(program.side.end(), slots.begin(), slots.end());
+  emitAround([&] {
+    Op &op = emitPlain(name, OpKind::Matrix);
+    op.extra = side, op.imm = shape->m | shape->k << 8;
+  });
+}
+
 } // namespace cameo::ptx

@@ -1,5 +1,382 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-#include "Lanes.h"
-namespace cameo::ptx::CAMEO_PTX_ISA {
-void matrixRows(HandlerRows &) {}
-} // namespace cameo::ptx::CAMEO_PTX_ISA
+//
+// Matrix instructions of a warp. All fragments follow one rule of the ISA: with g = lane / 4 and
+// t = lane % 4, register r of A holds row g + 8 * (r mod rows/8), columns t*P ... t*P + P-1 of the
+// r / (rows/8)-th slice of 4P columns, where P is the number of elements in a register; B the same
+// with its columns in place of rows; an accumulator row g holds columns 2t and 2t+1. So a register
+// of 16-bit elements, all 32 lanes in a row, is an 8x8 matrix row by row (of B: its transpose).
+//
+// Order of accumulation: for each element of D, starting with C, ascending k, one fused
+// multiply-add in f32 (f64, s32) per step; f16 results are rounded once, at the end.
+#include "AccessView.h"
+#include "HalfFloat.h"
+#include "Rounding.h"
+#include "SyncHandlers.h"
+
+#if defined(__F16C__)
+#include <immintrin.h>
+#endif
+
+namespace cameo::ptx {
+namespace CAMEO_PTX_ISA {
+namespace {
+
+typedef float V8 __attribute__((vector_size(32)));
+typedef u32 U8x __attribute__((vector_size(32)));
+typedef u16 H8 __attribute__((vector_size(16)));
+
+inline V8 multiplyAdd(V8 a, V8 b, V8 c) {
+#if defined(__clang__)
+  return __builtin_elementwise_fma(a, b, c);
+#else
+  V8 r;
+  for (unsigned i = 0; i < 8; ++i)
+    r[i] = __builtin_fmaf(a[i], b[i], c[i]);
+  return r;
+#endif
+}
+
+struct HalfElement {
+  static V8 widen(const u16 *p) {
+#if defined(__F16C__)
+    __m128i h;
+    std::memcpy(&h, p, 16);
+    return (V8)_mm256_cvtph_ps(h);
+#else
+    V8 r;
+    for (unsigned i = 0; i < 8; ++i)
+      r[i] = halfToFloat(p[i]);
+    return r;
+#endif
+  }
+  static float one(u16 v) { return halfToFloat(v); }
+};
+struct BrainElement {
+  static V8 widen(const u16 *p) {
+    H8 h;
+    std::memcpy(&h, p, 16);
+    return (V8)(__builtin_convertvector(h, U8x) << 16);
+  }
+  static float one(u16 v) { return brainToFloat(v); }
+};
+
+/// All lanes have to be here: the matrix instructions are `.sync.aligned`.
+bool gatherWarp(Exec &x, const Op &o) { return gatherLanes(x, o, 0xffffffffu); }
+
+void countMma(Exec &x, unsigned m, unsigned k) {
+  if (x.counts) {
+    ++x.counts->mmaInstructions;
+    x.counts->mmaFma += u64(m) * 8 * k;
+  }
+}
+
+/// m16n8k16 with 16-bit elements and f32 accumulators, the work of every f16 GEMM.
+template <typename E> void mma16816(Exec &x, const Op &o) {
+  if (!gatherWarp(x, o))
+    return;
+  const u32 *slots = x.side(o);
+  alignas(32) float a[16][16];
+  for (unsigned r = 0; r < 4; ++r) {
+    const u16 *block = x.at<u16>(slots[r]);
+    for (unsigned row = 0; row < 8; ++row) {
+      V8 v = E::widen(block + row * 8);
+      std::memcpy(&a[row + 8 * (r & 1)][8 * (r >> 1)], &v, 32);
+    }
+  }
+  alignas(32) float b[16][8];
+  for (unsigned r = 0; r < 2; ++r) {
+    const u16 *block = x.at<u16>(slots[4 + r]); // [n][k]
+    alignas(32) u16 transposed[64];
+    for (unsigned k = 0; k < 8; ++k)
+      for (unsigned n = 0; n < 8; ++n)
+        transposed[k * 8 + n] = block[n * 8 + k];
+    for (unsigned k = 0; k < 8; ++k) {
+      V8 v = E::widen(transposed + k * 8);
+      std::memcpy(b[8 * r + k], &v, 32);
+    }
+  }
+  float c[4][lanes]; // a copy: D may be C's registers in another order
+  for (unsigned r = 0; r < 4; ++r)
+    std::memcpy(c[r], x.at<float>(slots[6 + r]), sizeof c[r]);
+  float *d[4] = {x.at<float>(slots[10]), x.at<float>(slots[11]), x.at<float>(slots[12]),
+                 x.at<float>(slots[13])};
+  V8 bRows[16];
+  for (unsigned k = 0; k < 16; ++k)
+    std::memcpy(&bRows[k], b[k], 32);
+  for (unsigned row = 0; row < 16; row += 4) {
+    V8 acc[4];
+    for (unsigned j = 0; j < 4; ++j) {
+      unsigned g = (row + j) & 7, half = (row + j) >> 3 << 1;
+      const float *even = c[half] + 4 * g, *odd = c[half + 1] + 4 * g;
+      acc[j] = V8{even[0], odd[0], even[1], odd[1], even[2], odd[2], even[3], odd[3]};
+    }
+#pragma clang loop unroll(full)
+    for (unsigned k = 0; k < 16; ++k)
+#pragma clang loop unroll(full)
+      for (unsigned j = 0; j < 4; ++j) {
+        float s = a[row + j][k];
+        acc[j] = multiplyAdd(V8{s, s, s, s, s, s, s, s}, bRows[k], acc[j]);
+      }
+    for (unsigned j = 0; j < 4; ++j) {
+      unsigned g = (row + j) & 7, half = (row + j) >> 3 << 1;
+      V8 r = acc[j] == acc[j] ? acc[j] : (V8)(U8x{} + 0x7fffffffu);
+      for (unsigned t = 0; t < 4; ++t) {
+        d[half][4 * g + t] = r[2 * t];
+        d[half + 1][4 * g + t] = r[2 * t + 1];
+      }
+    }
+  }
+  countMma(x, 16, 16);
+}
+
+// -- every other shape and type, by the rule in the header ----------------------------------------
+
+template <typename Acc> Acc accumulate(Acc a, Acc b, Acc c);
+template <> float accumulate(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
+template <> double accumulate(double a, double b, double c) { return __builtin_fma(a, b, c); }
+
+/// Reg: what a register holds; Get(register, i): its i-th element as Acc.
+template <typename Acc, typename Reg, unsigned P, Acc (*GetA)(Reg, unsigned),
+          Acc (*GetB)(Reg, unsigned)>
+void gatherFragments(Exec &x, const u32 *slots, unsigned m, unsigned k, Acc *a, Acc *b) {
+  unsigned rowBlocks = m / 8, countA = m * k / 32 / P, countB = k * 8 / 32 / P;
+  for (unsigned r = 0; r < countA; ++r) {
+    const Reg *s = x.at<Reg>(slots[r]);
+    for (unsigned l = 0; l < lanes; ++l)
+      for (unsigned i = 0; i < P; ++i)
+        a[(l / 4 + 8 * (r % rowBlocks)) * k + l % 4 * P + r / rowBlocks * 4 * P + i] = GetA(s[l], i);
+  }
+  for (unsigned r = 0; r < countB; ++r) {
+    const Reg *s = x.at<Reg>(slots[countA + r]);
+    for (unsigned l = 0; l < lanes; ++l)
+      for (unsigned i = 0; i < P; ++i)
+        b[(l % 4 * P + r * 4 * P + i) * 8 + l / 4] = GetB(s[l], i);
+  }
+}
+
+/// C and D in registers of type Out: one element each.
+template <typename Acc, typename Reg, unsigned P, Acc (*GetA)(Reg, unsigned),
+          Acc (*GetB)(Reg, unsigned)>
+void mmaAny(Exec &x, const Op &o) {
+  if (!gatherWarp(x, o))
+    return;
+  unsigned m = unsigned(o.imm & 0xff), k = unsigned(o.imm >> 8 & 0xff);
+  const u32 *slots = x.side(o);
+  Acc a[16 * 32], b[32 * 8], c[16][8];
+  gatherFragments<Acc, Reg, P, GetA, GetB>(x, slots, m, k, a, b);
+  slots += m * k / 32 / P + k * 8 / 32 / P;
+  unsigned count = m / 4;
+  for (unsigned r = 0; r < count; ++r) {
+    const Acc *s = x.at<Acc>(slots[r]);
+    for (unsigned l = 0; l < lanes; ++l)
+      c[l / 4 + 8 * (r / 2)][l % 4 * 2 + r % 2] = s[l];
+  }
+  for (unsigned row = 0; row < m; ++row)
+    for (unsigned i = 0; i < k; ++i)
+      for (unsigned n = 0; n < 8; ++n)
+        c[row][n] = accumulate<Acc>(a[row * k + i], b[i * 8 + n], c[row][n]);
+  for (unsigned r = 0; r < count; ++r) {
+    Acc *d = x.at<Acc>(slots[count + r]);
+    for (unsigned l = 0; l < lanes; ++l)
+      d[l] = canonical(c[l / 4 + 8 * (r / 2)][l % 4 * 2 + r % 2]);
+  }
+  countMma(x, m, k);
+}
+
+/// f16 accumulators: pairs in a register.
+template <unsigned P, float (*GetA)(u32, unsigned), float (*GetB)(u32, unsigned)>
+void mmaHalf(Exec &x, const Op &o) {
+  if (!gatherWarp(x, o))
+    return;
+  unsigned m = unsigned(o.imm & 0xff), k = unsigned(o.imm >> 8 & 0xff);
+  const u32 *slots = x.side(o);
+  float a[16 * 32], b[32 * 8];
+  gatherFragments<float, u32, P, GetA, GetB>(x, slots, m, k, a, b);
+  slots += m * k / 32 / P + k * 8 / 32 / P;
+  u16 result[2][64];
+  for (unsigned r = 0; r < 2; ++r) { // register r: rows 8r ... 8r+7, row by row
+    const u16 *c = x.at<u16>(slots[r]);
+    for (unsigned e = 0; e < 64; ++e) {
+      float sum = halfToFloat(c[e]);
+      for (unsigned i = 0; i < k; ++i)
+        sum = __builtin_fmaf(a[(8 * r + e / 8) * k + i], b[i * 8 + e % 8], sum);
+      result[r][e] = floatToHalf(sum);
+    }
+  }
+  for (unsigned r = 0; r < 2; ++r)
+    std::memcpy(x.at<u16>(slots[2 + r]), result[r], sizeof result[r]);
+  countMma(x, m, k);
+}
+
+template <typename A, typename B, bool Saturate> void mmaInteger(Exec &x, const Op &o) {
+  if (!gatherWarp(x, o))
+    return;
+  unsigned m = unsigned(o.imm & 0xff), k = unsigned(o.imm >> 8 & 0xff);
+  const u32 *slots = x.side(o);
+  s32 a[16 * 32], b[32 * 8];
+  s64 c[16][8];
+  constexpr auto getA = [](u32 v, unsigned i) { return s32(A(v >> (8 * i))); };
+  constexpr auto getB = [](u32 v, unsigned i) { return s32(B(v >> (8 * i))); };
+  gatherFragments<s32, u32, 4, +getA, +getB>(x, slots, m, k, a, b);
+  slots += m * k / 128 + k * 8 / 128;
+  unsigned count = m / 4;
+  for (unsigned r = 0; r < count; ++r) {
+    const s32 *s = x.at<s32>(slots[r]);
+    for (unsigned l = 0; l < lanes; ++l)
+      c[l / 4 + 8 * (r / 2)][l % 4 * 2 + r % 2] = s[l];
+  }
+  for (unsigned row = 0; row < m; ++row)
+    for (unsigned i = 0; i < k; ++i)
+      for (unsigned n = 0; n < 8; ++n)
+        c[row][n] += s64(a[row * k + i]) * b[i * 8 + n];
+  for (unsigned r = 0; r < count; ++r) {
+    s32 *d = x.at<s32>(slots[count + r]);
+    for (unsigned l = 0; l < lanes; ++l) {
+      s64 v = c[l / 4 + 8 * (r / 2)][l % 4 * 2 + r % 2];
+      if (Saturate)
+        v = v > INT32_MAX ? INT32_MAX : v < INT32_MIN ? INT32_MIN : v;
+      d[l] = s32(u32(u64(v)));
+    }
+  }
+  countMma(x, m, k);
+}
+
+float getHalf(u32 v, unsigned i) { return halfToFloat(u16(v >> (16 * i))); }
+float getBrain(u32 v, unsigned i) { return brainToFloat(u16(v >> (16 * i))); }
+/// The lower 13 bits of a tf32 register are not looked at.
+float getTf32(u32 v, unsigned) { return asFloat(v & 0xffffe000u); }
+double getDouble(double v, unsigned) { return v; }
+float getE4m3(u32 v, unsigned i) { return float(valueOf(v >> (8 * i) & 0xff, formatE4M3)); }
+float getE5m2(u32 v, unsigned i) { return float(valueOf(v >> (8 * i) & 0xff, formatE5M2)); }
+
+// -- ldmatrix, stmatrix, movmatrix ----------------------------------------------------------------
+
+/// Host memory of a row of 16 bytes that a lane names; reports what is wrong with it.
+u8 *matrixRow(Exec &x, const Op &o, u64 address, unsigned lane, u8 *&shadow) {
+  if ((address & windowMask) == sharedWindow)
+    address &= ~windowMask;
+  const Region *&region = x.cachedRegion[x.indexOf(o) % Exec::cacheSize];
+  if (!region || address - region->base >= region->bytes)
+    region = findRegion(x.launch->sharedRegions, address);
+  if (!region || region->bytes - (address - region->base) < 16 || (address & 15))
+    reportBadAccess(x, o, Space::Shared, address, 16, lane);
+  shadow = x.block->sharedShadow + (address - sharedBase) / 4;
+  return x.block->shared + (address - sharedBase);
+}
+
+void transpose(u16 *m) {
+  for (unsigned i = 0; i < 8; ++i)
+    for (unsigned j = i + 1; j < 8; ++j)
+      std::swap(m[i * 8 + j], m[j * 8 + i]);
+}
+
+void countMatrix(Exec &x, const u64 *address, unsigned matrices, bool store) {
+  if (!x.counts)
+    return;
+  Counts &c = *x.counts;
+  (store ? c.sharedStoreRequests : c.sharedLoadRequests) += 1;
+  (store ? c.sharedStoreBytes : c.sharedLoadBytes) += 128 * matrices;
+  // Eight rows of four words at a time.
+  for (unsigned m = 0; m < matrices; ++m) {
+    unsigned perBank[32] = {}, most = 0;
+    for (unsigned r = 0; r < 8; ++r) {
+      bool repeated = false;
+      for (unsigned q = 0; q < r; ++q)
+        repeated = repeated || address[m * 8 + q] == address[m * 8 + r];
+      for (unsigned w = 0; w < 4 && !repeated; ++w)
+        most = std::max(most, ++perBank[(address[m * 8 + r] / 4 + w) & 31]);
+    }
+    (store ? c.sharedStoreWavefronts : c.sharedLoadWavefronts) += most;
+  }
+}
+
+template <bool Transposed> void loadMatrix(Exec &x, const Op &o) {
+  if (!gatherWarp(x, o))
+    return;
+  alignas(64) u64 address[lanes];
+  loadAddresses(x, o, address);
+  const u32 *slots = x.side(o);
+  u32 bad = 0;
+  for (unsigned m = 0; m < o.count; ++m) {
+    alignas(16) u16 rows[64];
+    for (unsigned r = 0; r < 8; ++r) {
+      u8 *shadow;
+      const u8 *host = matrixRow(x, o, address[m * 8 + r], m * 8 + r, shadow);
+      std::memcpy(rows + r * 8, host, 16);
+      u32 four;
+      std::memcpy(&four, shadow, 4);
+      bad |= u32((four & 0x0f0f0f0fu) != 0x0f0f0f0fu) << (m * 8 + r);
+    }
+    if (Transposed)
+      transpose(rows);
+    std::memcpy(x.at<u8>(slots[m]), rows, 128);
+  }
+  if (bad && x.launch->checks)
+    reportUninitialised(x, o, Space::Shared, bad, address, 16);
+  countMatrix(x, address, o.count, false);
+}
+
+template <bool Transposed> void storeMatrix(Exec &x, const Op &o) {
+  if (!gatherWarp(x, o))
+    return;
+  alignas(64) u64 address[lanes];
+  loadAddresses(x, o, address);
+  const u32 *slots = x.side(o);
+  for (unsigned m = 0; m < o.count; ++m) {
+    alignas(16) u16 rows[64];
+    std::memcpy(rows, x.at<u8>(slots[m]), 128);
+    if (Transposed)
+      transpose(rows);
+    for (unsigned r = 0; r < 8; ++r) {
+      u8 *shadow;
+      u8 *host = matrixRow(x, o, address[m * 8 + r], m * 8 + r, shadow);
+      std::memcpy(host, rows + r * 8, 16);
+      std::memset(shadow, 0xff, 4);
+    }
+  }
+  countMatrix(x, address, o.count, true);
+}
+
+void moveMatrix(Exec &x, const Op &o) {
+  if (!gatherWarp(x, o))
+    return;
+  u16 rows[64];
+  std::memcpy(rows, x.at<u8>(o.a), 128);
+  transpose(rows);
+  std::memcpy(x.at<u8>(o.d), rows, 128);
+}
+
+} // namespace
+
+void matrixRows(HandlerRows &rows) {
+  auto add = [&](const char *name, Handler run) { rows.push_back({name, run}); };
+  add("mma.f16.f32.k16", &mma16816<HalfElement>);
+  add("mma.bf16.f32.k16", &mma16816<BrainElement>);
+  add("mma.f16.f32", &mmaAny<float, u32, 2, &getHalf, &getHalf>);
+  add("mma.bf16.f32", &mmaAny<float, u32, 2, &getBrain, &getBrain>);
+  add("mma.tf32.f32", &mmaAny<float, u32, 1, &getTf32, &getTf32>);
+  add("mma.f64.f64", &mmaAny<double, double, 1, &getDouble, &getDouble>);
+  add("mma.f16.f16", &mmaHalf<2, &getHalf, &getHalf>);
+#define EIGHT(A, B, FA, FB)                                                                        \
+  add("mma." A "." B ".f32", &mmaAny<float, u32, 4, &FA, &FB>);                                    \
+  add("mma." A "." B ".f16", &mmaHalf<4, &FA, &FB>)
+  EIGHT("e4m3", "e4m3", getE4m3, getE4m3);
+  EIGHT("e4m3", "e5m2", getE4m3, getE5m2);
+  EIGHT("e5m2", "e4m3", getE5m2, getE4m3);
+  EIGHT("e5m2", "e5m2", getE5m2, getE5m2);
+#define INTEGER(A, B, TA, TB)                                                                      \
+  add("mma." A "." B, &mmaInteger<TA, TB, false>);                                                 \
+  add("mma." A "." B ".sat", &mmaInteger<TA, TB, true>)
+  INTEGER("s8", "s8", int8_t, int8_t);
+  INTEGER("s8", "u8", int8_t, uint8_t);
+  INTEGER("u8", "s8", uint8_t, int8_t);
+  INTEGER("u8", "u8", uint8_t, uint8_t);
+  add("ldmatrix", &loadMatrix<false>);
+  add("ldmatrix.trans", &loadMatrix<true>);
+  add("stmatrix", &storeMatrix<false>);
+  add("stmatrix.trans", &storeMatrix<true>);
+  add("movmatrix.trans", &moveMatrix);
+}
+
+} // namespace CAMEO_PTX_ISA
+} // namespace cameo::ptx
