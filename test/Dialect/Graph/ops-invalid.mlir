@@ -75,7 +75,7 @@ func.func @arg_reduce_empty(%a: tensor<2x0xf32>) {
 
 func.func @normalize_scale(%a: tensor<2x3xf32>, %w: tensor<2xf32>) {
   // expected-error @+1 {{scale does not broadcast: 2 against 3}}
-  %0 = graph.normalize layer %a, scale %w axes = [1] epsilon = 0.0 : (tensor<2x3xf32>, tensor<2xf32>) -> tensor<2x3xf32>
+  %0 = graph.normalize layer %a scale %w axes = [1] epsilon = 0.0 : (tensor<2x3xf32>, tensor<2xf32>) -> tensor<2x3xf32>
   return
 }
 

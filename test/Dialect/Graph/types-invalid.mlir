@@ -42,3 +42,20 @@ func.func @dynamic_without_sizes(%x: tensor<?xf32>) {
   %0 = graph.unary neg %x : tensor<?xf32>
   return
 }
+
+// -----
+
+// expected-error @+1 {{symbol 'N' is read from dimension 1 of input 0, which does not exist}}
+func.func private @symbol_of_no_dimension(tensor<?xf32, #graph.sizes<["N"]>>)
+  attributes {graph.symbols = [#graph.symbol<name = "N", input = 0, dim = 1>]}
+
+// -----
+
+// expected-error @+1 {{symbol 'N' is read from dimension 0 of input 0, whose size is 'M'}}
+func.func private @symbol_of_another_size(tensor<?xf32, #graph.sizes<["M"]>>)
+  attributes {graph.symbols = [#graph.symbol<name = "N", input = 0, dim = 0>]}
+
+// -----
+
+// expected-error @+1 {{graph.symbols is an array of #graph.symbol on a function}}
+func.func private @symbols_of_another_kind() attributes {graph.symbols = "N"}

@@ -78,7 +78,7 @@ def Graph_NormalizeOp : Graph_OpBase<"normalize", [AttrSizedOperandSegments]> {
 
     Example:
     ```mlir
-    %0 = graph.normalize layer %a, scale %w, bias %w axes = [1] epsilon = 1.0e-05
+    %0 = graph.normalize layer %a scale %w bias %w axes = [1] epsilon = 1.0e-05
        : (tensor<2x3xf32>, tensor<3xf32>, tensor<3xf32>) -> tensor<2x3xf32>
     ```
   }];
@@ -87,7 +87,7 @@ def Graph_NormalizeOp : Graph_OpBase<"normalize", [AttrSizedOperandSegments]> {
                        DenseI64ArrayAttr:$axes, F64Attr:$epsilon, OptionalAttr<TypeAttr>:$stash);
   let results = (outs Graph_FloatTensor:$result, Variadic<Graph_FloatTensor>:$moments);
   let assemblyFormat = [{
-    `` $kind $x (`,` `scale` $scale^)? (`,` `bias` $bias^)? `axes` `=` $axes `epsilon` `=` $epsilon
+    `` $kind $x (`scale` $scale^)? (`bias` $bias^)? `axes` `=` $axes `epsilon` `=` $epsilon
     (`stash` `=` $stash^)? attr-dict `:` functional-type(operands, results)
   }];
   let extraClassDeclaration = inferSizesDeclaration # [{

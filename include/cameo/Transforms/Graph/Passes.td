@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The passes of the graph stage, alphabetically. Each description says what holds afterwards; each
+// pass is idempotent and has a lit test of the same name.
+#ifndef CAMEO_TRANSFORMS_GRAPH_PASSES_TD
+#define CAMEO_TRANSFORMS_GRAPH_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def GraphCanonicalizePass : Pass<"graph-canonicalize", "::mlir::func::FuncOp"> {
+  let summary = "Bring the graph to one form: no movement that moves nothing, no redundant casts";
+  let description = [{
+    Afterwards:
+    - no reshape of a reshape, transpose of a transpose, broadcast of a broadcast, slice of a slice,
+      or concat with an operand that is a concat along the same axis used only there, or empty;
+    - no cast of a cast whose inner conversion is exact;
+    - no transpose that only moves dimensions of size 1 (it is a reshape), and none of the two
+      innermost dimensions before a matmul (it is a flag of the matmul);
+    - constant operands of commutative ops are on the right; a splat operand of an elementwise op
+      is a scalar unless it determines the result's sizes; a movement of a splat is a splat;
+    - no neutral element (`x * 1`, integer `x + 0`), no double negation, no idempotent op twice;
+    - `pow(x, 2)` is `x * x`.
+
+    Values change in no case, down to the sign of zero.
+  }];
+  let statistics = [Statistic<"numRewrites", "num-rewrites", "Number of rewrites applied">];
+}
+
+def GraphDecomposePass : Pass<"graph-decompose", "::mlir::func::FuncOp"> {
+  let summary = "Rewrite ops that have no kernel of their own into ops that have one";
+  let description = [{
+    Afterwards none of these ops are left: `quantize`, `dequantize`, `matmul_integer`,
+    `conv_integer`, `one_hot`, `trilu`; nor `softmax hardmax`; nor the reductions `sum_square`,
+    `l1`, `l2`, `log_sum`, `log_sum_exp` (what remains is sum, prod, max, min, mean, any, all).
+    A `tile` remains only where the repetition of a symbolic size is not a whole expression.
+    Sums of squares and the like of f16 and bf16 are computed in f32 and converted once.
+    Run after the passes that want the composites whole.
+  }];
+  let statistics = [Statistic<"numRewrites", "num-rewrites", "Number of ops decomposed">];
+}
+
+def GraphFoldBatchnormPass : Pass<"graph-fold-batchnorm", "::mlir::func::FuncOp"> {
+  let summary = "Move constant per-channel scales and shifts into the weights before them";
+  let description = [{
+    Afterwards no f32 or f64 convolution with constant weights, used once, is followed by a multiply
+    or divide by, or an add or subtract of, a constant that varies along the channel alone (they are
+    part of weights and bias); likewise no such matmul is followed by a multiply or divide along its
+    last dimension. The arithmetic on constants is left to `graph-fold`, which runs later. Weights of
+    16 bits and fewer are left alone: scaling would round them a second time, and the pointwise
+    ops fuse into the convolution's kernel anyway.
+  }];
+  let statistics = [Statistic<"numScales", "num-scales", "Scales moved into weights">,
+                    Statistic<"numShifts", "num-shifts", "Shifts moved into biases">];
+}
+
+def GraphFoldPass : Pass<"graph-fold", "::mlir::func::FuncOp"> {
+  let summary = "Compute at compile time what depends on constants alone";
+  let description = [{
+    Afterwards every op whose operands are constants is a constant, unless its result has more than
+    `max-elements` elements, or more than 64 Ki and more than four times its operands' (masks,
+    broadcasts: cheaper to recompute than to load), or the evaluator cannot compute it
+    (`num-refused`). No constant is left without a use. Values are the evaluator's.
+  }];
+  let options = [Option<"maxElements", "max-elements", "int64_t", "16 << 20",
+                        "Largest result, in elements">];
+  let statistics = [Statistic<"numFolded", "num-folded", "Number of ops folded">,
+                    Statistic<"numRefused", "num-refused",
+                              "Number of constant ops the evaluator could not compute">];
+}
+
+def GraphRecognizePass : Pass<"graph-recognize", "::mlir::func::FuncOp"> {
+  let summary = "Find the composites that exporters took apart";
+  let description = [{
+    Rewrites, where constants, axes and operands are exactly right:
+    - `(x - mean(x)) / sqrt(mean((x - mean(x))²) + e)` to `normalize layer`, `x / sqrt(mean(x²) + e)`
+      to `normalize rms`; then `* scale` and `+ bias` into their operands;
+    - `0.5 * x * (1 + erf(x / sqrt(2)))` in any association to `unary gelu`, its tanh form to
+      `unary gelu_tanh`;
+    - `exp(x - max(x)) / sum(exp(x - max(x)))` to `softmax`, its logarithm to `log_softmax`;
+    - `1 / (1 + exp(-x))` to `sigmoid`, `x * sigmoid(a * x)` to `silu`, `clip(x + 3, 0, 6) / 6` to
+      `hard_sigmoid`, `x * hard_sigmoid(x)` to `hard_swish`, `log(1 + exp(x))` to `softplus`,
+      `x * tanh(softplus(x))` to `mish`.
+
+    Expects canonical form. Constants match to 1e-3 relative (models are exported with few digits)
+    for 0.044715, sqrt(2 / pi) and sqrt(1 / 2), exactly otherwise.
+  }];
+  let statistics = [Statistic<"numRewrites", "num-rewrites", "Number of composites recognized">];
+}
+
+#endif // CAMEO_TRANSFORMS_GRAPH_PASSES_TD

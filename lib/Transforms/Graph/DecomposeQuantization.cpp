@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Quantized ops as arithmetic: quantize and dequantize are pointwise, products of 8-bit integers are
+// i32 products of differences.
+#include "Emit.h"
+#include "Rewrite.h"
+
+using namespace mlir;
+
+namespace cameo::graph {
+namespace {
+
+/// A scale or zero point (one element, a vector along `axis`, or one element a block) as something
+/// that broadcasts against a tensor of type `x`.
+Value alignParameter(Emit &emit, Value parameter, TensorType x, int64_t axis, int64_t blockSize) {
+  TensorType type = Emit::typeOf(parameter);
+  if (!blockSize && type.getRank() <= 1 && type.hasStaticShape() && type.getNumElements() == 1)
+    return emit.reshape(parameter, {});
+  if (!blockSize)
+    return emit.alongAxis(parameter, axis, x.getRank());
+  SmallVector<SizeExpr> sizes = getSizes(type), start(sizes.size(), SizeExpr(0));
+  SmallVector<SizeExpr> split = sizes, repeated = sizes;
+  split.insert(split.begin() + axis + 1, SizeExpr(1));
+  repeated.insert(repeated.begin() + axis + 1, SizeExpr(blockSize));
+  sizes[axis] *= blockSize;
+  Value wide = emit.reshape(emit.broadcast(emit.reshape(parameter, split), repeated), sizes);
+  // The last block may reach past the end.
+  SmallVector<SizeExpr> wanted = getSizes(x);
+  return sizes[axis] == wanted[axis] ? wide : emit.slice(wide, start, wanted);
+}
+
+/// Arithmetic of quantization is f32, or f64 where a side is.
+Type computeTypeOf(Type element) {
+  return element.isF64() ? element : Float32Type::get(element.getContext());
+}
+
+/// quantize → cast(round(x / scale) + zero_point), the cast saturates
+struct QuantizeToPointwise : OpRewritePattern<QuantizeOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(QuantizeOp op, PatternRewriter &rewriter) const override {
+    Emit emit(rewriter, op.getLoc());
+    TensorType type = op.getX().getType(), result = op.getType();
+    Type compute = computeTypeOf(type.getElementType());
+    auto align = [&](Value parameter) {
+      return emit.cast(alignParameter(emit, parameter, type, op.getAxis(), op.getBlockSize()), compute);
+    };
+    Value value = emit.binary(BinaryKind::Div, emit.cast(op.getX(), compute), align(op.getScale()));
+    if (isIntElement(result.getElementType()))
+      value = emit.unary(UnaryKind::Round, value);
+    if (op.getZeroPoint())
+      value = emit.binary(BinaryKind::Add, value, align(op.getZeroPoint()));
+    rewriter.replaceOpWithNewOp<CastOp>(op, result, value, op.getSaturate(), RoundModeAttr());
+    return success();
+  }
+};
+
+/// dequantize → (x - zero_point) * scale
+struct DequantizeToPointwise : OpRewritePattern<DequantizeOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(DequantizeOp op, PatternRewriter &rewriter) const override {
+    Emit emit(rewriter, op.getLoc());
+    TensorType type = op.getX().getType();
+    Type compute = computeTypeOf(op.getType().getElementType());
+    auto align = [&](Value parameter) {
+      return emit.cast(alignParameter(emit, parameter, type, op.getAxis(), op.getBlockSize()), compute);
+    };
+    Value value = emit.cast(op.getX(), compute);
+    if (op.getZeroPoint())
+      value = emit.binary(BinaryKind::Sub, value, align(op.getZeroPoint()));
+    value = emit.binary(BinaryKind::Mul, value, align(op.getScale()));
+    rewriter.replaceOp(op, emit.cast(value, op.getType().getElementType()));
+    return success();
+  }
+};
+
+/// x - zero_point in i32; `axis` is the dimension a vector of zero points runs along.
+Value lessZeroPoint(Emit &emit, Value x, Value zeroPoint, int64_t axis) {
+  Type i32 = IntegerType::get(x.getContext(), 32);
+  Value wide = emit.cast(x, i32);
+  if (!zeroPoint)
+    return wide;
+  TensorType type = Emit::typeOf(x);
+  Value aligned = Emit::typeOf(zeroPoint).getRank() > 1
+                      ? zeroPoint
+                      : alignParameter(emit, zeroPoint, type, axis, /*blockSize=*/0);
+  return emit.binary(BinaryKind::Sub, wide, emit.cast(aligned, i32));
+}
+
+/// matmul_integer → matmul of i32 differences
+struct MatmulIntegerToMatmul : OpRewritePattern<MatmulIntegerOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(MatmulIntegerOp op, PatternRewriter &rewriter) const override {
+    Emit emit(rewriter, op.getLoc());
+    int64_t rankA = op.getA().getType().getRank(), rankB = op.getB().getType().getRank();
+    Value a = lessZeroPoint(emit, op.getA(), op.getAZeroPoint(), rankA - 2);
+    Value b = lessZeroPoint(emit, op.getB(), op.getBZeroPoint(), rankB - 1);
+    rewriter.replaceOp(op, emit.matmul(a, b));
+    return success();
+  }
+};
+
+/// conv_integer → conv of i32 differences; its zero padding then is the zero point
+struct ConvIntegerToConv : OpRewritePattern<ConvIntegerOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(ConvIntegerOp op, PatternRewriter &rewriter) const override {
+    Emit emit(rewriter, op.getLoc());
+    Value x = lessZeroPoint(emit, op.getX(), op.getXZeroPoint(), 1);
+    Value w = lessZeroPoint(emit, op.getW(), op.getWZeroPoint(), 0);
+    rewriter.replaceOpWithNewOp<ConvOp>(op, op.getType(), x, w, Value(), op.getStrides(),
+                                        op.getPads(), op.getDilations(), op.getGroups());
+    return success();
+  }
+};
+
+} // namespace
+
+void populateDecomposeQuantizationPatterns(RewritePatternSet &patterns) {
+  patterns.add<ConvIntegerToConv, DequantizeToPointwise, MatmulIntegerToMatmul, QuantizeToPointwise>(
+      patterns.getContext());
+}
+
+} // namespace cameo::graph
