@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <fcntl.h>
+#include <filesystem>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -67,6 +68,17 @@ private:
 
 bool allZero(std::string_view bytes) {
   return std::all_of(bytes.begin(), bytes.end(), [](char c) { return c == 0; });
+}
+
+/// Symbolic links resolved, `path` lies below `folder`. True for what does not exist: opening says so.
+bool staysWithin(const std::string &folder, const std::string &path) {
+  std::error_code failed, missing;
+  auto root = std::filesystem::canonical(folder, failed);
+  auto target = std::filesystem::canonical(path, missing);
+  if (failed || missing)
+    return true;
+  auto [rest, at] = std::mismatch(root.begin(), root.end(), target.begin(), target.end());
+  return rest == root.end();
 }
 
 bool inside(uint64_t offset, uint64_t bytes, uint64_t size) {
@@ -260,6 +272,9 @@ private:
     auto &references = bundle->mappings->references;
     auto found = references.find(weight.path);
     if (found == references.end()) {
+      if (!staysWithin(folder.empty() ? "." : folder, folder + weight.path))
+        return invalidBundle("weight '" + weight.name + "': '" + weight.path +
+                             "' leads out of the bundle's folder");
       auto mapping = Mapping::open(folder + weight.path);
       if (!mapping) {
         Error error = mapping.error();

@@ -189,7 +189,6 @@ void Validator::modules() {
       entriesOfImage.push_back(std::move(*entries));
     }
     imagesOfModule.push_back({first, uint32_t(entriesOfImage.size())});
-    demand(first != entriesOfImage.size(), "module ", id, " has no PTX");
   }
 }
 
@@ -206,6 +205,7 @@ void Validator::kernels() {
            "' asks for a block of ", kernel.threads[0], "x", kernel.threads[1], "x",
            kernel.threads[2], " threads");
     auto [first, end] = imagesOfModule[kernel.module];
+    demand(first != end, "module ", kernel.module, " has no PTX");
     for (uint32_t image = first; image < end; ++image) {
       auto entry = entriesOfImage[image].find(kernel.symbol);
       if (!demand(entry != entriesOfImage[image].end(), "the PTX of module ", kernel.module,

@@ -101,6 +101,25 @@ TEST(Bundle, WeightsFromFilesReadersAndReferencesAreTheSame) {
   EXPECT_EQ(openBundle(folder.file("reference.cameo")).error().code, ErrorCode::resources);
 }
 
+TEST(Bundle, AReferenceThroughASymbolicLinkMayNotLeaveTheFolder) {
+  TemporaryFolder folder, elsewhere;
+  std::vector<float> w = {1, 2, 3};
+  writeFile(elsewhere.file("w.bin"), std::string(reinterpret_cast<const char *>(w.data()), 12));
+  std::filesystem::create_symlink(elsewhere.file("w.bin"), folder.file("w.bin"));
+  BundleDesc desc = twoKernelBundle(w);
+  desc.weights[0].source = bundle::Weight::Source::reference;
+  desc.weights[0].path = "w.bin";
+  ASSERT_TRUE(writeBundle(desc, folder.file("m.cameo")).ok());
+  auto opened = openBundle(folder.file("m.cameo"));
+  ASSERT_FALSE(opened.ok());
+  EXPECT_EQ(opened.error().code, ErrorCode::invalid);
+  EXPECT_NE(opened.error().message.find("leads out"), std::string::npos) << opened.error().message;
+  std::filesystem::rename(elsewhere.file("w.bin"), folder.file("real.bin"));
+  std::filesystem::remove(folder.file("w.bin"));
+  std::filesystem::create_symlink("real.bin", folder.file("w.bin"));
+  EXPECT_TRUE(openBundle(folder.file("m.cameo")).ok());
+}
+
 TEST(Bundle, ForeignTruncatedAndNewerFilesAreRefused) {
   TemporaryFolder folder;
   auto refuse = [&](const std::string &bytes, ErrorCode code, const char *word) {
