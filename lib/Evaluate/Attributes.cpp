@@ -82,6 +82,8 @@ Result<HostTensor> fromAttribute(ElementsAttr attribute) {
   auto dense = dyn_cast<DenseElementsAttr>(attribute);
   if (!dense)
     return host::error("a constant is neither dense nor a resource");
+  if (dense.getNumElements() == 0)
+    return HostTensor::allocate(dtype, dims); // an empty splat still holds a value
   bool splat = dense.isSplat() && dense.getNumElements() > 1;
   if (splat)
     dense = dense.resizeSplat(cast<ShapedType>(type.clone(ArrayRef<int64_t>{1})));

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #
-# Runs operators of lib/HostOps from NumPy, through one hostops-run process (its protocol is described in
-# hostops-run.cpp). ONNX's own tensor serialisation packs the narrow types.
+# Runs operators of lib/HostOps, or whole models on the evaluator, from NumPy, through one process for
+# many problems (the protocol is described in Wire.h). ONNX's own serialisation packs the narrow types.
 import struct
 import subprocess
 
@@ -43,9 +43,16 @@ def _tensor(array):
     return struct.pack(f"<BI{array.ndim}qQ", proto.data_type, array.ndim, *array.shape, len(data)) + data
 
 
-class HostOps:
+class Driver:
+    """A process that speaks the protocol of Wire.h."""
+
     def __init__(self, tool):
-        self.process = subprocess.Popen([tool], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.tool = tool
+        self.start()
+
+    def start(self):
+        self.process = subprocess.Popen([self.tool], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=subprocess.DEVNULL)
 
     def close(self):
         self.process.stdin.write(_text(""))
@@ -56,7 +63,7 @@ class HostOps:
         size = struct.calcsize("<" + form)
         data = self.process.stdout.read(size)
         if len(data) != size:
-            raise RuntimeError(f"hostops-run ended: {self.process.wait()}")
+            raise RuntimeError(f"{self.tool} ended: {self.process.wait()}")
         return struct.unpack("<" + form, data)
 
     def _read_tensor(self):
@@ -69,11 +76,8 @@ class HostOps:
         proto = TensorProto(data_type=data_type, dims=dims, raw_data=data)
         return numpy_helper.to_array(proto)
 
-    def __call__(self, op, *inputs, **attributes):
-        request = [_text(op), struct.pack("<I", len(attributes))]
-        request += [_attribute(name, value) for name, value in attributes.items()]
-        request.append(struct.pack("<I", len(inputs)))
-        request += [_tensor(array) for array in inputs]
+    def _ask(self, request, inputs):
+        request = [*request, struct.pack("<I", len(inputs)), *map(_tensor, inputs)]
         self.process.stdin.write(b"".join(request))
         self.process.stdin.flush()
         (ok,) = self._read("B")
@@ -82,6 +86,22 @@ class HostOps:
             raise HostOpsError(self.process.stdout.read(length).decode())
         (count,) = self._read("I")
         return [self._read_tensor() for _ in range(count)]
+
+
+class HostOps(Driver):
+    """op, inputs, attributes -> outputs."""
+
+    def __call__(self, op, *inputs, **attributes):
+        request = [_text(op), struct.pack("<I", len(attributes))]
+        request += [_attribute(name, value) for name, value in attributes.items()]
+        return self._ask(request, inputs)
+
+
+class Evaluator(Driver):
+    """Path of a model, inputs -> outputs."""
+
+    def __call__(self, path, *inputs):
+        return self._ask([_text(str(path))], inputs)
 
 
 def node_attributes(node):

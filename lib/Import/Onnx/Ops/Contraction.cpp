@@ -162,11 +162,11 @@ LogicalResult transposedPads(NodeBuilder &b, Window &w, llvm::ArrayRef<int64_t> 
     std::optional<int64_t> pad = total.asConstant();
     if (!pad)
       return b.fail("E0809", "output_shape over a dynamic size", "pads, or a static size");
-    // A negative total means that the result is larger: the missing part is never written.
-    int64_t half = *pad >= 0 ? *pad / 2 : -(-*pad / 2), rest = *pad - half;
+    // A negative total means that the result is larger: it grows at its end.
+    int64_t shared = std::max<int64_t>(0, *pad), half = shared / 2, rest = shared - half;
     bool upper = mode == "SAME_UPPER";
     w.pads[d] = upper ? half : rest;
-    w.pads[d + spatial] = upper ? rest : half;
+    w.pads[d + spatial] = (upper ? rest : half) + std::min<int64_t>(0, *pad);
   }
   return success();
 }

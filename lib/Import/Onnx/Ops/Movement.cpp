@@ -367,7 +367,9 @@ LogicalResult spaceToDepth(NodeBuilder &b) {
     return failure();
   SizeExpr h = floorDiv(s[2], k), w = floorDiv(s[3], k);
   Value x = b.reshape(b.in(0), {s[0], s[1], h, SizeExpr(k), w, SizeExpr(k)});
-  return b.out(b.reshape(b.transpose(x, {0, 3, 5, 1, 2, 4}), {s[0], s[1] * SizeExpr(k * k), h, w}));
+  bool columns = b.string("mode", "DCR") == "CRD"; // since opset 28
+  x = columns ? b.transpose(x, {0, 1, 3, 5, 2, 4}) : b.transpose(x, {0, 3, 5, 1, 2, 4});
+  return b.out(b.reshape(x, {s[0], s[1] * SizeExpr(k * k), h, w}));
 }
 
 LogicalResult trilu(NodeBuilder &b) {
