@@ -116,6 +116,8 @@ ElementsAttr Importer::attributeOf(const TensorData &data, llvm::StringRef name)
 }
 
 const std::optional<Contents> &Importer::contentsOf(Operand &operand) {
+  if (operand.steers && !operand.contents)
+    (void)readSizes(operand);
   if (operand.contents || !operand.data || operand.data->numElements > kMaxContents)
     return operand.contents;
   Contents contents;
@@ -211,7 +213,8 @@ Value Importer::materialize(Operand &operand) {
 }
 
 std::optional<Sizes> Importer::readSizes(Operand &operand) {
-  const std::optional<Contents> &contents = contentsOf(operand);
+  const std::optional<Contents> &contents =
+      operand.isModelInput ? operand.contents : contentsOf(operand);
   if (contents) {
     Sizes sizes;
     for (const Number &n : *contents) {

@@ -260,6 +260,8 @@ bool Importer::importNode(const onnx::NodeProto &original, int64_t position, Nod
       }
     return false;
   };
+  if (index.superseded.contains(&original))
+    return true;
   if (index.badNodes.contains(&original))
     return unknownOutputs();
   if (++expandedNodes > options.limits.maxNodes) {
@@ -476,6 +478,7 @@ OwningOpRef<ModuleOp> Importer::run() {
   bodyBuilder.setInsertionPointToEnd(block);
   // Hoisted constants go before this point even when the body is still empty.
   defineInitializers(graph, top);
+  findSteeringInputs(graph);
   ok &= importNodes(graph.node(), &graph, top);
   ok &= finish(graph, *module);
   if (ok && !problems.hasErrors())

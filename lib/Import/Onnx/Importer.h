@@ -67,6 +67,7 @@ private:
   bool declareInput(const onnx::ValueInfoProto &input, int64_t position);
   std::optional<Sizes> inputSizes(const onnx::ValueInfoProto &input, int64_t position);
   void specialize(const onnx::GraphProto &graph);
+  void findSteeringInputs(const onnx::GraphProto &graph);
   void defineInitializers(const onnx::GraphProto &graph, NodeScope &scope);
   bool importNodes(const google::protobuf::RepeatedPtrField<onnx::NodeProto> &nodes,
                    const void *owner, NodeScope &scope);

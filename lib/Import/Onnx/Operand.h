@@ -44,6 +44,7 @@ struct Operand {
   std::optional<Contents> contents; ///< null for what is not shape arithmetic, or not looked at yet
   std::optional<TensorData> data;   ///< a constant's elements
   bool isModelInput = false;        ///< its contents may be read on the host before launch
+  bool steers = false;              ///< a model input that shape arithmetic leads to a control operand
 };
 
 } // namespace cameo::importer

@@ -72,7 +72,7 @@ constexpr ProblemKind kTable[] = {
      "add the domain to the model's opset_import"},
     {"E0308", Invalid, "no opset is imported", "add opset_import to the model"},
     {"E0309", Invalid, "a domain is imported twice", "keep one import of each domain"},
-    {"E0310", Unsupported, "an opset version out of the supported range",
+    {"E0310", Unsupported, "an opset version that this build does not know",
      "convert the model with onnx.version_converter"},
     {"E0311", Invalid, "a graph input without type", "export the model with types"},
     {"E0312", Unsupported, "a graph input or output that is not a tensor",
@@ -125,6 +125,8 @@ constexpr ProblemKind kTable[] = {
     {"E0902", Internal, "internal error of Cameo's importer", "please report it with the model"},
     {"W0001", Warning, "a declared shape differs from the inferred one", "remove value_info"},
     {"W0002", Warning, "unusual quantization parameter", "check the scale"},
+    {"W0003", Warning, "a constant is defined twice, the last one is used",
+     "keep one definition"},
 };
 
 std::string nodeTitle(const Problem &p) {

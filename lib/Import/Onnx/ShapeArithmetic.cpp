@@ -103,6 +103,13 @@ std::optional<Number> foldReal(BinaryKind kind, double a, double b) {
   }
 }
 
+/// A floating-point number that is an integer.
+std::optional<SizeExpr> integralOf(const Number &x) {
+  if (x.factor != std::floor(x.factor) || std::abs(x.factor) > 9e15)
+    return std::nullopt;
+  return SizeExpr(static_cast<int64_t>(x.factor)) * x.expr;
+}
+
 /// factor * expr with an exact rational factor as an integer division, rounding down.
 std::optional<SizeExpr> floorOf(const Number &x) {
   if (std::optional<double> c = x.asReal())
@@ -186,8 +193,11 @@ std::optional<Number> importer::foldBinary(BinaryKind kind, const Number &a, con
     return Number{b.expr, b.factor * *ca};
   if (kind == BinaryKind::Div && cb && *cb != 0)
     return Number{a.expr, a.factor / *cb};
-  if (a.factor == 1 && b.factor == 1 && (kind == BinaryKind::Add || kind == BinaryKind::Sub))
-    return foldInteger(kind, a.expr, b.expr);
+  std::optional<SizeExpr> ia = integralOf(a), ib = integralOf(b);
+  bool closed = kind == BinaryKind::Add || kind == BinaryKind::Sub || kind == BinaryKind::Min ||
+                kind == BinaryKind::Max;
+  if (ia && ib && closed)
+    return foldInteger(kind, *ia, *ib);
   return std::nullopt;
 }
 

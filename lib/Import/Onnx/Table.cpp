@@ -77,6 +77,8 @@ std::string importer::limitText(const Limit &limit, const SchemaInfo *schema) {
            std::to_string(limit.high);
   case Limit::Control:
     return input + " is known before launch";
+  case Limit::Constant:
+    return input + " is a constant of at most " + std::to_string(kMaxContents) + " elements";
   }
   return "";
 }
@@ -115,7 +117,12 @@ bool Importer::checkTypes(NodeBuilder &b) {
     const FormalOperand &formal = formals[std::min<size_t>(i, formals.size() - 1)];
     const Operand &operand = b.operand(i);
     std::string what = "input " + std::to_string(i) + " (" + formal.name + ")";
-    if (!(formal.tensors & bitOf(operand))) {
+    // Exporters write comparisons of floats at opset 10; runtimes accept what any version allows.
+    TypeMask allowed = formal.tensors;
+    for (const SchemaInfo *version : allVersions(b.schema.domain, b.schema.name))
+      if (i < version->inputs.size())
+        allowed |= version->inputs[i].tensors;
+    if (!(allowed & bitOf(operand))) {
       (void)b.fail("E0604", what + " has elements of type " + typeText(operand),
                    typesText(formal.tensors));
       ok = false;
@@ -173,6 +180,17 @@ bool Importer::checkLimit(NodeBuilder &b, const Limit &limit) {
       return true;
     (void)b.fail("E0805", "rank " + llvm::Twine(b.rank(limit.index)), text);
     return false;
+  case Limit::Constant: {
+    if (!known)
+      return true;
+    const std::optional<Contents> &c = contentsOf(b.operand(limit.index));
+    if (c && llvm::all_of(*c, [](const Number &n) { return n.expr.asConstant().has_value(); }))
+      return true;
+    (void)b.fail("E0806", "input " + llvm::Twine(int(limit.index)) + " (\"" +
+                              b.operand(limit.index).name + "\") is not a small constant",
+                 text);
+    return false;
+  }
   case Limit::Control:
     if (!known || readSizes(b.operand(limit.index)))
       return true;

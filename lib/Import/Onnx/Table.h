@@ -40,6 +40,7 @@ struct Limit {
     NoOutput,   ///< optional output `index` is not used
     Rank,       ///< operand `index` has a rank of `value` … `high`
     Control,    ///< operand `index`, if present, is known before launch
+    Constant,   ///< operand `index` is a constant of at most 64 elements
   };
   Kind kind;
   int8_t index = 0;
@@ -65,6 +66,7 @@ constexpr Limit rank(int8_t index, int64_t low, int64_t high) {
   return {Limit::Rank, index, "", "", low, high};
 }
 constexpr Limit control(int8_t index) { return {Limit::Control, index}; }
+constexpr Limit constant(int8_t index) { return {Limit::Constant, index}; }
 } // namespace limit
 
 struct OpRow {

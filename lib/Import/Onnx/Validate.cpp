@@ -73,9 +73,11 @@ void Validator::opsets(
     if (!map.emplace(domain, import.version()).second)
       add("E0309", where + " imports " + displayDomain(domain) + " twice");
     std::optional<std::pair<int, int>> range = opsetRange(domain);
-    if (domain.empty() && range && (import.version() < 7 || import.version() > range->second))
-      add("E0310", where + " imports opset " + llvm::Twine(import.version()) +
-                       " of ai.onnx; supported are 7 to " + llvm::Twine(range->second));
+    // Older opsets are fine as far as their operators are those of opset 7.
+    if (range && (import.version() < 1 || import.version() > range->second))
+      add("E0310", where + " imports opset " + llvm::Twine(import.version()) + " of " +
+                       displayDomain(domain) + "; known are 1 to " +
+                       llvm::Twine(range->second));
   }
 }
 
@@ -146,16 +148,29 @@ void Validator::order(const google::protobuf::RepeatedPtrField<onnx::NodeProto> 
 void Validator::nodes(const google::protobuf::RepeatedPtrField<onnx::NodeProto> &list,
                       const void *owner, Scope &scope) {
   index.numNodes += list.size();
+  llvm::StringMap<const onnx::NodeProto *> constants;
   for (int position = 0; position < list.size(); ++position)
     for (const std::string &output : list[position].output()) {
       if (output.empty())
         continue;
       NodePlace place{&list[position], position, currentOpsets, &stack};
-      if (scope.outer && scope.outer->contains(output))
+      const onnx::NodeProto *&constant = constants[output];
+      bool isConstant = list[position].op_type() == "Constant";
+      if (scope.outer && scope.outer->contains(output)) {
         problems.add(
             nodeProblem("E0304", quoted(output) + " hides a value of an outer graph", place));
-      else if (!scope.names.insert(output).second)
-        problems.add(nodeProblem("E0301", quoted(output) + " is defined twice", place));
+      } else if (!scope.names.insert(output).second) {
+        // Tools patch models by appending constants; runtimes take the last one, and so do we.
+        bool patched = isConstant && constant;
+        problems.add(nodeProblem(patched ? "W0003" : "E0301",
+                                 quoted(output) + (patched ? " is a constant already"
+                                                           : " is defined twice"),
+                                 place));
+        if (patched)
+          index.superseded.insert(constant);
+      }
+      if (isConstant)
+        constant = &list[position];
     }
   for (int position = 0; position < list.size(); ++position)
     node(list[position], position, scope);
@@ -325,7 +340,7 @@ importer::sortNodes(const google::protobuf::RepeatedPtrField<onnx::NodeProto> &n
   for (int i = 0; i < nodes.size(); ++i)
     for (const std::string &output : nodes[i].output())
       if (!output.empty())
-        producer.try_emplace(output, i);
+        producer[output] = i; // the last one, see W0003
   std::vector<std::vector<int>> users(nodes.size());
   std::vector<int> missing(nodes.size());
   for (int i = 0; i < nodes.size(); ++i) {

@@ -53,6 +53,8 @@ struct ModelIndex {
   llvm::DenseMap<const void *, std::vector<int>> order;
   /// Nodes that have a problem already; their outputs are unknown.
   llvm::DenseSet<const onnx::NodeProto *> badNodes;
+  /// Constants that a later Constant of the same name replaces (W0003).
+  llvm::DenseSet<const onnx::NodeProto *> superseded;
   uint64_t numNodes = 0;
 };
 

@@ -28,18 +28,19 @@ onnx::TypeProto typeProto(RankedTensorType type) {
 }
 
 constexpr TypeMask kAny = ~TypeMask(0);
+constexpr Limit kControl0[] = {limit::control(0)}, kControl1[] = {limit::control(1)};
 
 constexpr OpRow kRows[] = {
-    {"AffineGrid", 20, importByBody},
+    {"AffineGrid", 20, importByBody, kElements, kControl1},
     {"Attention", 23, importByBody},
     {"Attention", 24, importByBody},
     {"Attention", 25, importByBody},
-    {"BlackmanWindow", 17, importByBody},
+    {"BlackmanWindow", 17, importByBody, kElements, kControl0},
     {"CausalConvWithState", 27, importByBody},
-    {"CenterCropPad", 18, importByBody},
+    {"CenterCropPad", 18, importByBody, kElements, kControl1},
     {"DynamicQuantizeLinear", 11, importByBody},
-    {"HammingWindow", 17, importByBody},
-    {"HannWindow", 17, importByBody},
+    {"HammingWindow", 17, importByBody, kElements, kControl0},
+    {"HannWindow", 17, importByBody, kElements, kControl0},
     {"LinearAttention", 27, importByBody},
     {"MeanVarianceNormalization", 9, importByBody},
     {"MeanVarianceNormalization", 13, importByBody},

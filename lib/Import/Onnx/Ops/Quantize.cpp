@@ -47,7 +47,10 @@ Value scalarIfOne(NodeBuilder &b, Value v) {
 }
 
 LogicalResult checkZeroPoint(NodeBuilder &b) {
-  if (!b.has(2))
+  auto single = [&](unsigned i) {
+    return b.type(i).hasStaticShape() && b.type(i).getNumElements() == 1;
+  };
+  if (!b.has(2) || (single(1) && single(2)))
     return success();
   if (b.rank(1) != b.rank(2))
     return b.fail("E0703", "the zero point has rank " + llvm::Twine(b.rank(2)) + ", the scale " +

@@ -65,7 +65,23 @@ LogicalResult keepAspectRatio(NodeBuilder &b, Plan &plan, llvm::ArrayRef<SizeExp
   return success();
 }
 
-LogicalResult emitResize(NodeBuilder &b, const Plan &plan, graph::CoordinateMode coordinates,
+/// The op wants axes ascending; scales and roi follow.
+void sortAxes(Plan &plan) {
+  llvm::SmallVector<size_t> order = llvm::to_vector(llvm::seq<size_t>(0, plan.axes.size()));
+  llvm::sort(order, [&](size_t i, size_t j) { return plan.axes[i] < plan.axes[j]; });
+  Plan sorted = plan;
+  for (auto [to, from] : llvm::enumerate(order)) {
+    sorted.axes[to] = plan.axes[from];
+    if (plan.scales)
+      (*sorted.scales)[to] = (*plan.scales)[from];
+    for (size_t half : {size_t(0), order.size()})
+      if (plan.roi)
+        (*sorted.roi)[half + to] = (*plan.roi)[half + from];
+  }
+  plan = sorted;
+}
+
+LogicalResult emitResize(NodeBuilder &b, Plan plan, graph::CoordinateMode coordinates,
                          graph::NearestMode nearest) {
   std::string name = b.string("mode", "nearest");
   auto mode = graph::symbolizeResizeMode(name == "bilinear" ? "linear" : name);
@@ -74,6 +90,7 @@ LogicalResult emitResize(NodeBuilder &b, const Plan &plan, graph::CoordinateMode
   for (const SizeExpr &s : plan.sizes)
     if (std::optional<int64_t> c = s.asConstant(); c && *c < 0)
       return b.fail("E0702", "a size is " + llvm::Twine(*c));
+  sortAxes(plan);
   RankedTensorType type = b.makeType(b.elementType(0), plan.sizes);
   auto attribute = [&](const std::optional<llvm::SmallVector<double>> &values) {
     return values ? b.builder().getDenseF64ArrayAttr(*values) : DenseF64ArrayAttr();
@@ -108,8 +125,6 @@ LogicalResult resize(NodeBuilder &b) {
         return failure();
       plan.axes.push_back(*axis);
     }
-    if (!llvm::is_sorted(plan.axes))
-      return b.fail("E0804", "axes are not ascending", "ascending axes");
   }
   auto coordinates = graph::symbolizeCoordinateMode(
       b.string("coordinate_transformation_mode", "half_pixel"));
