@@ -68,7 +68,7 @@ def run_case(evaluator, case, path):
 def test_onnx_node_cases(build_dir, tmp_path):
     from onnx.backend.test.case.node import collect_testcases
 
-    tool = build_dir / "test" / "unit" / "evaluate-run"
+    tool = build_dir / "test" / "drivers" / "evaluate-run"
     if not tool.exists():
         pytest.fail(f"evaluate-run is not built: {tool}")
     evaluator = Evaluator(str(tool))
