@@ -62,7 +62,7 @@ public:
   explicit operator bool() const { return held.has_value(); }
   const Error &error() const { return failure; }
   T &operator*() & { return get(); }
-  T &&operator*() && { return std::move(get()); }
+  T operator*() && { return std::move(get()); } // by value: `for (x : *f())` has to work
   const T &operator*() const & { return const_cast<Result *>(this)->get(); }
   T *operator->() { return &get(); }
 #if defined(__cpp_exceptions)
