@@ -192,9 +192,9 @@ Result<Tensors> evaluate(func::FuncOp function, ArrayRef<HostTensor> inputs,
   return results;
 }
 
-Result<std::map<std::string, HostTensor>> evaluate(func::FuncOp function,
-                                                   const std::map<std::string, HostTensor> &inputs,
-                                                   const Options &options) {
+Result<std::map<std::string, HostTensor>>
+evaluateNamed(func::FuncOp function, const std::map<std::string, HostTensor> &inputs,
+              const Options &options) {
   Tensors ordered;
   for (unsigned i = 0; i < function.getNumArguments(); ++i) {
     auto name = function.getArgAttrOfType<StringAttr>(i, graph::nameAttrName);

@@ -37,9 +37,9 @@ struct Options {
 Result<Tensors> evaluate(mlir::func::FuncOp function, llvm::ArrayRef<HostTensor> inputs,
                          const Options &options = {});
 /// The same with inputs and results by the names in `graph.name`; every input must be there.
-Result<std::map<std::string, HostTensor>> evaluate(mlir::func::FuncOp function,
-                                                   const std::map<std::string, HostTensor> &inputs,
-                                                   const Options &options = {});
+Result<std::map<std::string, HostTensor>>
+evaluateNamed(mlir::func::FuncOp function, const std::map<std::string, HostTensor> &inputs,
+              const Options &options = {});
 
 /// The values of all symbols that the sizes of `inputs` bind, after comparing types and sizes.
 Result<std::map<std::string, int64_t>> bindSymbols(mlir::func::FuncOp function,
