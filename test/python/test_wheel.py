@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#
+# `pip install .` gives a package that compiles and runs a model, without this checkout on any path. It
+# builds everything once more (another folder, another precompiled header), so only --full runs it.
+import os
+import subprocess
+import sys
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+
+import models
+from models.inputs import random_inputs
+
+pytestmark = [pytest.mark.full, pytest.mark.timeout(3600)]
+
+PROGRAM = """
+import sys, numpy, cameo
+folder = sys.argv[1]
+cameo.compile(folder + "/model.onnx", folder + "/model.cameo")
+session = cameo.Session(folder + "/model.cameo")
+image = numpy.load(folder + "/image.npy")
+numpy.save(folder + "/logits.npy", session.run(None, {"image": image})[0])
+print(cameo.__file__)
+"""
+
+
+def test_pip_install_gives_a_working_package(source_dir, tmp_path):
+    site = tmp_path / "site"
+    subprocess.run([sys.executable, "-m", "pip", "install", "--no-deps", "--no-build-isolation", "--target", site,
+                    source_dir], check=True)
+    model = models.FAMILIES["digits"](**models.TINY["digits"])
+    onnx.save_model(model, tmp_path / "model.onnx")
+    inputs = random_inputs(model, {"batch": 5})
+    np.save(tmp_path / "image.npy", inputs["image"])
+    environment = {**os.environ, "PYTHONPATH": str(site), "PATH": "/usr/bin:/bin"}
+    result = subprocess.run([sys.executable, "-c", PROGRAM, tmp_path], capture_output=True, text=True, cwd=tmp_path,
+                            env=environment)
+    assert result.returncode == 0, result.stderr
+    assert str(site) in result.stdout
+    want = onnxruntime.InferenceSession(model.SerializeToString()).run(None, inputs)[0]
+    np.testing.assert_allclose(np.load(tmp_path / "logits.npy"), want, rtol=1e-3, atol=1e-3 * np.abs(want).max())
