@@ -69,7 +69,7 @@ std::string BundleDesc::exprText(ExprId id) const {
   return stack.empty() ? "?" : stack.back();
 }
 
-std::optional<int64_t> evaluate(const ExprCode &code,
+std::optional<int64_t> bundle::evaluate(const ExprCode &code,
                                 const std::vector<std::optional<int64_t>> &symbols) {
   std::vector<std::optional<int64_t>> stack;
   for (const ExprInstruction &instruction : code) {

@@ -5,11 +5,10 @@
 #include "cameo/Pipeline/Pipeline.h"
 
 #include "cameo/Conversion/GraphToKernel/GraphToKernel.h"
-#include "cameo/Conversion/KernelToNVVM/KernelToNVVM.h"
 #include "cameo/Stage/Stage.h"
 #include "cameo/Transforms/Graph/Passes.h"
-#include "cameo/Transforms/Kernel/Passes.h"
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
 
@@ -24,11 +23,18 @@ constexpr Stage stages[] = {Stage::Import,   Stage::Graph, Stage::Partition, Sta
 constexpr llvm::StringLiteral names[] = {"import", "graph", "partition", "schedule",
                                          "stage",  "emit",  "ptx",       "bundle"};
 
+/// A pass by its name in the registry, with options in `pass{...}` form. A name that is not registered
+/// is a defect of the tool (it has to call registerCameoPasses).
+void add(OpPassManager &pm, const Twine &pass) {
+  if (failed(parsePassPipeline(pass.str(), pm)))
+    llvm::report_fatal_error("pass not registered: " + pass);
+}
+
 void addGraph(OpPassManager &pm) {
-  pm.addPass(graph::createGraphCanonicalize());
-  pm.addPass(graph::createGraphRecognize());
-  pm.addPass(graph::createGraphDecompose());
-  pm.addPass(graph::createGraphFoldBatchnorm());
+  pm.addNestedPass<func::FuncOp>(graph::createGraphCanonicalizePass());
+  pm.addNestedPass<func::FuncOp>(graph::createGraphRecognizePass());
+  pm.addNestedPass<func::FuncOp>(graph::createGraphDecomposePass());
+  pm.addNestedPass<func::FuncOp>(graph::createGraphFoldBatchnormPass());
   pm.addPass(createCSEPass());
 }
 
@@ -38,18 +44,16 @@ void addPartition(OpPassManager &pm) {
 }
 
 void addSchedule(OpPassManager &pm, const CompileOptions &options) {
-  kernel::KernelScheduleOptions schedule;
-  schedule.target = options.targets.front();
-  pm.addPass(kernel::createKernelSchedule(schedule));
+  add(pm, "kernel-schedule{target=" + Twine(options.targets.front()) + "}");
 }
 
 void addStagePasses(OpPassManager &pm) {
   pm.addPass(kernel::createKernelStageGemm());
-  pm.addPass(kernel::createKernelAssignLayouts());
+  add(pm, "kernel-assign-layouts");
   pm.addPass(kernel::createKernelResolve());
 }
 
-void addEmit(OpPassManager &pm) { pm.addPass(kernel::createConvertKernelToNVVM()); }
+void addEmit(OpPassManager &pm) { add(pm, "convert-kernel-to-nvvm"); }
 
 } // namespace
 

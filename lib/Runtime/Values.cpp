@@ -51,13 +51,13 @@ void Values::set(SymbolId symbol, int64_t value, bool refresh) {
   symbols[symbol] = value;
   if (refresh)
     for (ExprId id : facts->exprsOfSymbol[symbol])
-      exprs[id] = evaluate(desc->exprs[id], symbols);
+      exprs[id] = bundle::evaluate(desc->exprs[id], symbols);
 }
 
 void Values::evaluateAll() {
   exprs.resize(desc->exprs.size());
   for (ExprId id = 0; id < exprs.size(); ++id)
-    exprs[id] = evaluate(desc->exprs[id], symbols);
+    exprs[id] = bundle::evaluate(desc->exprs[id], symbols);
 }
 
 Result<int64_t> Values::need(ExprId id, int64_t least, int64_t most, const char *what) const {

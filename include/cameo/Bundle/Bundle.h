@@ -260,10 +260,12 @@ private:
   std::unordered_map<std::string, SymbolId> symbolIds;
 };
 
+namespace bundle {
 /// The value of postfix code under `symbols` (by SymbolId; nothing: not known yet); nothing on an
 /// unknown symbol, overflow, or division by zero. The branch a select does not take may fail.
-std::optional<int64_t> evaluate(const bundle::ExprCode &code,
+std::optional<int64_t> evaluate(const ExprCode &code,
                                 const std::vector<std::optional<int64_t>> &symbols);
+} // namespace bundle
 
 /// "sm_90a" → {90, 'a'}; nothing for what is no target.
 struct SmTarget {

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// cameo compile MODEL -o BUNDLE
+
+#include "Verbs.h"
+
+#include "cameo/Model/Target.h"
+
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+
+using namespace llvm;
+
+namespace cameo::tool {
+
+namespace {
+
+cl::SubCommand command("compile", "Compile a model to a bundle");
+cl::opt<std::string> model(cl::Positional, cl::Required, cl::desc("MODEL.onnx"),
+                           cl::sub(command), cl::cat(inputCategory()));
+cl::opt<std::string> output("o", cl::value_desc("FILE"), cl::sub(command), cl::cat(outputCategory()),
+                            cl::desc("The bundle (default: the model's name with .cameo)"));
+cl::list<std::string> shapes("shape", cl::value_desc("input=1x3x224x224"), cl::sub(command),
+                             cl::cat(inputCategory()),
+                             cl::desc("Specialise the sizes of an input ('?' leaves one free)"));
+cl::list<std::string> allowExternal("allow-external", cl::value_desc("DIR"), cl::sub(command),
+                                    cl::cat(inputCategory()),
+                                    cl::desc("Also read external weights from this folder"));
+cl::list<std::string> targets("target", cl::value_desc("sm_80,…"), cl::CommaSeparated,
+                              cl::sub(command), cl::cat(outputCategory()),
+                              cl::desc("Targets to emit besides the portable sm_80"));
+cl::opt<std::string> dumpDir("dump-dir", cl::value_desc("DIR"), cl::sub(command),
+                             cl::cat(outputCategory()),
+                             cl::desc("Leave the IR after each stage, and the PTX, in DIR"));
+cl::opt<std::string> stopAfter("stop-after", cl::value_desc("STAGE"), cl::sub(command),
+                               cl::cat(outputCategory()), cl::init("bundle"),
+                               cl::desc("import, graph, partition, schedule, stage, emit, ptx"));
+cl::opt<bool> json("json", cl::sub(command), cl::cat(outputCategory()),
+                   cl::desc("Print problems as JSON on stdout"));
+cl::opt<bool> dryRun("dry-run", cl::sub(command), cl::cat(outputCategory()),
+                     cl::desc("Compile, but write nothing"));
+
+/// Prints what the last stage left, for --stop-after.
+int printArtefact(const Compiled &compiled, Stage last) {
+  if (last == Stage::Ptx) {
+    for (auto &[target, text] : compiled.ptx)
+      outs() << text;
+  } else {
+    compiled.module.get()->print(outs(), mlir::OpPrintingFlags().elideLargeElementsAttrs(16).elideLargeResourceString(64));
+    outs() << "\n";
+  }
+  return ok;
+}
+
+int run() {
+  CompileOptions options;
+  std::optional<Stage> last = parseStage(stopAfter);
+  if (!last)
+    return fail(usage, "--stop-after " + stopAfter + ": no such stage");
+  options.stopAfter = *last;
+  options.dumpDir = dumpDir;
+  options.import.allowExternal.assign(allowExternal.begin(), allowExternal.end());
+  for (const std::string &target : targets)
+    if (!llvm::is_contained(options.targets, target))
+      options.targets.push_back(target);
+  for (const std::string &target : options.targets)
+    if (!findTarget(target))
+      return fail(usage, "--target " + target + ": unknown, or older than sm_80");
+  if (!parseShapes(shapes, options.import.shapes))
+    return usage;
+
+  Progress progress;
+  options.onStage = [&](Stage stage) { progress.step("compiling: " + stageName(stage).str()); };
+  CompilerContext compiler;
+  ProblemList problems;
+  std::optional<Compiled> compiled =
+      compileModel(model, compiler.context, options, problems);
+  if (!compiled) {
+    if (problems.hasErrors())
+      return reportProblems(problems, json);
+    return fail(unsupported, model + " was not compiled");
+  }
+  if (!problems.all().empty())
+    problems.print(errs());
+  if (*last != Stage::Bundle)
+    return dryRun ? int(ok) : printArtefact(*compiled, *last);
+  if (dryRun)
+    return ok;
+  SmallString<128> path((StringRef(output)));
+  if (path.empty()) {
+    path = model;
+    sys::path::replace_extension(path, "cameo");
+  }
+  if (Status status = writeBundle(compiled->bundle, path.str().str()); !status)
+    return fail(ioOrMemory, status.error().message);
+  return ok;
+}
+
+} // namespace
+
+Verb compileVerb() { return {&command, run}; }
+
+} // namespace cameo::tool
