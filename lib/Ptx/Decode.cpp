@@ -181,6 +181,7 @@ void Decoder::decodeFunction(uint32_t index) {
 void Decoder::decodeInstruction(const Instruction &instruction) {
   current = &instruction;
   temporaryTop = temporaryPredTop = 0;
+  modifierRefused = false;
   trackDefinitions(instruction, true);
   const OpcodeRow *row = findOpcode(instruction.opcode);
   if (!row) {

@@ -166,7 +166,8 @@ private:
   const Function *function = nullptr; ///< being decoded
   const Instruction *current = nullptr;
   uint32_t functionIndex = 0;
-  bool plainEmission = false; ///< inside emitAround: no predication
+  bool plainEmission = false;   ///< inside emitAround: no predication
+  bool modifierRefused = false; ///< of the current instruction
   Allocated allocation;
   std::vector<const Function *> functionList; ///< as in program.functions
   std::vector<std::vector<uint32_t>> callees; ///< for the stack's depth

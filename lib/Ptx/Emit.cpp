@@ -10,6 +10,9 @@
 namespace cameo::ptx {
 
 void Decoder::error(std::string message, bool isUnsupported) {
+  // What an unknown modifier means for the operands nobody knows.
+  if (modifierRefused && !isUnsupported)
+    return;
   if (errors.size() < 100)
     errors.push_back({current ? current->line : function ? function->line : 0, std::move(message),
                       isUnsupported});
@@ -97,6 +100,7 @@ Decoder::Modifiers Decoder::modifiers(std::string_view allowed) {
       m.round = round;
       m.roundText = text;
     } else {
+      modifierRefused = true;
       error("modifier '" + std::string(text) + "' of '" + formOf(*current) +
                 "' is not implemented", true);
     }

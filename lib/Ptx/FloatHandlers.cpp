@@ -150,7 +150,7 @@ template <Slow Kind> float slow32(const Op &o, float a, float b, float c) {
       error = -std::fma(r, r, -A);
     break;
   }
-  if (!std::isfinite(r))
+  if (!std::isfinite(r) || !std::isfinite(error))
     error = 0;
   return finish32(r, error, o);
 }
@@ -178,8 +178,6 @@ double finish64(double r, double residual, Round mode) {
 }
 template <Slow Kind> double slow64(const Op &o, double a, double b, double c) {
   Round mode = static_cast<Round>(o.imm & 0xff);
-  long double unused = 0;
-  (void)unused;
   double error = 0, r;
   switch (Kind) {
   case Slow::Sub: b = -b; [[fallthrough]];
@@ -209,6 +207,8 @@ template <Slow Kind> double slow64(const Op &o, double a, double b, double c) {
     error = std::isfinite(r) ? -std::fma(r, r, -a) : 0;
     break;
   }
+  if (!std::isfinite(error)) // infinite inputs
+    error = 0;
   if (std::isinf(r) && std::isfinite(a) && std::isfinite(b) && std::isfinite(c) &&
       !(Kind == Slow::Div && b == 0) && !(Kind == Slow::Rcp && b == 0))
     error = r > 0 ? -1 : 1;

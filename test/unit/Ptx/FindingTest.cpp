@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Every kind of finding: a broken kernel and the same one mended. And what is refused before
+// anything runs.
+#include "Harness.h"
+
+namespace cameo::ptx::test {
+namespace {
+
+/// A kernel of `threads` threads with one buffer of `bytes` bytes; %t is the thread, %at its base.
+struct Outcome {
+  std::vector<cameo_ptx_finding_kind> kinds;
+  int exitCode;
+  std::string text, json;
+  uint32_t line;
+};
+
+Outcome runBody(const std::string &body, uint32_t threads = 32, uint64_t bytes = 128,
+                bool written = true, uint32_t dynamicShared = 0) {
+  std::string text = header;
+  text += ".extern .shared .align 16 .b8 dyn[];\n";
+  text += ".visible .entry k(.param .u64 p)\n{\n.reg .b32 %r<16>, %t;\n.reg .b64 %l<8>, %at;\n"
+          ".reg .pred %p, %q;\n.reg .f32 %f<8>;\n.reg .b16 %h<4>;\n"
+          "mov.u32 %t, %tid.x;\nld.param.u64 %at, [p];\n" + body + "\nret;\n}\n";
+  Module module(text, "body.ptx");
+  EXPECT_TRUE(module) << module.errors();
+  Memory memory;
+  uint64_t buffer = written ? memory.upload(std::vector<uint8_t>(bytes, 1), "buffer")
+                            : memory.alloc(bytes, "buffer");
+  Arguments arguments;
+  arguments.add(buffer);
+  cameo_ptx_launch launch = launchOf(1, threads, arguments);
+  launch.dynamic_shared_bytes = dynamicShared;
+  launch.step_limit = 1 << 20;
+  Result result = run(module, "k", memory, launch);
+  Outcome outcome{{}, result.exitCode(), result.text(), result.json(), 0};
+  for (uint32_t i = 0; i < result.findingCount(); ++i) {
+    outcome.kinds.push_back(cameo_ptx_finding_kind(result.finding(i).kind));
+    EXPECT_NE(std::string(result.finding(i).message), "");
+    EXPECT_NE(std::string(result.finding(i).remedy), "");
+    outcome.line = outcome.line ? outcome.line : result.finding(i).line;
+  }
+  if (outcome.kinds.empty()) {
+    EXPECT_EQ(result.status(), CAMEO_PTX_OK);
+  } else {
+    EXPECT_EQ(result.status(), CAMEO_PTX_FINDING);
+  }
+  return outcome;
+}
+
+void expectFinding(const Outcome &outcome, cameo_ptx_finding_kind kind, int exitCode) {
+  ASSERT_FALSE(outcome.kinds.empty()) << "nothing was found";
+  EXPECT_EQ(outcome.kinds[0], kind) << outcome.text;
+  EXPECT_EQ(outcome.exitCode, exitCode) << outcome.text;
+}
+void expectClean(const Outcome &outcome) { EXPECT_TRUE(outcome.kinds.empty()) << outcome.text; }
+
+std::string indexed(int bytes, const std::string &access) {
+  return "mul.wide.u32 %l0, %t, " + std::to_string(bytes) + ";\nadd.s64 %l1, %at, %l0;\n" + access;
+}
+
+TEST(Finding, GlobalOutOfBounds) {
+  Outcome broken = runBody(indexed(4, "ld.global.u32 %r0, [%l1+4];"));
+  expectFinding(broken, CAMEO_PTX_F_OUT_OF_BOUNDS, 20);
+  EXPECT_NE(broken.text.find("0 bytes beyond the end of 'buffer'"), std::string::npos) << broken.text;
+  EXPECT_NE(broken.text.find("thread 31,0,0"), std::string::npos) << broken.text;
+  EXPECT_EQ(broken.line, 16u);
+  expectClean(runBody(indexed(4, "ld.global.u32 %r0, [%l1];")));
+  expectFinding(runBody(indexed(4, "st.global.u32 [%l1+-4], %t;")), CAMEO_PTX_F_OUT_OF_BOUNDS, 20);
+}
+
+TEST(Finding, SharedOutOfTheDeclaredVariable) {
+  // `b` lies behind `a`: no allocation is left, the variable is.
+  std::string shared = ".shared .align 4 .b8 a[64];\n.shared .align 4 .b8 b[64];\n"
+                       "mov.u32 %r1, a;\nmov.u32 %r2, b;\nst.shared.u32 [%r2], %t;\n";
+  expectFinding(runBody(shared + "st.shared.u32 [%r1+64], %t;"), CAMEO_PTX_F_OUT_OF_BOUNDS, 20);
+  expectClean(runBody(shared + "st.shared.u32 [%r1+60], %t;"));
+}
+
+TEST(Finding, DynamicSharedOutOfTheLaunch) {
+  std::string body = "mov.u32 %r1, dyn;\nmad.lo.u32 %r1, %t, 4, %r1;\nst.shared.u32 [%r1], %t;";
+  expectFinding(runBody(body, 32, 128, true, 124), CAMEO_PTX_F_OUT_OF_BOUNDS, 20);
+  expectClean(runBody(body, 32, 128, true, 128));
+}
+
+TEST(Finding, LocalOutOfTheDeclaredVariable) {
+  std::string local = ".local .align 4 .b8 a[16];\nmov.u64 %l2, a;\n";
+  expectFinding(runBody(local + "st.local.u32 [%l2+16], %t;"), CAMEO_PTX_F_OUT_OF_BOUNDS, 20);
+  expectClean(runBody(local + "st.local.u32 [%l2+12], %t;"));
+}
+
+TEST(Finding, Misaligned) {
+  expectFinding(runBody(indexed(2, "ld.global.u32 %r0, [%l1];")), CAMEO_PTX_F_MISALIGNED, 20);
+  expectFinding(runBody("ld.global.v4.u32 {%r0, %r1, %r2, %r3}, [%at+8];"), CAMEO_PTX_F_MISALIGNED, 20);
+  expectClean(runBody("ld.global.v4.u32 {%r0, %r1, %r2, %r3}, [%at+16];"));
+}
+
+TEST(Finding, UninitialisedGlobal) {
+  expectFinding(runBody("ld.global.u32 %r0, [%at];", 32, 128, false), CAMEO_PTX_F_UNINITIALISED, 20);
+  expectClean(runBody("st.global.u32 [%at], 7;\nld.global.u32 %r0, [%at];", 32, 128, false));
+  // Two of four bytes are not enough.
+  expectFinding(runBody("st.global.u16 [%at], 7;\nld.global.u32 %r0, [%at];", 32, 128, false),
+                CAMEO_PTX_F_UNINITIALISED, 20);
+}
+
+TEST(Finding, UninitialisedSharedAndLocal) {
+  std::string shared = ".shared .align 4 .b8 a[128];\nmov.u32 %r1, a;\nmad.lo.u32 %r1, %t, 4, %r1;\n";
+  expectFinding(runBody(shared + "ld.shared.u32 %r0, [%r1];"), CAMEO_PTX_F_UNINITIALISED, 20);
+  expectClean(runBody(shared + "st.shared.u32 [%r1], 0;\nld.shared.u32 %r0, [%r1];"));
+  std::string local = ".local .align 4 .b8 a[16];\nmov.u64 %l2, a;\n";
+  expectFinding(runBody(local + "ld.local.u32 %r0, [%l2];"), CAMEO_PTX_F_UNINITIALISED, 20);
+  expectClean(runBody(local + "st.local.u32 [%l2], 0;\nld.local.u32 %r0, [%l2];"));
+}
+
+TEST(Finding, UninitialisedRegister) {
+  std::string branch = "setp.lt.u32 %p, %t, 8;\n@%p bra skip;\nmov.u32 %r1, 5;\nskip:\n";
+  Outcome broken = runBody(branch + "add.u32 %r2, %r1, 1;");
+  expectFinding(broken, CAMEO_PTX_F_UNINIT_REGISTER, 20);
+  EXPECT_NE(broken.text.find("%r1"), std::string::npos);
+  EXPECT_NE(broken.text.find("7 more"), std::string::npos) << broken.text;
+  expectClean(runBody("mov.u32 %r1, 0;\n" + branch + "add.u32 %r2, %r1, 1;"));
+  // Written under a predicate and read under the same: nothing is wrong.
+  expectClean(runBody("setp.lt.u32 %p, %t, 8;\n@%p mov.u32 %r1, 5;\n@%p add.u32 %r2, %r1, 1;"));
+}
+
+TEST(Finding, NullAndConstantMemory) {
+  expectFinding(runBody("mov.u64 %l0, 0;\nld.global.u32 %r0, [%l0+16];"), CAMEO_PTX_F_NULL, 20);
+  std::string text = header;
+  text += ".const .align 4 .u32 table[4] = {1, 2, 3, 4};\n"
+          ".visible .entry k()\n{\n.reg .b64 %l;\nmov.u64 %l, table;\nst.global.u32 [%l], 1;\nret;\n}\n";
+  Module module(text);
+  ASSERT_TRUE(module) << module.errors();
+  Memory memory;
+  Result result = run(module, "k", memory, launchOf(1, 1, Arguments()));
+  ASSERT_EQ(result.findingCount(), 1u);
+  EXPECT_EQ(result.finding(0).kind, uint32_t(CAMEO_PTX_F_READ_ONLY)) << result.text();
+}
+
+TEST(Finding, UseAfterFree) {
+  std::string text = header;
+  text += ".visible .entry k(.param .u64 p)\n{\n.reg .b64 %l;\n.reg .b32 %r;\nld.param.u64 %l, [p];\n"
+          "ld.global.u32 %r, [%l];\nret;\n}\n";
+  Module module(text);
+  Memory memory;
+  uint64_t p = memory.upload(std::vector<uint32_t>{1}, "gone");
+  Arguments arguments;
+  arguments.add(p);
+  EXPECT_EQ(run(module, "k", memory, launchOf(1, 1, arguments)).status(), CAMEO_PTX_OK);
+  EXPECT_EQ(api().memory_free(memory.get(), p), CAMEO_PTX_OK);
+  Result result = run(module, "k", memory, launchOf(1, 1, arguments));
+  ASSERT_EQ(result.findingCount(), 1u);
+  EXPECT_EQ(result.finding(0).kind, uint32_t(CAMEO_PTX_F_USE_AFTER_FREE));
+  EXPECT_EQ(std::string(result.finding(0).object), "gone");
+}
+
+TEST(Finding, AsyncCopyReadBeforeItsWait) {
+  std::string copy = ".shared .align 16 .b8 a[128];\nmov.u32 %r1, a;\n"
+                     "mad.lo.u32 %r1, %t, 4, %r1;\nmul.wide.u32 %l0, %t, 4;\nadd.s64 %l1, %at, %l0;\n"
+                     "cp.async.ca.shared.global [%r1], [%l1], 4;\ncp.async.commit_group;\n";
+  expectFinding(runBody(copy + "ld.shared.u32 %r0, [%r1];"), CAMEO_PTX_F_ASYNC_IN_FLIGHT, 22);
+  expectFinding(runBody(copy + "cp.async.wait_group 1;\nld.shared.u32 %r0, [%r1];"),
+                CAMEO_PTX_F_ASYNC_IN_FLIGHT, 22);
+  expectClean(runBody(copy + "cp.async.wait_group 0;\nld.shared.u32 %r0, [%r1];"));
+  expectClean(runBody(copy + "cp.async.wait_all;\nld.shared.u32 %r0, [%r1];"));
+}
+
+TEST(Finding, AsyncCopyOfNothingMayNameAnything) {
+  expectClean(runBody(".shared .align 16 .b8 a[16];\nmov.u32 %r1, a;\nmov.u64 %l0, 16;\nmov.u32 %r2, 0;\n"
+                      "cp.async.cg.shared.global [%r1], [%l0], 16, %r2;\ncp.async.wait_all;\n"
+                      "ld.shared.u32 %r0, [%r1];\nst.global.u32 [%at], %r0;"));
+}
+
+TEST(Finding, BarrierCounts) {
+  expectFinding(runBody("bar.sync 0, 48;", 64), CAMEO_PTX_F_BARRIER, 23);
+  expectFinding(runBody("mov.u32 %r0, 16;\nbar.sync %r0;"), CAMEO_PTX_F_BARRIER, 23);
+  // Half of the block enters for 64 threads, the other for 32.
+  expectFinding(runBody("setp.lt.u32 %p, %t, 32;\n@%p bra low;\nbar.sync 1, 96;\nret;\nlow:\nbar.sync 1, 64;", 96),
+                CAMEO_PTX_F_BARRIER, 23);
+  expectClean(runBody("setp.lt.u32 %p, %t, 32;\n@%p bra low;\nbar.sync 1, 96;\nret;\nlow:\nbar.sync 1, 96;", 96));
+}
+
+TEST(Finding, DivergentBarrierAndShuffle) {
+  std::string half = "setp.lt.u32 %p, %t, 16;\n@%p bra low;\nbar.sync 0;\nbar.sync 1;\nret;\nlow:\nbar.sync 1;";
+  expectFinding(runBody(half), CAMEO_PTX_F_DIVERGENCE, 24);
+  // The lanes meet again before the barrier: single-lane branches are fine.
+  expectClean(runBody("setp.eq.u32 %p, %t, 0;\n@%p st.global.u32 [%at], %t;\n@%p bra low;\nlow:\nbar.sync 0;"));
+  expectFinding(runBody("setp.lt.u32 %p, %t, 16;\n@!%p bra out;\n"
+                        "shfl.sync.bfly.b32 %r0, %t, 16, 31, -1;\nbar.sync 0;\nout:\nbar.sync 0;"),
+                CAMEO_PTX_F_DIVERGENCE, 24);
+  expectFinding(runBody("shfl.sync.bfly.b32 %r0, %t, 16, 31, 0xffff;"), CAMEO_PTX_F_DIVERGENCE, 24);
+  expectClean(runBody("shfl.sync.bfly.b32 %r0, %t, 16, 31, -1;"));
+}
+
+TEST(Finding, UniformBranchThatIsNot) {
+  expectFinding(runBody("setp.lt.u32 %p, %t, 16;\n@%p bra.uni low;\nlow:"), CAMEO_PTX_F_DIVERGENCE, 24);
+  expectClean(runBody("setp.lt.u32 %p, %t, 99;\n@%p bra.uni low;\nlow:"));
+}
+
+TEST(Finding, Deadlock) {
+  Outcome broken = runBody("setp.lt.u32 %p, %t, 32;\n@%p bar.sync 1, 64;", 64);
+  expectFinding(broken, CAMEO_PTX_F_DEADLOCK, 25);
+  EXPECT_NE(broken.text.find("32 of 64 threads"), std::string::npos) << broken.text;
+  expectClean(runBody("bar.sync 1, 64;", 64));
+  // Threads that exited are not waited for.
+  expectClean(runBody("setp.lt.u32 %p, %t, 32;\n@%p ret;\nbar.sync 0;", 64));
+}
+
+TEST(Finding, Trap) {
+  expectFinding(runBody("setp.eq.u32 %p, %t, 3;\n@%p trap;"), CAMEO_PTX_F_TRAP, 20);
+  expectClean(runBody("setp.eq.u32 %p, %t, 99;\n@%p trap;"));
+}
+
+TEST(Finding, LaunchAgainstDirectives) {
+  std::string text = header;
+  text += ".visible .entry k(.param .u64 p) .reqntid 64, 1, 1\n{\nret;\n}\n";
+  Module module(text);
+  ASSERT_TRUE(module) << module.errors();
+  Memory memory;
+  Arguments arguments;
+  arguments.add(uint64_t(0));
+  EXPECT_EQ(run(module, "k", memory, launchOf(1, 64, arguments)).status(), CAMEO_PTX_OK);
+  for (auto launch : {launchOf(1, 32, arguments), launchOf(1, 64, Arguments()), launchOf(0, 64, arguments)}) {
+    Result result = run(module, "k", memory, launch);
+    ASSERT_EQ(result.findingCount(), 1u);
+    EXPECT_EQ(result.finding(0).kind, uint32_t(CAMEO_PTX_F_LAUNCH)) << result.text();
+  }
+}
+
+TEST(Finding, JsonAndLocationOfTheComment) {
+  Outcome broken = runBody("ld.global.u32 %r0, [%at+128]; // node \"conv_1\"");
+  EXPECT_NE(broken.text.find("at node \"conv_1\""), std::string::npos) << broken.text;
+  EXPECT_NE(broken.json.find("\"location\": \"node \\\"conv_1\\\"\""), std::string::npos) << broken.json;
+  EXPECT_NE(broken.json.find("\"kind\": \"out-of-bounds\""), std::string::npos);
+}
+
+TEST(Finding, StepLimitAndCancelEndAnEndlessLoop) {
+  std::string text = header;
+  text += ".visible .entry k()\n{\nL:\nbra L;\n}\n";
+  Module module(text);
+  ASSERT_TRUE(module) << module.errors();
+  Memory memory;
+  cameo_ptx_launch launch = launchOf(1, 32, Arguments());
+  launch.step_limit = 100000;
+  EXPECT_EQ(run(module, "k", memory, launch).status(), CAMEO_PTX_STEP_LIMIT);
+  launch.step_limit = 0;
+  volatile int cancel = 1;
+  launch.cancel = &cancel;
+  EXPECT_EQ(run(module, "k", memory, launch).status(), CAMEO_PTX_CANCELLED);
+}
+
+// -- refusals --------------------------------------------------------------------------------------
+
+std::string refusal(const std::string &body, cameo_ptx_status status) {
+  Module module(std::string(header) + ".visible .entry k()\n{\n.reg .b32 %r<4>;\n.reg .b64 %l<4>;\n"
+                ".reg .pred %p;\n" + body + "\nret;\n}\n", "bad.ptx");
+  EXPECT_FALSE(module) << body;
+  EXPECT_EQ(module.status(), status) << module.errors();
+  return module.errors();
+}
+
+void expectRefused(const std::string &body, const std::string &message,
+                   cameo_ptx_status status = CAMEO_PTX_BAD_PTX) {
+  std::string errors = refusal(body, status);
+  EXPECT_NE(errors.find("bad.ptx:9: "), std::string::npos) << errors;
+  EXPECT_NE(errors.find(message), std::string::npos) << errors;
+}
+
+TEST(Refusal, UnknownOpcodesAndModifiersByNameAndLine) {
+  expectRefused("frobnicate.u32 %r0, %r1;", "'frobnicate'", CAMEO_PTX_UNSUPPORTED);
+  expectRefused("add.sideways.u32 %r0, %r1, %r2;", "'.sideways'", CAMEO_PTX_UNSUPPORTED);
+  expectRefused("wgmma.fence.sync.aligned;", "'wgmma'", CAMEO_PTX_UNSUPPORTED);
+  expectRefused("mma.sync.aligned.m16n8k64.row.col.s32.s4.s4.s32 {%r0}, {%r1}, {%r2}, {%r3};",
+                "m16n8k64", CAMEO_PTX_UNSUPPORTED);
+}
+
+TEST(Refusal, OperandsThatDoNotFit) {
+  expectRefused("add.u32 %r0, %r1, %l2;", "takes 32 bits");
+  expectRefused("add.u32 %r0, %r1;", "takes 3");
+  expectRefused("add.u32 %r0, %r1, %nope;", "%nope", CAMEO_PTX_UNSUPPORTED);
+  expectRefused("bra nowhere;", "label 'nowhere'");
+  expectRefused("ld.global.u32 %r0, [missing];", "'missing' is not declared");
+  expectRefused("ld.global.v2.u32 %r0, [%l0];", "2 elements");
+  expectRefused("setp.lt.u32 %r0, %r1, %r2;", ".pred");
+  expectRefused("cp.async.cg.shared.global [%r0], [%l0], 8;", "16 bytes");
+  expectRefused("@%r0 bra out;\nout:", "is not a predicate");
+}
+
+TEST(Refusal, AllErrorsAtOnce) {
+  std::string errors = refusal("add.u32 %r0;\nfrob;\nbra x;", CAMEO_PTX_BAD_PTX);
+  EXPECT_EQ(std::count(errors.begin(), errors.end(), '\n'), 3) << errors;
+}
+
+TEST(Refusal, TextThatIsNotPtx) {
+  for (const char *text : {"hello", "{", "}", ".visible .entry", ".visible .entry k(", "\x01\x02",
+                           ".visible .entry k() { add.u32 ", ".global .b8 x[99999999999999999999];",
+                           ".visible .entry k() { {{{{ }", "mov.u32 %r1, {{{{{{{{;"}) {
+    Module module(text);
+    EXPECT_FALSE(module) << text;
+    EXPECT_NE(module.errors(), "") << text;
+  }
+}
+
+/// Bytes of a real module changed at random: a diagnostic or a module, never a crash.
+TEST(Refusal, DamagedText) {
+  std::string original = kernelText("hgemm.ptx");
+  std::mt19937 random(17);
+  for (int i = 0; i < 300; ++i) {
+    std::string text = original;
+    for (unsigned j = 0; j < 1 + random() % 3; ++j) {
+      size_t at = random() % text.size();
+      switch (random() % 3) {
+      case 0: text[at] = static_cast<char>(random()); break;
+      case 1: text.erase(at, random() % 20); break;
+      default: text.insert(at, text.substr(random() % text.size(), random() % 20));
+      }
+    }
+    Module module(text);
+    EXPECT_TRUE(module || !module.errors().empty());
+  }
+}
+
+} // namespace
+} // namespace cameo::ptx::test

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Whole kernels, compiled by nvcc from the sources beside them in test/ptx/kernels, against plain
+// loops on the host; under every schedule and point of asynchronous completion.
+#include "Harness.h"
+
+namespace cameo::ptx::test {
+namespace {
+
+class Basic : public ::testing::Test {
+protected:
+  static Module &module() {
+    static Module m(kernelText("basic.ptx"), "basic.ptx");
+    return m;
+  }
+  void SetUp() override { ASSERT_TRUE(module()) << module().errors(); }
+  Memory memory;
+};
+
+TEST_F(Basic, VectorAddWithATail) {
+  const int n = 1003;
+  std::vector<float> a(n), b(n);
+  for (int i = 0; i < n; ++i)
+    a[i] = float(i % 97), b[i] = float(i % 31) * 0.5f;
+  uint64_t pa = memory.upload(a, "a"), pb = memory.upload(b, "b"), pc = memory.alloc(n * 4, "c");
+  Arguments arguments;
+  arguments.add(pa).add(pb).add(pc).add(n);
+  Result result = run(module(), "vadd", memory, launchOf(4, 256, arguments));
+  EXPECT_EQ(result.status(), CAMEO_PTX_OK) << result.text();
+  EXPECT_EQ(memory.unwritten(pc, n * 4), 0u);
+  auto c = memory.download<float>(pc, n);
+  for (int i = 0; i < n; ++i)
+    ASSERT_EQ(c[i], a[i] + b[i]);
+}
+
+TEST_F(Basic, ReductionUnderEverySchedule) {
+  const int n = 5000;
+  std::vector<float> a(n);
+  double sum = 0;
+  for (int i = 0; i < n; ++i)
+    sum += a[i] = float(i % 7);
+  uint64_t pa = memory.upload(a, "a");
+  for (uint32_t schedule = 0; schedule < 5; ++schedule) {
+    uint64_t out = memory.upload(std::vector<float>{0}, "out");
+    Arguments arguments;
+    arguments.add(pa).add(out).add(n);
+    cameo_ptx_launch launch = launchOf(5, 128, arguments);
+    launch.schedule = schedule;
+    launch.seed = 42;
+    launch.host_threads = 2;
+    Result result = run(module(), "reduce", memory, launch);
+    EXPECT_EQ(result.status(), CAMEO_PTX_OK) << result.text();
+    EXPECT_EQ(memory.download<float>(out, 1)[0], sum);
+  }
+}
+
+TEST_F(Basic, TiledMatrixProduct) {
+  const int m = 128, n = 256, k = 40;
+  std::vector<float> a(m * k), b(k * n);
+  std::mt19937 random(1);
+  for (float &v : a)
+    v = float(int(random() % 17) - 8);
+  for (float &v : b)
+    v = float(int(random() % 13) - 6);
+  uint64_t pa = memory.upload(a, "a"), pb = memory.upload(b, "b"), pc = memory.alloc(m * n * 4, "c");
+  Arguments arguments;
+  arguments.add(pa).add(pb).add(pc).add(m).add(n).add(k);
+  for (uint32_t checks = 0; checks < 3; ++checks) {
+    cameo_ptx_launch launch = launchOf(n / 128, 256, arguments);
+    launch.grid[1] = m / 128;
+    launch.checks = checks;
+    Result result = run(module(), "sgemm", memory, launch);
+    EXPECT_EQ(result.status(), CAMEO_PTX_OK) << result.text();
+    auto c = memory.download<float>(pc, m * n);
+    for (int i = 0; i < m; ++i)
+      for (int j = 0; j < n; ++j) {
+        float e = 0;
+        for (int l = 0; l < k; ++l)
+          e += a[i * k + l] * b[l * n + j];
+        ASSERT_EQ(c[i * n + j], e) << i << "," << j;
+      }
+  }
+}
+
+TEST_F(Basic, RecursionOfADeviceFunction) {
+  uint64_t out = memory.alloc(32 * 4, "out");
+  Arguments arguments;
+  arguments.add(out);
+  Result result = run(module(), "fibk", memory, launchOf(1, 32, arguments));
+  EXPECT_EQ(result.status(), CAMEO_PTX_OK) << result.text();
+  auto got = memory.download<int>(out, 32);
+  for (int t = 0; t < 32; ++t) {
+    int a = 0, b = 1;
+    for (int i = 0; i < t % 12; ++i)
+      b = a + b, a = b - a;
+    EXPECT_EQ(got[t], a) << t;
+  }
+}
+
+TEST_F(Basic, LocalArraysArePerThread) {
+  uint64_t out = memory.alloc(32 * 4, "out");
+  Arguments arguments;
+  arguments.add(out).add(3);
+  Result result = run(module(), "localk", memory, launchOf(1, 32, arguments));
+  EXPECT_EQ(result.status(), CAMEO_PTX_OK) << result.text();
+  auto got = memory.download<int>(out, 32);
+  for (int t = 0; t < 32; ++t) {
+    int e = 0;
+    for (int i = 0; i < 16; ++i)
+      e += ((i * t) & 15) * 3;
+    EXPECT_EQ(got[t], e);
+  }
+}
+
+TEST_F(Basic, DivergentLoopsOfIntegersAndFloats) {
+  const int n = 256, rounds = 50;
+  std::vector<int> in(n);
+  std::mt19937 random(9);
+  for (int &v : in)
+    v = int(random());
+  uint64_t pi = memory.upload(in, "in"), po = memory.alloc(n * 4, "out");
+  Arguments arguments;
+  arguments.add(pi).add(po).add(rounds);
+  Result result = run(module(), "mixed", memory, launchOf(2, 128, arguments));
+  EXPECT_EQ(result.status(), CAMEO_PTX_OK) << result.text();
+  auto got = memory.download<int>(po, n);
+  for (int i = 0; i < n; ++i) {
+    int v = in[i];
+    unsigned h = unsigned(v);
+    float f = float(v);
+    for (int k = 0; k < rounds; ++k) {
+      h = h * 1664525u + 1013904223u;
+      f = std::fma(f, 0.5f, float(h >> 16));
+      v = int(h & 1 ? unsigned(v) + (h >> 7) : unsigned(v) ^ h);
+      v = v < 0 ? int(0u - unsigned(v)) : v;
+      f = std::fmin(f, 1000.0f);
+    }
+    EXPECT_EQ(got[i], int(unsigned(v) + unsigned(int(f))));
+  }
+}
+
+// -- f16 GEMM: cp.async ring, ldmatrix, mma.sync ---------------------------------------------------
+
+std::string without(std::string text, const std::string &needle) {
+  std::stringstream in(text);
+  std::string out;
+  for (std::string line; std::getline(in, line);)
+    out += (line.find(needle) == std::string::npos ? line : "") + "\n";
+  return out;
+}
+
+struct Gemm {
+  explicit Gemm(const std::string &text) : module(text, "hgemm.ptx") {
+    std::mt19937 random(2);
+    for (uint16_t &v : a)
+      v = values[random() % 8];
+    for (uint16_t &v : b)
+      v = values[random() % 8];
+    pa = memory.upload(a, "A"), pb = memory.upload(b, "B"), pc = memory.alloc(m * n * 4, "C");
+  }
+  Result launch(uint32_t asyncPoint, uint32_t schedule) {
+    Arguments arguments;
+    arguments.add(pa).add(pb).add(pc).add(m).add(n).add(k);
+    cameo_ptx_launch l = launchOf(n / 64, 128, arguments);
+    l.grid[1] = m / 64;
+    l.async_point = asyncPoint;
+    l.schedule = schedule;
+    l.seed = 3;
+    return run(module, "hgemm", memory, l);
+  }
+  int wrong() {
+    auto c = memory.download<float>(pc, m * n);
+    int count = 0;
+    for (int i = 0; i < m; ++i)
+      for (int j = 0; j < n; ++j) {
+        float e = 0;
+        for (int l = 0; l < k; ++l)
+          e += floats[index(a[i * k + l])] * floats[index(b[l * n + j])];
+        count += c[i * n + j] != e;
+      }
+    return count;
+  }
+  static int index(uint16_t v) {
+    return int(std::find(std::begin(values), std::end(values), v) - std::begin(values));
+  }
+  // Seven K-tiles: the ring of three wraps twice.
+  static constexpr int m = 128, n = 64, k = 32 * 7;
+  static constexpr uint16_t values[8] = {0, 0x3c00, 0xbc00, 0x4000, 0xc200, 0x3800, 0x4400, 0xc000};
+  static constexpr float floats[8] = {0, 1, -1, 2, -3, 0.5f, 4, -2};
+  Module module;
+  Memory memory;
+  std::vector<uint16_t> a = std::vector<uint16_t>(m * k), b = std::vector<uint16_t>(k * n);
+  uint64_t pa, pb, pc;
+};
+
+TEST(HalfGemm, IsExactUnderEveryScheduleAndCompletion) {
+  Gemm gemm(kernelText("hgemm.ptx"));
+  ASSERT_TRUE(gemm.module) << gemm.module.errors();
+  for (uint32_t asyncPoint = 0; asyncPoint < 3; ++asyncPoint)
+    for (uint32_t schedule = 0; schedule < 5; ++schedule) {
+      Result result = gemm.launch(asyncPoint, schedule);
+      EXPECT_EQ(result.status(), CAMEO_PTX_OK) << result.text();
+      EXPECT_EQ(gemm.wrong(), 0);
+    }
+}
+
+TEST(HalfGemm, MissingWaitIsFound) {
+  Gemm gemm(without(kernelText("hgemm.ptx"), "cp.async.wait_group"));
+  Result result = gemm.launch(CAMEO_PTX_ASYNC_LATEST, 0);
+  bool found = false;
+  for (uint32_t i = 0; i < result.findingCount(); ++i)
+    found = found || result.finding(i).kind == CAMEO_PTX_F_ASYNC_IN_FLIGHT;
+  EXPECT_TRUE(found) << result.text();
+}
+
+TEST(HalfGemm, MissingBarrierIsFound) {
+  Gemm gemm(without(kernelText("hgemm.ptx"), "bar.sync"));
+  Result result = gemm.launch(CAMEO_PTX_ASYNC_LATEST, 0);
+  EXPECT_NE(result.findingCount(), 0u);
+  EXPECT_EQ(result.exitCode(), 20) << result.text();
+}
+
+} // namespace
+} // namespace cameo::ptx::test
