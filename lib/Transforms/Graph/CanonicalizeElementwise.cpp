@@ -44,19 +44,18 @@ struct MoveConstantRight : OpRewritePattern<BinaryOp> {
   }
 };
 
-/// An operand of an elementwise op is replaced by `replacement` if the result keeps its type.
-LogicalResult replaceOperandKeepingType(BinaryOp op, bool isRight, Value replacement,
-                                        PatternRewriter &rewriter) {
-  auto typeOf = [](Value value) { return cast<TensorType>(value.getType()); };
-  Value lhs = isRight ? op.getLhs() : replacement, rhs = isRight ? replacement : op.getRhs();
-  std::optional<TensorType> type = inferUnconditionally([&](SizeReporter &reporter) {
-    return inferBinary(op.getKind(), typeOf(lhs), typeOf(rhs), reporter);
-  });
-  if (type != op.getType())
-    return failure();
+/// Whether the op's result keeps its type if one operand's type were `type`.
+bool keepsType(BinaryOp op, bool isRight, TensorType type) {
+  TensorType lhs = isRight ? op.getLhs().getType() : type;
+  TensorType rhs = isRight ? type : op.getRhs().getType();
+  return op.getType() == inferUnconditionally([&](SizeReporter &reporter) {
+           return inferBinary(op.getKind(), lhs, rhs, reporter);
+         });
+}
+
+void replaceOperand(BinaryOp op, bool isRight, Value replacement, PatternRewriter &rewriter) {
   rewriter.modifyOpInPlace(
       op, [&] { (isRight ? op.getRhsMutable() : op.getLhsMutable()).assign(replacement); });
-  return success();
 }
 
 /// op(x, splat of any sizes) → op(x, scalar), where the splat does not determine the sizes
@@ -69,11 +68,13 @@ struct ShrinkSplat : OpRewritePattern<BinaryOp> {
       if (!elements || !elements.isSplat() || elements.getType().getRank() == 0)
         continue;
       auto scalarType = RankedTensorType::get({}, elements.getElementType());
-      Value scalar =
-          ConstantOp::create(rewriter, constant.getLoc(), elements.resizeSplat(scalarType));
-      if (succeeded(replaceOperandKeepingType(op, isRight, scalar, rewriter)))
-        return success();
-      rewriter.eraseOp(scalar.getDefiningOp());
+      if (!keepsType(op, isRight, scalarType))
+        continue;
+      replaceOperand(
+          op, isRight,
+          ConstantOp::create(rewriter, constant.getLoc(), elements.resizeSplat(scalarType)),
+          rewriter);
+      return success();
     }
     return failure();
   }
@@ -85,8 +86,10 @@ struct DropBroadcastBeforeBinary : OpRewritePattern<BinaryOp> {
   LogicalResult matchAndRewrite(BinaryOp op, PatternRewriter &rewriter) const override {
     for (bool isRight : {true, false})
       if (auto broadcast = (isRight ? op.getRhs() : op.getLhs()).getDefiningOp<BroadcastOp>())
-        if (succeeded(replaceOperandKeepingType(op, isRight, broadcast.getX(), rewriter)))
+        if (keepsType(op, isRight, broadcast.getX().getType())) {
+          replaceOperand(op, isRight, broadcast.getX(), rewriter);
           return success();
+        }
     return failure();
   }
 };

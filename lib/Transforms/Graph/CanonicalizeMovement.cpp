@@ -10,8 +10,7 @@ namespace cameo::graph {
 namespace {
 
 /// op(op(x)) → op(x) for ops whose result type says it all
-template <typename OpT>
-struct MergeStated : OpRewritePattern<OpT> {
+template <typename OpT> struct MergeStated : OpRewritePattern<OpT> {
   using OpRewritePattern<OpT>::OpRewritePattern;
   LogicalResult matchAndRewrite(OpT op, PatternRewriter &rewriter) const override {
     auto inner = op.getX().template getDefiningOp<OpT>();
@@ -62,8 +61,7 @@ struct FoldTransposeIntoMatmul : OpRewritePattern<MatmulOp> {
     if (!a && !b)
       return failure();
     rewriter.replaceOpWithNewOp<MatmulOp>(op, op.getType(), a ? a.getX() : op.getA(),
-                                          b ? b.getX() : op.getB(),
-                                          op.getTransposeA() != bool(a),
+                                          b ? b.getX() : op.getB(), op.getTransposeA() != bool(a),
                                           op.getTransposeB() != bool(b));
     return success();
   }
@@ -129,8 +127,7 @@ struct FlattenConcat : OpRewritePattern<ConcatOp> {
 };
 
 /// A movement of a splat constant with a static result → a splat constant
-template <typename OpT>
-struct MoveSplat : OpRewritePattern<OpT> {
+template <typename OpT> struct MoveSplat : OpRewritePattern<OpT> {
   using OpRewritePattern<OpT>::OpRewritePattern;
   LogicalResult matchAndRewrite(OpT op, PatternRewriter &rewriter) const override {
     auto constant = op.getX().template getDefiningOp<ConstantOp>();
@@ -142,12 +139,41 @@ struct MoveSplat : OpRewritePattern<OpT> {
   }
 };
 
+/// conv(pad(x) with zeros) → conv(x) with larger pads
+struct FoldPadIntoConv : OpRewritePattern<ConvOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(ConvOp op, PatternRewriter &rewriter) const override {
+    auto pad = op.getX().getDefiningOp<PadOp>();
+    if (!pad || pad.getMode() != PadMode::Constant ||
+        (pad.getValue() && !isSplatOf(pad.getValue(), 0)))
+      return failure();
+    SmallVector<int64_t> pads(op.getPads());
+    int64_t spatialRank = pads.size() / 2;
+    SmallVector<SizeExpr> lo = pad.getLoExprs(), hi = pad.getHiExprs();
+    for (int64_t dim = 0, rank = lo.size(); dim < rank; ++dim) {
+      std::optional<int64_t> begin = lo[dim].asConstant(), end = hi[dim].asConstant();
+      bool isSpatial = dim >= 2;
+      if (!begin || !end || *begin < 0 || *end < 0 || (!isSpatial && (*begin || *end)))
+        return failure();
+      if (isSpatial) {
+        pads[dim - 2] += *begin;
+        pads[spatialRank + dim - 2] += *end;
+      }
+    }
+    rewriter.modifyOpInPlace(op, [&] {
+      op.getXMutable().assign(pad.getX());
+      op.setPads(pads);
+    });
+    return success();
+  }
+};
+
 } // namespace
 
 void populateCanonicalizeMovementPatterns(RewritePatternSet &patterns) {
   patterns.add<MergeStated<ReshapeOp>, MergeStated<BroadcastOp>, MergeTransposes,
-               TransposeOfOnesToReshape, FoldTransposeIntoMatmul, MergeSlices, FlattenConcat,
-               MoveSplat<ReshapeOp>, MoveSplat<TransposeOp>, MoveSplat<BroadcastOp>,
+               TransposeOfOnesToReshape, FoldPadIntoConv, FoldTransposeIntoMatmul, MergeSlices,
+               FlattenConcat, MoveSplat<ReshapeOp>, MoveSplat<TransposeOp>, MoveSplat<BroadcastOp>,
                MoveSplat<SliceOp>, MoveSplat<TileOp>>(patterns.getContext());
 }
 

@@ -2,7 +2,8 @@
 //
 // A kernel family serves an op only if it gains something from seeing it whole. The others become
 // pointwise ops, reductions, movements and products here, after every pass that wants them whole.
-// Each pattern keeps the numerics its op promises: computation in f32 for short floats, one rounding.
+// Each pattern keeps the numerics its op promises: computation in f32 for short floats, one
+// rounding.
 #include "Rewrite.h"
 #include "cameo/Transforms/Graph/Passes.h"
 

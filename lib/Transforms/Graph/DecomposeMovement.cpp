@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Movements that are views or selections in disguise: tile is a broadcast between reshapes, trilu and
-// one_hot select by comparing coordinates.
+// Movements that are views or selections in disguise: tile is a broadcast between reshapes, trilu
+// and one_hot select by comparing coordinates.
 #include "Emit.h"
 #include "Rewrite.h"
 

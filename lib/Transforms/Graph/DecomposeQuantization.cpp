@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Quantized ops as arithmetic: quantize and dequantize are pointwise, products of 8-bit integers are
-// i32 products of differences.
+// Quantized ops as arithmetic: quantize and dequantize are pointwise, products of 8-bit integers
+// are i32 products of differences.
 #include "Emit.h"
 #include "Rewrite.h"
 
@@ -42,7 +42,8 @@ struct QuantizeToPointwise : OpRewritePattern<QuantizeOp> {
     TensorType type = op.getX().getType(), result = op.getType();
     Type compute = computeTypeOf(type.getElementType());
     auto align = [&](Value parameter) {
-      return emit.cast(alignParameter(emit, parameter, type, op.getAxis(), op.getBlockSize()), compute);
+      return emit.cast(alignParameter(emit, parameter, type, op.getAxis(), op.getBlockSize()),
+                       compute);
     };
     Value value = emit.binary(BinaryKind::Div, emit.cast(op.getX(), compute), align(op.getScale()));
     if (isIntElement(result.getElementType()))
@@ -62,7 +63,8 @@ struct DequantizeToPointwise : OpRewritePattern<DequantizeOp> {
     TensorType type = op.getX().getType();
     Type compute = computeTypeOf(op.getType().getElementType());
     auto align = [&](Value parameter) {
-      return emit.cast(alignParameter(emit, parameter, type, op.getAxis(), op.getBlockSize()), compute);
+      return emit.cast(alignParameter(emit, parameter, type, op.getAxis(), op.getBlockSize()),
+                       compute);
     };
     Value value = emit.cast(op.getX(), compute);
     if (op.getZeroPoint())
@@ -115,8 +117,9 @@ struct ConvIntegerToConv : OpRewritePattern<ConvIntegerOp> {
 } // namespace
 
 void populateDecomposeQuantizationPatterns(RewritePatternSet &patterns) {
-  patterns.add<ConvIntegerToConv, DequantizeToPointwise, MatmulIntegerToMatmul, QuantizeToPointwise>(
-      patterns.getContext());
+  patterns
+      .add<ConvIntegerToConv, DequantizeToPointwise, MatmulIntegerToMatmul, QuantizeToPointwise>(
+          patterns.getContext());
 }
 
 } // namespace cameo::graph

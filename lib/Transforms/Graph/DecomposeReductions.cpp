@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Norm-like reductions become a sum between pointwise ops; hardmax becomes arg_reduce and a compare.
+// Norm-like reductions become a sum between pointwise ops; hardmax becomes arg_reduce and a
+// compare.
 #include "Emit.h"
 #include "Rewrite.h"
 
@@ -64,12 +65,13 @@ struct LogSumExpToSum : OpRewritePattern<ReduceOp> {
       return failure();
     Emit emit(rewriter, op.getLoc());
     Type element = op.getX().getType().getElementType();
-    Type compute = isIntElement(element) ? Type(Float64Type::get(op.getContext()))
-                                         : computeTypeOf(element);
+    Type compute =
+        isIntElement(element) ? Type(Float64Type::get(op.getContext())) : computeTypeOf(element);
     Value x = emit.cast(op.getX(), compute);
     Value maximum = emit.reduce(ReduceKind::Max, x, op.getAxes(), /*keepdims=*/true);
     // inf - inf would be NaN.
-    Value shift = emit.select(emit.unary(UnaryKind::IsInf, maximum), emit.scalar(compute, 0), maximum);
+    Value shift =
+        emit.select(emit.unary(UnaryKind::IsInf, maximum), emit.scalar(compute, 0), maximum);
     Value exp = emit.unary(UnaryKind::Exp, emit.binary(BinaryKind::Sub, x, shift));
     Value sum = emit.reduce(ReduceKind::Sum, exp, op.getAxes(), /*keepdims=*/true);
     Value result = emit.binary(BinaryKind::Add, emit.unary(UnaryKind::Log, sum), shift);

@@ -50,7 +50,8 @@ public:
     return reshape(vector, sizes);
   }
   /// Elements [start, start + size) of every dimension.
-  mlir::Value slice(mlir::Value x, llvm::ArrayRef<SizeExpr> starts, llvm::ArrayRef<SizeExpr> sizes) {
+  mlir::Value slice(mlir::Value x, llvm::ArrayRef<SizeExpr> starts,
+                    llvm::ArrayRef<SizeExpr> sizes) {
     TensorType type = makeTensorType(builder.getContext(), typeOf(x).getElementType(), sizes);
     llvm::SmallVector<SizeExpr> steps(sizes.size(), SizeExpr(1));
     return SliceOp::create(builder, location, type, x, starts, steps);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// What depends on constants alone is computed once, at compile time, by the evaluator: the oracle of
-// the tests, so that folding cannot disagree with it. Refuses to trade a small computation for a large
-// weight: a result above the cap, or one that is much larger than its operands (a mask, a broadcast),
-// is left to the device, which recomputes it faster than it could load it. What the evaluator cannot
-// do stays in the graph and is counted.
+// What depends on constants alone is computed once, at compile time, by the evaluator: the oracle
+// of the tests, so that folding cannot disagree with it. Refuses to trade a small computation for a
+// large weight: a result above the cap, or one that is much larger than its operands (a mask, a
+// broadcast), is left to the device, which recomputes it faster than it could load it. What the
+// evaluator cannot do stays in the graph and is counted.
 #include "cameo/Evaluate/Evaluate.h"
 #include "cameo/Transforms/Graph/Passes.h"
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Batch normalization at inference is a constant scale and shift per channel. After a contraction with
-// constant weights both can be part of the weights and bias: conv(x, w) * s = conv(x, w * s) where s
-// varies along the result channel alone. The products of constants are written as ops for graph-fold.
-// Refuses weights that are not constant, other uses of the unscaled result, scales that vary along
-// another dimension, and 16-bit weights (see Passes.td).
+// Batch normalization at inference is a constant scale and shift per channel. After a contraction
+// with constant weights both can be part of the weights and bias: conv(x, w) * s = conv(x, w * s)
+// where s varies along the result channel alone. The products of constants are written as ops for
+// graph-fold. Refuses weights that are not constant, other uses of the unscaled result, scales that
+// vary along another dimension, and 16-bit weights (see Passes.td).
 #include "Emit.h"
 #include "Rewrite.h"
 #include "cameo/Transforms/Graph/Passes.h"
@@ -53,16 +53,15 @@ bool isWideFloat(TensorType type) {
   return type.getElementType().isF32() || type.getElementType().isF64();
 }
 
-/// The contraction that produces one operand of `op`, if this is its only use, and the other operand.
-template <typename OpT>
-struct ScaledContraction {
+/// The contraction that produces one operand of `op`, if this is its only use, and the other
+/// operand.
+template <typename OpT> struct ScaledContraction {
   OpT contraction;
   Value other;
   bool otherOnRight;
 };
 
-template <typename OpT>
-std::optional<ScaledContraction<OpT>> scaledContraction(BinaryOp op) {
+template <typename OpT> std::optional<ScaledContraction<OpT>> scaledContraction(BinaryOp op) {
   for (bool onRight : {true, false}) {
     Value other = onRight ? op.getRhs() : op.getLhs();
     auto contraction = (onRight ? op.getLhs() : op.getRhs()).template getDefiningOp<OpT>();
@@ -88,7 +87,8 @@ struct ScaleIntoConv : OpRewritePattern<BinaryOp> {
     if (!scaled || !(op.getKind() == BinaryKind::Mul || (isDiv && scaled->otherOnRight)))
       return failure();
     ConvOp conv = scaled->contraction;
-    if (!isConstantExpression(conv.getW()) || (conv.getBias() && !isConstantExpression(conv.getBias())))
+    if (!isConstantExpression(conv.getW()) ||
+        (conv.getBias() && !isConstantExpression(conv.getBias())))
       return failure();
     Emit emit(rewriter, op.getLoc());
     Value scale = asChannelVector(emit, scaled->other, op.getType(), /*axis=*/1);
@@ -154,8 +154,8 @@ struct ScaleIntoMatmul : OpRewritePattern<BinaryOp> {
     if (matmul.getTransposeB() && Emit::typeOf(scale).getRank())
       scale = emit.alongAxis(scale, 0, 2);
     Value b = emit.binary(op.getKind(), matmul.getB(), scale);
-    rewriter.replaceOpWithNewOp<MatmulOp>(op, op.getType(), matmul.getA(), b, matmul.getTransposeA(),
-                                          matmul.getTransposeB());
+    rewriter.replaceOpWithNewOp<MatmulOp>(op, op.getType(), matmul.getA(), b,
+                                          matmul.getTransposeA(), matmul.getTransposeB());
     ++count;
     return success();
   }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Activations written out. A product is matched as a set of factors, whatever its association; a sum
-// with a constant in either order.
+// Activations written out. A product is matched as a set of factors, whatever its association; a
+// sum with a constant in either order.
 #include "Rewrite.h"
 
 using namespace mlir;
@@ -91,29 +91,31 @@ bool isErfGate(Value x, Value value) {
   return argument && argument->x == x && isNear(argument->factor, 0.7071067811865476);
 }
 
-/// Whether `value` is x³, as pow(x, 3) or a product.
-bool isCube(Value x, Value value) {
+/// k if `value` is x to the power of k, as a product or a pow; 0 if it is anything else.
+unsigned exponentOf(Value x, Value value) {
+  if (value == x)
+    return 1;
   if (auto pow = definedBy(value, BinaryKind::Pow))
-    return pow.getLhs() == x && isSplatOf(pow.getRhs(), 3);
-  Product product = productOf(value);
-  return product.factors.size() == 3 && product.constant == 1 &&
-         llvm::all_of(product.factors, [&](Value factor) { return factor == x; });
+    for (unsigned k : {2, 3})
+      if (pow.getLhs() == x && isSplatOf(pow.getRhs(), k))
+        return k;
+  auto mul = definedBy(value, BinaryKind::Mul);
+  unsigned left = mul ? exponentOf(x, mul.getLhs()) : 0;
+  unsigned right = left && left < 3 ? exponentOf(x, mul.getRhs()) : 0;
+  return right ? left + right : 0;
 }
 
-/// The constant c if `value` is c * x³ (`power` 3) or c * x² (`power` 2).
+/// The constant c if `value` is c * x^power.
 std::optional<double> scaledPower(Value x, Value value, unsigned power) {
   Product product = productOf(value);
-  bool isPower = product.factors.size() == power &&
-                 llvm::all_of(product.factors, [&](Value factor) { return factor == x; });
-  if (power == 3 && product.factors.size() == 1)
-    isPower = isCube(x, product.factors[0]);
-  if (!isPower && product.factors.size() == 1 && power == 2) {
-    Product square = productOf(product.factors[0]);
-    isPower = square.factors.size() == 2 && square.constant == 1 && square.factors[0] == x &&
-              square.factors[1] == x;
+  unsigned exponent = 0;
+  for (Value factor : product.factors) {
+    unsigned k = exponentOf(x, factor);
+    if (!k)
+      return std::nullopt;
+    exponent += k;
   }
-  // x * x² and x² * x appear when the square has other uses.
-  return isPower ? std::optional<double>(product.constant) : std::nullopt;
+  return exponent == power ? std::optional<double>(product.constant) : std::nullopt;
 }
 
 /// Whether `value` is sqrt(2/pi) * (x + 0.044715 x³), or sqrt(2/pi) * x * (1 + 0.044715 x²).
@@ -160,8 +162,8 @@ struct ProductToGelu : OpRewritePattern<BinaryOp> {
 // Sigmoid and its relatives
 //===----------------------------------------------------------------------===//
 
-/// exp(-x) or exp(x), as wanted.
-Value exponentOf(Value value, bool negated) {
+/// The x of exp(-x) or exp(x), as wanted.
+Value exponentialOf(Value value, bool negated) {
   UnaryOp exp = definedBy(value, UnaryKind::Exp);
   if (!exp || !negated)
     return exp ? exp.getX() : Value();
@@ -178,7 +180,7 @@ struct ExpToSigmoid : OpRewritePattern<BinaryOp> {
     if (op.getKind() != BinaryKind::Add)
       return failure();
     Value exp = addendTo(op.getResult(), 1);
-    Value x = exp ? exponentOf(exp, /*negated=*/true) : Value();
+    Value x = exp ? exponentialOf(exp, /*negated=*/true) : Value();
     if (!x || !op->hasOneUse())
       return failure();
     Operation *user = *op->user_begin();
@@ -261,7 +263,7 @@ struct LogToSoftplus : OpRewritePattern<UnaryOp> {
     Value exp = op.getKind() == UnaryKind::Log     ? addendTo(op.getX(), 1)
                 : op.getKind() == UnaryKind::Log1p ? op.getX()
                                                    : Value();
-    Value x = exp ? exponentOf(exp, /*negated=*/false) : Value();
+    Value x = exp ? exponentialOf(exp, /*negated=*/false) : Value();
     if (!x || x.getType() != op.getType())
       return failure();
     rewriter.replaceOpWithNewOp<UnaryOp>(op, UnaryKind::Softplus, x);
@@ -288,8 +290,9 @@ struct GateToMish : OpRewritePattern<BinaryOp> {
 } // namespace
 
 void populateRecognizeActivationPatterns(RewritePatternSet &patterns) {
-  patterns.add<ClipToHardSigmoid, ExpToSigmoid, GateToMish, GateToSilu, LogToSoftplus,
-               ProductToGelu>(patterns.getContext());
+  patterns
+      .add<ClipToHardSigmoid, ExpToSigmoid, GateToMish, GateToSilu, LogToSoftplus, ProductToGelu>(
+          patterns.getContext());
 }
 
 } // namespace cameo::graph

@@ -95,9 +95,9 @@ bool isSameDifference(Value a, Value b) {
   return meanA && meanB && meanA.getX() == meanB.getX() && meanA.getAxes() == meanB.getAxes();
 }
 
-NormalizeOp createNormalize(PatternRewriter &rewriter, Location location, NormalizeKind kind, Value x,
-                            Value scale, Value bias, ArrayRef<int64_t> axes, double epsilon,
-                            TypeAttr stash = {}) {
+NormalizeOp createNormalize(PatternRewriter &rewriter, Location location, NormalizeKind kind,
+                            Value x, Value scale, Value bias, ArrayRef<int64_t> axes,
+                            double epsilon, TypeAttr stash = {}) {
   // Moments in the type the model computes them in.
   Type element = cast<TensorType>(x.getType()).getElementType();
   if (!stash && element.isF64())
@@ -122,9 +122,9 @@ struct QuotientToNormalize : OpRewritePattern<BinaryOp> {
     if (x.getType() != op.getType())
       return failure();
     NormalizeKind kind = centered ? NormalizeKind::Layer : NormalizeKind::Rms;
-    rewriter.replaceOp(op, createNormalize(rewriter, op.getLoc(), kind, x, {}, {}, axes,
-                                           quotient->root.epsilon)
-                               .getResult());
+    rewriter.replaceOp(
+        op, createNormalize(rewriter, op.getLoc(), kind, x, {}, {}, axes, quotient->root.epsilon)
+                .getResult());
     return success();
   }
 };
@@ -157,20 +157,19 @@ struct AbsorbAffine : OpRewritePattern<BinaryOp> {
           !variesAlongAxesAlone(affine, normalize.getAxes(), op.getType().getRank()))
         continue;
       Value scale = isScale ? affine : normalize.getScale();
-      rewriter.replaceOp(op, createNormalize(rewriter, op.getLoc(), normalize.getKind(),
-                                             normalize.getX(), scale, isScale ? Value() : affine,
-                                             normalize.getAxes(),
-                                             normalize.getEpsilon().convertToDouble(),
-                                             normalize.getStashAttr())
-                                 .getResult());
+      rewriter.replaceOp(
+          op, createNormalize(rewriter, op.getLoc(), normalize.getKind(), normalize.getX(), scale,
+                              isScale ? Value() : affine, normalize.getAxes(),
+                              normalize.getEpsilon().convertToDouble(), normalize.getStashAttr())
+                  .getResult());
       return success();
     }
     return failure();
   }
 };
 
-/// x * inv + (bias - mean(x) * inv) with inv = scale / sqrt(mean((x - mean(x))²) + e), as TensorFlow
-/// writes it → normalize layer
+/// x * inv + (bias - mean(x) * inv) with inv = scale / sqrt(mean((x - mean(x))²) + e), as
+/// TensorFlow writes it → normalize layer
 struct MovingAffineToNormalize : OpRewritePattern<BinaryOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(BinaryOp op, PatternRewriter &rewriter) const override {
@@ -215,8 +214,8 @@ private:
         centeredOperand(root->x, root->axes) != x || !varyAlone(scale, root->axes, type) ||
         !varyAlone(bias, root->axes, type))
       return failure();
-    rewriter.replaceOp(op, createNormalize(rewriter, op.getLoc(), NormalizeKind::Layer, x, scale, bias,
-                                           root->axes, root->epsilon)
+    rewriter.replaceOp(op, createNormalize(rewriter, op.getLoc(), NormalizeKind::Layer, x, scale,
+                                           bias, root->axes, root->epsilon)
                                .getResult());
     return success();
   }

@@ -26,7 +26,8 @@ LogicalResult rewriteToFixpoint(Operation *root, RewritePatternSet &&patterns,
   CountingListener listener(numRewrites);
   GreedyRewriteConfig config;
   config.setListener(&listener);
-  // Every pattern shrinks a measure (ops, uses, operands), so a limit would only cut long chains short.
+  // Every pattern shrinks a measure (ops, uses, operands), so a limit would only cut long chains
+  // short.
   config.setMaxIterations(GreedyRewriteConfig::kNoLimit);
   if (succeeded(applyPatternsGreedily(root, std::move(patterns), config)))
     return success();

@@ -17,7 +17,8 @@ llvm::LogicalResult rewriteToFixpoint(mlir::Operation *root, mlir::RewritePatter
                                       mlir::Pass::Statistic &numRewrites);
 
 /// The type `infer` gives, if it gives one without any condition left to the launch.
-std::optional<TensorType> inferUnconditionally(llvm::function_ref<InferredType(SizeReporter &)> infer);
+std::optional<TensorType>
+inferUnconditionally(llvm::function_ref<InferredType(SizeReporter &)> infer);
 
 /// Whether every value of element type `from` converts to `to` without rounding or saturation.
 bool isExactConversion(mlir::Type from, mlir::Type to);

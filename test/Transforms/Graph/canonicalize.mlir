@@ -164,3 +164,28 @@ func.func @drop_broadcast(%x: !n, %row: tensor<4xf32>, %m: tensor<?x1xf32, #grap
   %3 = graph.binary mul %x, %2 : !n
   return %1, %3 : !n, !n
 }
+
+// CHECK-LABEL: @pad_into_conv
+// CHECK-NEXT: graph.conv %arg0, %arg1 strides = [1, 1] pads = [1, 2, 1, 3]
+func.func @pad_into_conv(%x: tensor<1x2x8x8xf32>, %w: tensor<3x2x3x3xf32>) -> tensor<1x3x8x11xf32> {
+  %0 = graph.pad constant %x lo = ["0", "0", "1", "1"] hi = ["0", "0", "1", "2"] : (tensor<1x2x8x8xf32>) -> tensor<1x2x10x11xf32>
+  %1 = graph.conv %0, %w strides = [1, 1] pads = [0, 1, 0, 1] dilations = [1, 1] groups = 1 : (tensor<1x2x10x11xf32>, tensor<3x2x3x3xf32>) -> tensor<1x3x8x11xf32>
+  return %1 : tensor<1x3x8x11xf32>
+}
+
+// Padded with ones, along the channels, by a negative number, or by reflection.
+// CHECK-LABEL: @keep_other_pads
+// CHECK-COUNT-4: graph.pad
+func.func @keep_other_pads(%x: tensor<1x2x8x8xf32>, %w: tensor<3x2x3x3xf32>, %v: tensor<3x3x3x3xf32>)
+    -> (tensor<1x3x7x6xf32>, tensor<1x3x6x6xf32>, tensor<1x3x5x6xf32>, tensor<1x3x7x6xf32>) {
+  %one = graph.constant dense<1.0> : tensor<f32>
+  %0 = graph.pad constant %x lo = ["0", "0", "1", "0"] hi = ["0", "0", "0", "0"] value %one : (tensor<1x2x8x8xf32>, tensor<f32>) -> tensor<1x2x9x8xf32>
+  %1 = graph.conv %0, %w strides = [1, 1] pads = [0, 0, 0, 0] dilations = [1, 1] groups = 1 : (tensor<1x2x9x8xf32>, tensor<3x2x3x3xf32>) -> tensor<1x3x7x6xf32>
+  %2 = graph.pad constant %x lo = ["0", "1", "0", "0"] hi = ["0", "0", "0", "0"] : (tensor<1x2x8x8xf32>) -> tensor<1x3x8x8xf32>
+  %3 = graph.conv %2, %v strides = [1, 1] pads = [0, 0, 0, 0] dilations = [1, 1] groups = 1 : (tensor<1x3x8x8xf32>, tensor<3x3x3x3xf32>) -> tensor<1x3x6x6xf32>
+  %4 = graph.pad constant %x lo = ["0", "0", "-1", "0"] hi = ["0", "0", "0", "0"] : (tensor<1x2x8x8xf32>) -> tensor<1x2x7x8xf32>
+  %5 = graph.conv %4, %w strides = [1, 1] pads = [0, 0, 0, 0] dilations = [1, 1] groups = 1 : (tensor<1x2x7x8xf32>, tensor<3x2x3x3xf32>) -> tensor<1x3x5x6xf32>
+  %6 = graph.pad reflect %x lo = ["0", "0", "1", "0"] hi = ["0", "0", "0", "0"] : (tensor<1x2x8x8xf32>) -> tensor<1x2x9x8xf32>
+  %7 = graph.conv %6, %w strides = [1, 1] pads = [0, 0, 0, 0] dilations = [1, 1] groups = 1 : (tensor<1x2x9x8xf32>, tensor<3x2x3x3xf32>) -> tensor<1x3x7x6xf32>
+  return %1, %3, %5, %7 : tensor<1x3x7x6xf32>, tensor<1x3x6x6xf32>, tensor<1x3x5x6xf32>, tensor<1x3x7x6xf32>
+}

@@ -190,3 +190,23 @@ func.func @mish(%x: tensor<4xf32>) -> tensor<4xf32> {
   %4 = graph.binary mul %x, %3 : tensor<4xf32>
   return %4 : tensor<4xf32>
 }
+
+// The square is shared, so the cube is x * x².
+// CHECK-LABEL: @gelu_tanh_shared_square
+// CHECK: graph.unary gelu_tanh %arg0
+func.func @gelu_tanh_shared_square(%x: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>) {
+  %a = graph.constant dense<0.044715> : tensor<f32>
+  %b = graph.constant dense<0.797884583> : tensor<f32>
+  %one = graph.constant dense<1.0> : tensor<f32>
+  %half = graph.constant dense<0.5> : tensor<f32>
+  %s = graph.binary mul %x, %x : tensor<4xf32>
+  %0 = graph.binary mul %x, %s : tensor<4xf32>
+  %1 = graph.binary mul %0, %a : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+  %2 = graph.binary add %1, %x : tensor<4xf32>
+  %3 = graph.binary mul %2, %b : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+  %4 = graph.unary tanh %3 : tensor<4xf32>
+  %5 = graph.binary add %4, %one : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+  %6 = graph.binary mul %x, %half : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+  %7 = graph.binary mul %6, %5 : tensor<4xf32>
+  return %7, %s : tensor<4xf32>, tensor<4xf32>
+}

@@ -16,6 +16,7 @@ def GraphCanonicalizePass : Pass<"graph-canonicalize", "::mlir::func::FuncOp"> {
     - no cast of a cast whose inner conversion is exact;
     - no transpose that only moves dimensions of size 1 (it is a reshape), and none of the two
       innermost dimensions before a matmul (it is a flag of the matmul);
+    - no pad with constant zeros before a convolution (it is the convolution's);
     - constant operands of commutative ops are on the right; a splat operand of an elementwise op
       is a scalar unless it determines the result's sizes; a movement of a splat is a splat;
     - no neutral element (`x * 1`, integer `x + 0`), no double negation, no idempotent op twice;

@@ -29,7 +29,8 @@ std::optional<double> getSplatValue(Value value) {
 
 bool isSplatOf(Value value, double number) { return getSplatValue(value) == number; }
 
-ConstantOp createSplat(OpBuilder &builder, Location location, RankedTensorType type, double number) {
+ConstantOp createSplat(OpBuilder &builder, Location location, RankedTensorType type,
+                       double number) {
   Type element = type.getElementType();
   Attribute splat;
   if (auto floatType = dyn_cast<FloatType>(element))

@@ -29,8 +29,8 @@ InferredType inferMatmul(TensorType a, TensorType b, bool transposeA, bool trans
   return makeTensorType(a.getContext(), resultElement ? resultElement : a.getElementType(), *sizes);
 }
 
-/// What conv and conv_transpose share: ranks, window attributes, groups, bias. `channels` is the size
-/// of x that the groups divide, `weightChannels` the matching one of the weights.
+/// What conv and conv_transpose share: ranks, window attributes, groups, bias. `channels` is the
+/// size of x that the groups divide, `weightChannels` the matching one of the weights.
 static LogicalResult checkConvolution(TensorType x, TensorType w, TensorType bias,
                                       const WindowAttrs &attrs, int64_t groups,
                                       SizeReporter &reporter) {
@@ -74,19 +74,20 @@ InferredType inferConv(TensorType x, TensorType w, TensorType bias, ArrayRef<int
     return failure();
   SmallVector<SizeExpr> sizes = getSizes(x);
   SizeExpr outputChannels = getSize(w, 0);
-  if (failed(reporter.requireEqual(sizes[1], getSize(w, 1) * groups,
-                                   "conv: channels differ from groups times those of the weights")) ||
+  if (failed(
+          reporter.requireEqual(sizes[1], getSize(w, 1) * groups,
+                                "conv: channels differ from groups times those of the weights")) ||
       failed(reporter.require(eq(mod(outputChannels, groups), 0),
                               "conv: groups do not divide the result channels")) ||
-      (bias && failed(reporter.requireEqual(getSize(bias, 0), outputChannels,
-                                            "conv: size of the bias"))))
+      (bias &&
+       failed(reporter.requireEqual(getSize(bias, 0), outputChannels, "conv: size of the bias"))))
     return failure();
   sizes[1] = outputChannels;
   for (unsigned i = 0; i < window->size(); ++i) {
     sizes[2 + i] = windowCount(sizes[2 + i], attrs, i, /*ceilMode=*/false);
-    if (failed(reporter.require(le(0, sizes[2 + i]),
-                                "conv: window larger than the padded operand in spatial dimension " +
-                                    Twine(i))))
+    if (failed(reporter.require(
+            le(0, sizes[2 + i]),
+            "conv: window larger than the padded operand in spatial dimension " + Twine(i))))
       return failure();
   }
   return makeTensorType(x.getContext(), resultElement ? resultElement : x.getElementType(), sizes);

@@ -57,7 +57,8 @@ LogicalResult checkCollected(Operation *op, TypeRange results, TypeRange yielded
 // IfOp
 //===----------------------------------------------------------------------===//
 
-void IfOp::getSuccessorRegions(RegionBranchPoint point, SmallVectorImpl<RegionSuccessor> &successors) {
+void IfOp::getSuccessorRegions(RegionBranchPoint point,
+                               SmallVectorImpl<RegionSuccessor> &successors) {
   if (!point.isParent()) {
     successors.push_back(RegionSuccessor(getOperation(), getResults()));
     return;

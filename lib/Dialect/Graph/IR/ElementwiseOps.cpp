@@ -86,38 +86,26 @@ struct BinaryInfo {
 };
 
 const BinaryInfo binaryTable[] = {
-    {BinaryKind::Add, isNumericElement, numbers},
-    {BinaryKind::Sub, isNumericElement, numbers},
-    {BinaryKind::Mul, isNumericElement, numbers},
-    {BinaryKind::Div, isNumericElement, numbers},
-    {BinaryKind::Pow, isRealElement, reals},
-    {BinaryKind::Mod, isRealElement, reals},
-    {BinaryKind::Fmod, isRealElement, reals},
-    {BinaryKind::Min, isRealElement, reals},
-    {BinaryKind::Max, isRealElement, reals},
-    {BinaryKind::And, isBoolElement, booleans},
-    {BinaryKind::Or, isBoolElement, booleans},
-    {BinaryKind::Xor, isBoolElement, booleans},
-    {BinaryKind::BitAnd, isIntElement, integers},
-    {BinaryKind::BitOr, isIntElement, integers},
-    {BinaryKind::BitXor, isIntElement, integers},
-    {BinaryKind::Shl, isIntElement, integers},
-    {BinaryKind::Shr, isIntElement, integers},
-    {BinaryKind::Prelu, isRealElement, reals},
-    {BinaryKind::Eq, isElement, anything, true},
-    {BinaryKind::Ne, isElement, anything, true},
-    {BinaryKind::Lt, isRealElement, reals, true},
-    {BinaryKind::Le, isRealElement, reals, true},
-    {BinaryKind::Gt, isRealElement, reals, true},
-    {BinaryKind::Ge, isRealElement, reals, true},
+    {BinaryKind::Add, isNumericElement, numbers}, {BinaryKind::Sub, isNumericElement, numbers},
+    {BinaryKind::Mul, isNumericElement, numbers}, {BinaryKind::Div, isNumericElement, numbers},
+    {BinaryKind::Pow, isRealElement, reals},      {BinaryKind::Mod, isRealElement, reals},
+    {BinaryKind::Fmod, isRealElement, reals},     {BinaryKind::Min, isRealElement, reals},
+    {BinaryKind::Max, isRealElement, reals},      {BinaryKind::And, isBoolElement, booleans},
+    {BinaryKind::Or, isBoolElement, booleans},    {BinaryKind::Xor, isBoolElement, booleans},
+    {BinaryKind::BitAnd, isIntElement, integers}, {BinaryKind::BitOr, isIntElement, integers},
+    {BinaryKind::BitXor, isIntElement, integers}, {BinaryKind::Shl, isIntElement, integers},
+    {BinaryKind::Shr, isIntElement, integers},    {BinaryKind::Prelu, isRealElement, reals},
+    {BinaryKind::Eq, isElement, anything, true},  {BinaryKind::Ne, isElement, anything, true},
+    {BinaryKind::Lt, isRealElement, reals, true}, {BinaryKind::Le, isRealElement, reals, true},
+    {BinaryKind::Gt, isRealElement, reals, true}, {BinaryKind::Ge, isRealElement, reals, true},
 };
 static_assert(std::size(binaryTable) == size_t(BinaryKind::Ge) + 1);
 
 const UnaryInfo &infoOf(UnaryKind kind) { return unaryTable[size_t(kind)]; }
 const BinaryInfo &infoOf(BinaryKind kind) { return binaryTable[size_t(kind)]; }
 
-LogicalResult checkElements(StringRef kind, Type element, bool (*takes)(Type), const char *takesText,
-                            SizeReporter &reporter) {
+LogicalResult checkElements(StringRef kind, Type element, bool (*takes)(Type),
+                            const char *takesText, SizeReporter &reporter) {
   if (takes(element))
     return success();
   std::string text;
@@ -197,8 +185,8 @@ void UnaryOp::build(OpBuilder &builder, OperationState &state, UnaryKind kind, V
   build(builder, state, kind, x, builder.getF64FloatAttr(alpha), FloatAttr());
 }
 
-void UnaryOp::build(OpBuilder &builder, OperationState &state, UnaryKind kind, Value x, double alpha,
-                    double beta) {
+void UnaryOp::build(OpBuilder &builder, OperationState &state, UnaryKind kind, Value x,
+                    double alpha, double beta) {
   build(builder, state, kind, x, builder.getF64FloatAttr(alpha), builder.getF64FloatAttr(beta));
 }
 
@@ -247,8 +235,8 @@ OpFoldResult BinaryOp::fold(FoldAdaptor) {
     bool onRight, onLeft, holds;
   };
   const Neutral neutrals[] = {
-      {BinaryKind::Add, 0, true, true, isInt},  {BinaryKind::Sub, 0, true, false, isInt},
-      {BinaryKind::Mul, 1, true, true, true},   {BinaryKind::Div, 1, true, false, true},
+      {BinaryKind::Add, 0, true, true, isInt}, {BinaryKind::Sub, 0, true, false, isInt},
+      {BinaryKind::Mul, 1, true, true, true},  {BinaryKind::Div, 1, true, false, true},
       {BinaryKind::Pow, 1, true, false, true},
   };
   for (const Neutral &neutral : neutrals) {

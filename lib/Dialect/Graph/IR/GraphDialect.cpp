@@ -60,7 +60,8 @@ static ParseResult parseSameOrFunctionalTypes(OpAsmParser &parser, ArrayRef<Type
   return success();
 }
 
-static void printSameOrFunctionalTypes(OpAsmPrinter &printer, ArrayRef<Type> operands, Type result) {
+static void printSameOrFunctionalTypes(OpAsmPrinter &printer, ArrayRef<Type> operands,
+                                       Type result) {
   if (llvm::all_of(operands, [&](Type operand) { return operand == result; }))
     printer << result;
   else
@@ -70,7 +71,8 @@ static void printSameOrFunctionalTypes(OpAsmPrinter &printer, ArrayRef<Type> ope
 static ParseResult parseSameOrFunctionalType(OpAsmParser &parser, Type &operand, Type &result) {
   return parseSameOrFunctionalTypes(parser, {&operand}, result);
 }
-static void printSameOrFunctionalType(OpAsmPrinter &printer, Operation *, Type operand, Type result) {
+static void printSameOrFunctionalType(OpAsmPrinter &printer, Operation *, Type operand,
+                                      Type result) {
   printSameOrFunctionalTypes(printer, {operand}, result);
 }
 static ParseResult parseSameOrFunctionalType2(OpAsmParser &parser, Type &lhs, Type &rhs,

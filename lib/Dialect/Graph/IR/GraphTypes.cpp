@@ -83,8 +83,8 @@ bool isFloatElement(Type type) {
 
 bool isIntElement(Type type) {
   auto integer = dyn_cast<IntegerType>(type);
-  return integer && !integer.isSigned() && llvm::is_contained({2, 4, 8, 16, 32, 64},
-                                                              int(integer.getWidth()));
+  return integer && !integer.isSigned() &&
+         llvm::is_contained({2, 4, 8, 16, 32, 64}, int(integer.getWidth()));
 }
 
 bool isUnsignedElement(Type type) {
@@ -109,9 +109,9 @@ bool isElement(Type type) { return isNumericElement(type) || isBoolElement(type)
 
 DType dtypeOf(Type type) {
   if (auto complex = dyn_cast<ComplexType>(type))
-    return !isComplexElement(type)               ? DType::undefined
+    return !isComplexElement(type)            ? DType::undefined
            : complex.getElementType().isF32() ? DType::c64
-                                                 : DType::c128;
+                                              : DType::c128;
   for (unsigned number = 1; number < kNumDTypes; ++number)
     if (typeOf(type.getContext(), DType(number)) == type)
       return DType(number);
@@ -124,35 +124,63 @@ Type typeOf(MLIRContext *context, DType dtype) {
     return IntegerType::get(context, width, IntegerType::Unsigned);
   };
   switch (dtype) {
-  case DType::boolean: return signedInt(1);
-  case DType::i2: return signedInt(2);
-  case DType::i4: return signedInt(4);
-  case DType::i8: return signedInt(8);
-  case DType::i16: return signedInt(16);
-  case DType::i32: return signedInt(32);
-  case DType::i64: return signedInt(64);
-  case DType::u2: return unsignedInt(2);
-  case DType::u4: return unsignedInt(4);
-  case DType::u8: return unsignedInt(8);
-  case DType::u16: return unsignedInt(16);
-  case DType::u32: return unsignedInt(32);
-  case DType::u64: return unsignedInt(64);
-  case DType::f64: return Float64Type::get(context);
-  case DType::f32: return Float32Type::get(context);
-  case DType::f16: return Float16Type::get(context);
-  case DType::bf16: return BFloat16Type::get(context);
-  case DType::f8e4m3fn: return Float8E4M3FNType::get(context);
-  case DType::f8e4m3fnuz: return Float8E4M3FNUZType::get(context);
-  case DType::f8e5m2: return Float8E5M2Type::get(context);
-  case DType::f8e5m2fnuz: return Float8E5M2FNUZType::get(context);
-  case DType::f8e8m0: return Float8E8M0FNUType::get(context);
-  case DType::f6e2m3: return Float6E2M3FNType::get(context);
-  case DType::f6e3m2: return Float6E3M2FNType::get(context);
-  case DType::f4e2m1: return Float4E2M1FNType::get(context);
-  case DType::c64: return ComplexType::get(Float32Type::get(context));
-  case DType::c128: return ComplexType::get(Float64Type::get(context));
+  case DType::boolean:
+    return signedInt(1);
+  case DType::i2:
+    return signedInt(2);
+  case DType::i4:
+    return signedInt(4);
+  case DType::i8:
+    return signedInt(8);
+  case DType::i16:
+    return signedInt(16);
+  case DType::i32:
+    return signedInt(32);
+  case DType::i64:
+    return signedInt(64);
+  case DType::u2:
+    return unsignedInt(2);
+  case DType::u4:
+    return unsignedInt(4);
+  case DType::u8:
+    return unsignedInt(8);
+  case DType::u16:
+    return unsignedInt(16);
+  case DType::u32:
+    return unsignedInt(32);
+  case DType::u64:
+    return unsignedInt(64);
+  case DType::f64:
+    return Float64Type::get(context);
+  case DType::f32:
+    return Float32Type::get(context);
+  case DType::f16:
+    return Float16Type::get(context);
+  case DType::bf16:
+    return BFloat16Type::get(context);
+  case DType::f8e4m3fn:
+    return Float8E4M3FNType::get(context);
+  case DType::f8e4m3fnuz:
+    return Float8E4M3FNUZType::get(context);
+  case DType::f8e5m2:
+    return Float8E5M2Type::get(context);
+  case DType::f8e5m2fnuz:
+    return Float8E5M2FNUZType::get(context);
+  case DType::f8e8m0:
+    return Float8E8M0FNUType::get(context);
+  case DType::f6e2m3:
+    return Float6E2M3FNType::get(context);
+  case DType::f6e3m2:
+    return Float6E3M2FNType::get(context);
+  case DType::f4e2m1:
+    return Float4E2M1FNType::get(context);
+  case DType::c64:
+    return ComplexType::get(Float32Type::get(context));
+  case DType::c128:
+    return ComplexType::get(Float64Type::get(context));
   case DType::string:
-  case DType::undefined: return {};
+  case DType::undefined:
+    return {};
   }
   return {};
 }
@@ -161,7 +189,8 @@ bool isTensorOf(Type type, bool (*isWanted)(Type)) {
   auto tensor = dyn_cast<RankedTensorType>(type);
   if (!tensor || !isWanted(tensor.getElementType()))
     return false;
-  return tensor.hasStaticShape() ? !tensor.getEncoding() : isa_and_nonnull<SizesAttr>(tensor.getEncoding());
+  return tensor.hasStaticShape() ? !tensor.getEncoding()
+                                 : isa_and_nonnull<SizesAttr>(tensor.getEncoding());
 }
 
 } // namespace cameo::graph

@@ -28,9 +28,9 @@ InferredType inferGatherElements(TensorType x, TensorType indices, int64_t axis,
   if (failed(checkAxis(axis, x.getRank(), reporter)))
     return failure();
   for (int64_t dim = 0; dim < x.getRank(); ++dim)
-    if (dim != axis && failed(reporter.require(le(getSize(indices, dim), getSize(x, dim)),
-                                               "more indices than elements in dimension " +
-                                                   Twine(dim))))
+    if (dim != axis &&
+        failed(reporter.require(le(getSize(indices, dim), getSize(x, dim)),
+                                "more indices than elements in dimension " + Twine(dim))))
       return failure();
   return withElementType(indices, x.getElementType());
 }
@@ -66,8 +66,8 @@ InferredType inferGatherNd(TensorType x, TensorType indices, int64_t batchDims,
   return makeTensorType(x.getContext(), x.getElementType(), sizes);
 }
 
-InferredType inferScatterElements(TensorType x, TensorType indices, TensorType updates, int64_t axis,
-                                  SizeReporter &reporter) {
+InferredType inferScatterElements(TensorType x, TensorType indices, TensorType updates,
+                                  int64_t axis, SizeReporter &reporter) {
   InferredType updated = inferGatherElements(x, indices, axis, reporter);
   if (failed(updated))
     return failure();

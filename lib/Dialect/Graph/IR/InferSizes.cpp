@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// What all families share: reporting, broadcasting, window arithmetic, and the verifier that compares
-// an op's stated result types with the inferred ones.
+// What all families share: reporting, broadcasting, window arithmetic, and the verifier that
+// compares an op's stated result types with the inferred ones.
 #include "OpHelpers.h"
 
 using namespace mlir;
@@ -26,24 +26,51 @@ LogicalResult SizeReporter::requireEqual(const SizeExpr &a, const SizeExpr &b, c
   return require(eq(a, b), what + ": " + Twine(a.str()) + " against " + b.str());
 }
 
+/// Whether `size` is a minimum one of whose arguments is `bound`.
+static bool isMinimumWith(const SizeExpr &size, const SizeExpr &bound) {
+  StringRef text = size.str();
+  if (!text.consume_front("min(") || !text.consume_back(")"))
+    return false;
+  int depth = 0;
+  size_t begin = 0;
+  for (size_t i = 0; i <= text.size(); ++i) {
+    char c = i == text.size() ? ',' : text[i];
+    depth += (c == '(') - (c == ')');
+    if (depth < 0)
+      return false; // the last parenthesis was not that of the minimum
+    if (c != ',' || depth != 0)
+      continue;
+    if (text.slice(begin, i) == bound.str())
+      return true;
+    begin = i + 1;
+  }
+  return false;
+}
+
 FailureOr<SizeExpr> broadcastSize(const SizeExpr &a, const SizeExpr &b, SizeReporter &reporter) {
   if (a == b || b.isConstant(1))
     return a;
   if (a.isConstant(1))
     return b;
-  // What remains holds only if the two agree or one of them is 1 at launch; a constant here is not 1.
+  // What remains holds only if the two agree or one of them is 1 at launch; a constant here is
+  // not 1.
   SizeExpr agrees = eq(a, b);
   if (!a.asConstant())
     agrees = logicalOr(agrees, eq(a, 1));
   if (!b.asConstant())
     agrees = logicalOr(agrees, eq(b, 1));
-  if (failed(reporter.require(agrees, "sizes do not broadcast: " + Twine(a.str()) + " against " +
-                                          b.str())))
+  if (failed(reporter.require(agrees,
+                              "sizes do not broadcast: " + Twine(a.str()) + " against " + b.str())))
     return failure();
   if (a.asConstant())
     return a;
   if (b.asConstant())
     return b;
+  // min(b, …) is b or less: where the two broadcast at all, b is the result.
+  if (isMinimumWith(a, b))
+    return b;
+  if (isMinimumWith(b, a))
+    return a;
   return select(eq(a, 1), b, a);
 }
 
@@ -105,8 +132,9 @@ LogicalResult checkWindow(const WindowAttrs &attrs, int64_t spatialRank, SizeRep
   int64_t rank = spatialRank;
   if (int64_t(attrs.window.size()) != rank || int64_t(attrs.strides.size()) != rank ||
       int64_t(attrs.dilations.size()) != rank || int64_t(attrs.pads.size()) != 2 * rank)
-    return reporter.error("window, strides and dilations have one entry, pads two, for each of the " +
-                          Twine(rank) + " spatial dimensions");
+    return reporter.error(
+        "window, strides and dilations have one entry, pads two, for each of the " + Twine(rank) +
+        " spatial dimensions");
   for (ArrayRef<int64_t> positive : {attrs.window, attrs.strides, attrs.dilations})
     if (llvm::any_of(positive, [](int64_t value) { return value < 1; }))
       return reporter.error("window, strides and dilations are positive");

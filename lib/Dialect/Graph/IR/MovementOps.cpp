@@ -89,8 +89,7 @@ InferredType checkBroadcast(TensorType x, TensorType result, SizeReporter &repor
   size_t offset = to.size() - from.size();
   for (auto [dim, size] : llvm::enumerate(from)) {
     const SizeExpr &target = to[offset + dim];
-    SizeExpr fits = size.asConstant() ? eq(size, target)
-                                      : logicalOr(eq(size, 1), eq(size, target));
+    SizeExpr fits = size.asConstant() ? eq(size, target) : logicalOr(eq(size, 1), eq(size, target));
     if (!size.isConstant(1) &&
         failed(reporter.require(fits, "broadcast: " + Twine(size.str()) + " to " + target.str())))
       return failure();
@@ -129,9 +128,9 @@ InferredType checkTile(TensorType x, TensorType result, SizeReporter &reporter) 
     // Whole repetitions only; an empty operand dimension stays empty.
     SizeExpr isWhole = eq(mod(target, max(size, 1)), 0);
     SizeExpr isEmpty = logicalAnd(eq(size, 0), ne(target, 0));
-    if (failed(reporter.require(logicalAnd(isWhole, logicalNot(isEmpty)),
-                                "tile: " + Twine(target.str()) + " is no multiple of " +
-                                    size.str())))
+    if (failed(
+            reporter.require(logicalAnd(isWhole, logicalNot(isEmpty)),
+                             "tile: " + Twine(target.str()) + " is no multiple of " + size.str())))
       return failure();
   }
   return result;
@@ -141,8 +140,7 @@ InferredType checkTile(TensorType x, TensorType result, SizeReporter &reporter) 
 // Ops whose result is stated
 //===----------------------------------------------------------------------===//
 
-template <typename OpT>
-static OpFoldResult foldToOperandOfSameType(OpT op) {
+template <typename OpT> static OpFoldResult foldToOperandOfSameType(OpT op) {
   return op.getX().getType() == op.getType() ? OpFoldResult(op.getX()) : OpFoldResult();
 }
 

@@ -35,7 +35,6 @@ llvm::LogicalResult checkExprs(mlir::ArrayAttr exprs, int64_t rank, llvm::String
 llvm::LogicalResult checkWindow(const WindowAttrs &attrs, int64_t spatialRank,
                                 SizeReporter &reporter);
 
-
 } // namespace cameo::graph
 
 #endif // CAMEO_LIB_DIALECT_GRAPH_IR_OPHELPERS_H

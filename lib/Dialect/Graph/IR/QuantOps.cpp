@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Quantization: how scale and zero point fit the operand (one element, one an axis element, blocks).
+// Quantization: how scale and zero point fit the operand (one element, one an axis element,
+// blocks).
 #include "OpHelpers.h"
 
 using namespace mlir;

@@ -105,10 +105,9 @@ OpFoldResult ReduceOp::fold(FoldAdaptor) {
   const ReduceKind selective[] = {ReduceKind::Sum, ReduceKind::Prod, ReduceKind::Max,
                                   ReduceKind::Min, ReduceKind::Mean, ReduceKind::Any,
                                   ReduceKind::All};
-  bool isIdentity = llvm::is_contained(selective, getKind()) && getX().getType() == getType() &&
-                    llvm::all_of(getAxes(), [&](int64_t axis) {
-                      return getX().getType().getDimSize(axis) == 1;
-                    });
+  bool isIdentity =
+      llvm::is_contained(selective, getKind()) && getX().getType() == getType() &&
+      llvm::all_of(getAxes(), [&](int64_t axis) { return getX().getType().getDimSize(axis) == 1; });
   return isIdentity ? OpFoldResult(getX()) : OpFoldResult();
 }
 
@@ -148,7 +147,8 @@ LogicalResult NormalizeOp::inferSizes(Adaptor adaptor, SizeReporter &reporter,
   InferredType moment = inferReduce(ReduceKind::Mean, x, adaptor.getAxes(), true, reporter);
   if (failed(moment))
     return failure();
-  results.append(adaptor.getKind() == NormalizeKind::Layer ? 2 : 1, withElementType(*moment, stash));
+  results.append(adaptor.getKind() == NormalizeKind::Layer ? 2 : 1,
+                 withElementType(*moment, stash));
   return success();
 }
 

@@ -37,7 +37,8 @@ def Graph_ConvOp : Graph_InferredOp<"conv"> {
 
     Example:
     ```mlir
-    %0 = graph.conv %x, %k bias %bias strides = [1, 1] pads = [1, 1, 1, 1] dilations = [1, 1] groups = 1
+    %0 = graph.conv %x, %k bias %bias
+         strides = [1, 1] pads = [1, 1, 1, 1] dilations = [1, 1] groups = 1
        : (tensor<1x4x8x8xf32>, tensor<6x4x3x3xf32>, tensor<6xf32>) -> tensor<1x6x8x8xf32>
     ```
   }];

@@ -49,15 +49,16 @@ def Graph_LoopOp : Op<Graph_Dialect, "loop", [
 
     Example:
     ```mlir
-    %0 = graph.loop trip_count %count carried(%a) : (tensor<i64>, tensor<2x3xf32>) -> (tensor<2x3xf32>) {
+    %0 = graph.loop trip_count %count carried(%a)
+       : (tensor<i64>, tensor<2x3xf32>) -> (tensor<2x3xf32>) {
     ^bb0(%it: tensor<i64>, %go: tensor<i1>, %c: tensor<2x3xf32>):
       %1 = graph.unary relu %c : tensor<2x3xf32>
       graph.yield %go, %1 : tensor<i1>, tensor<2x3xf32>
     }
     ```
   }];
-  let arguments = (ins Optional<Graph_IndexTensor>:$trip_count, Optional<Graph_BoolTensor>:$condition,
-                       Variadic<Graph_Tensor>:$carried);
+  let arguments = (ins Optional<Graph_IndexTensor>:$trip_count,
+                       Optional<Graph_BoolTensor>:$condition, Variadic<Graph_Tensor>:$carried);
   let results = (outs Variadic<Graph_Tensor>:$results);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = [{

@@ -20,7 +20,8 @@ llvm::SmallVector<SizeExpr> getSizes(mlir::Type type);
 /// The size of one dimension, 0 <= dim < rank.
 SizeExpr getSize(mlir::Type type, int64_t dim);
 
-/// The tensor type with these sizes: constants become static dimensions, others `?` with an encoding.
+/// The tensor type with these sizes: constants become static dimensions, others `?` with an
+/// encoding.
 mlir::RankedTensorType makeTensorType(mlir::MLIRContext *context, mlir::Type elementType,
                                       llvm::ArrayRef<SizeExpr> sizes);
 

@@ -124,7 +124,8 @@ def Graph_ResizeOp : Graph_StatedOp<"resize", [AttrSizedOperandSegments]> {
                        OptionalAttr<DenseF64ArrayAttr>:$roi_values);
   let results = (outs Graph_Tensor:$result);
   let assemblyFormat = [{
-    `` $mode $x (`scales` $scales^)? (`roi` $roi^)? `coordinates` `` $coordinates `axes` `=` $axes attr-dict
+    `` $mode $x (`scales` $scales^)? (`roi` $roi^)? `coordinates` `` $coordinates
+    `axes` `=` $axes attr-dict
     `:` functional-type(operands, results)
   }];
 }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// How result types follow from operand types, as free functions over types and plain attributes. The
-// importer calls them before it builds an op (so that it can name the ONNX node), the ops'
+// How result types follow from operand types, as free functions over types and plain attributes.
+// The importer calls them before it builds an op (so that it can name the ONNX node), the ops'
 // `inferSizes` forward to them, and so the verifier, the builders and the importer cannot disagree.
 //
-// Sizes are symbolic, hence three outcomes: provably right; provably wrong (`error`); or a condition
-// on symbols that the launch must check (`require` passes it on). Run an op's `inferOwnSizes` with
-// an `onCheck` to collect its launch checks.
+// Sizes are symbolic, hence three outcomes: provably right; provably wrong (`error`); or a
+// condition on symbols that the launch must check (`require` passes it on). Run an op's
+// `inferOwnSizes` with an `onCheck` to collect its launch checks.
 #ifndef CAMEO_DIALECT_GRAPH_IR_INFERSIZES_H
 #define CAMEO_DIALECT_GRAPH_IR_INFERSIZES_H
 
@@ -17,8 +17,9 @@
 
 namespace cameo::graph {
 
-/// Where inference reports. `onError` receives a clause such as "axis 3 is outside a rank 2 operand";
-/// `onCheck` a condition over symbols that must be non-zero at launch, and what it means if it is not.
+/// Where inference reports. `onError` receives a clause such as "axis 3 is outside a rank 2
+/// operand"; `onCheck` a condition over symbols that must be non-zero at launch, and what it means
+/// if it is not.
 class SizeReporter {
 public:
   using ErrorFn = std::function<void(const llvm::Twine &)>;
@@ -49,7 +50,8 @@ struct WindowAttrs {
 // Sizes.
 
 /// The common size of two dimensions under NumPy broadcasting.
-llvm::FailureOr<SizeExpr> broadcastSize(const SizeExpr &a, const SizeExpr &b, SizeReporter &reporter);
+llvm::FailureOr<SizeExpr> broadcastSize(const SizeExpr &a, const SizeExpr &b,
+                                        SizeReporter &reporter);
 /// The common sizes of several operands.
 llvm::FailureOr<llvm::SmallVector<SizeExpr>>
 broadcastSizes(llvm::ArrayRef<llvm::SmallVector<SizeExpr>> operands, SizeReporter &reporter);
@@ -102,8 +104,8 @@ InferredType inferGatherElements(TensorType x, TensorType indices, int64_t axis,
                                  SizeReporter &reporter);
 InferredType inferGatherNd(TensorType x, TensorType indices, int64_t batchDims,
                            SizeReporter &reporter);
-InferredType inferScatterElements(TensorType x, TensorType indices, TensorType updates, int64_t axis,
-                                  SizeReporter &reporter);
+InferredType inferScatterElements(TensorType x, TensorType indices, TensorType updates,
+                                  int64_t axis, SizeReporter &reporter);
 InferredType inferScatterNd(TensorType x, TensorType indices, TensorType updates,
                             SizeReporter &reporter);
 InferredType inferOneHot(TensorType indices, TensorType values, int64_t axis, const SizeExpr &depth,
