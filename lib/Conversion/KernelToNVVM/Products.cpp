@@ -44,6 +44,8 @@ struct LowerMmaAsync : OpConversionPattern<MmaAsyncOp> {
       acc = multiplyMma(rewriter, op, a, b, acc);
       break;
     case Engine::Wgmma:
+      if (op.getTransA() || op.getTransB())
+        return op.emitOpError("transposed operands of wgmma cannot be emitted yet");
       acc = multiplyWgmma(rewriter, op, a, b, acc);
       break;
     }

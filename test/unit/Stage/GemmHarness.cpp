@@ -343,7 +343,7 @@ std::string Compiled::launch(const VariantInfo &variant, const std::vector<int64
     cameo_ptx_counts counts = {};
     counts.struct_size = sizeof counts;
     if (result && api->result_counts(result, &counts) == CAMEO_PTX_OK) {
-      report.warpInstructions += counts.thread_instructions;
+      report.instructions += counts.thread_instructions;
       report.fma += counts.fma;
     }
     api->result_destroy(result);
@@ -356,7 +356,11 @@ std::string Compiled::launch(const VariantInfo &variant, const std::vector<int64
 std::string Compiled::compare(const std::vector<int64_t> &s, const GemmSizes &z) {
   Element element = program.element;
   size_t bytes = bytesOf(element);
-  auto at = [&](int buffer, int64_t i) { return load(element, host[buffer].data() + i * bytes); };
+  std::vector<double> values[5];
+  for (int buffer = 0; buffer < 5; ++buffer)
+    for (size_t i = 0; i < host[buffer].size(); i += bytes)
+      values[buffer].push_back(load(element, host[buffer].data() + i));
+  auto at = [&](int buffer, int64_t i) { return values[buffer][i]; };
   double unit = element == Element::F64 ? 0x1p-53 : element == Element::I32 ? 0 : 0x1p-24;
   double out = element == Element::F16 ? 0x1p-11 : element == Element::BF16 ? 0x1p-8 : unit;
   for (int64_t b0 = 0; b0 < z.b0; ++b0)

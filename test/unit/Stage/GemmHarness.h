@@ -35,7 +35,7 @@ struct GemmSizes {
 struct GemmReport {
   std::string error;                 ///< empty: everything agrees
   std::vector<std::string> variants; ///< that ran
-  uint64_t warpInstructions = 0, fma = 0;
+  uint64_t instructions = 0, fma = 0;
 };
 
 class CompiledGemm {

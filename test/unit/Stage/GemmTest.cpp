@@ -79,7 +79,7 @@ TEST(Gemm, MainLoopHasFewInstructionsPerMultiplyAdd) {
     return;
   GemmReport report = gemm->run({1, 1, 64, 64, 1024}, 1);
   EXPECT_EQ(report.error, "");
-  EXPECT_LT(double(report.warpInstructions) / double(report.fma), 1.4);
+  EXPECT_LT(double(report.instructions) / double(report.fma), 1.4);
 }
 
 } // namespace

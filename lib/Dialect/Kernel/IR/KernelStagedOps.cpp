@@ -221,8 +221,8 @@ static LogicalResult verifyPart(MmaAsyncOp op, SmemType part, bool transposed, S
       return op.emitOpError() << name << " has elements " << element << ", mma multiplies f16 or bf16";
     break;
   case Engine::Wgmma:
-    if (!isHalf(element) || transposed || part.getPlacement() != Placement::Sw128)
-      return op.emitOpError() << name << " has to be f16 or bf16 with k contiguous in sw128 for wgmma";
+    if (!isHalf(element) || part.getPlacement() != Placement::Sw128)
+      return op.emitOpError() << name << " has to be f16 or bf16 in sw128 for wgmma";
     break;
   }
   if (op.getK() % 16 != 0)

@@ -249,9 +249,11 @@ static LogicalResult verifyFragment(function_ref<InFlightDiagnostic()> emitError
   if (engine != Engine::Fma) {
     if (!elementType.isF32())
       return emitError() << keyword(engine) << " accumulates in f32, not " << elementType;
-    if (warpTileRows % 16 || warpTileCols % 8)
+    // ldmatrix fetches two n-tiles of mma.sync at a time.
+    int64_t cols = engine == Engine::Mma ? 16 : 8;
+    if (warpTileRows % 16 || warpTileCols % cols)
       return emitError() << "a warp's " << warpTileRows << "x" << warpTileCols
-                         << " is not tiled by the fragment 16x8 of " << keyword(engine);
+                         << " is not tiled by the fragment 16x" << cols << " of " << keyword(engine);
     return success();
   }
   int64_t vector = 128 / elementType.getIntOrFloatBitWidth();

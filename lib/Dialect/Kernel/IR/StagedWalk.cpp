@@ -128,8 +128,8 @@ int RoleWalk::use(Operation *op, Value value) {
   Token &token = tokens[it->second];
   if (token.live)
     return it->second;
-  InFlightDiagnostic diag = op->emitOpError("uses a ")
-                            << (token.ring ? "slot" : "accumulator") << " after its end";
+  InFlightDiagnostic diag = op->emitOpError("uses ")
+                            << (token.ring ? "a slot" : "an accumulator") << " after its end";
   diag.attachNote(token.end->getLoc()) << "used up here";
   return -1;
 }
