@@ -10,6 +10,9 @@ using namespace cameo::importer;
 using namespace mlir;
 using llvm::StringRef;
 
+/// Longest text of a size expression; sizes that models really have are far below it.
+static constexpr size_t kMaxSizeText = 4096;
+
 NodeBuilder::NodeBuilder(Importer &importer, NodeScope &scope, const onnx::NodeProto &node,
                          int64_t index, const SchemaInfo &schema, int opset)
     : node(node), schema(schema), opset(opset), importer(importer), scope(scope),
@@ -246,8 +249,18 @@ bool NodeBuilder::inferTypes(Operation *op) {
     op->erase();
     return false;
   }
-  for (OpResult result : op->getResults())
+  for (OpResult result : op->getResults()) {
+    // Sizes that keep growing from node to node would end in gigabytes of text.
+    for (const SizeExpr &size : graph::getSizes(types[result.getResultNumber()]))
+      if (size.str().size() > kMaxSizeText) {
+        (void)fail("E0901", "a size of the result is an expression of more than " +
+                                llvm::Twine(kMaxSizeText) + " characters",
+                   "static sizes (--shape)");
+        op->erase();
+        return false;
+      }
     result.setType(types[result.getResultNumber()]);
+  }
   return true;
 }
 

@@ -137,11 +137,14 @@ struct Range {
   SizeExpr start, size, step;
 };
 
+/// Elements of control operands may be anything.
+bool isArbitrary(const SizeExpr &e) { return llvm::StringRef(e.str()).contains('['); }
+
 SizeExpr fromEnd(const SizeExpr &position, const SizeExpr &length) {
   std::optional<int64_t> c = position.asConstant();
   if (c)
     return *c < 0 ? position + length : position;
-  bool known = !llvm::StringRef(position.str()).contains('[') && position.provablyNonNegative({});
+  bool known = !isArbitrary(position) && position.provablyNonNegative({});
   return known ? position : select(lt(position, 0), position + length, position);
 }
 
@@ -156,8 +159,17 @@ SizeExpr clamp(const SizeExpr &x, const SizeExpr &low, const SizeExpr &high) {
   return min(max(x, low), high);
 }
 
+/// Whether a bound is arithmetic on sizes: neither a number nor read from a control operand.
+bool isOfSizes(const SizeExpr &e) { return !e.asConstant() && !isArbitrary(e); }
+
 Range sliceRange(SizeExpr start, SizeExpr end, const SizeExpr &step, const SizeExpr &length) {
   std::optional<int64_t> s = step.asConstant(), e = end.asConstant();
+  // table[from:from + n] of a table of fixed length: clamping would make every later size a minimum
+  // of minima. The bounds are taken to lie inside; the launch checks it (graph.slice requires it).
+  bool startInside = start.isConstant(0) || isOfSizes(start);
+  if (s == 1 && length.asConstant() && startInside && isOfSizes(end) &&
+      !(length - end).isConstant(0))
+    return {start, end - start, step};
   auto forward = [&]() -> Range {
     SizeExpr from = clamp(fromEnd(start, length), 0, length);
     SizeExpr to = clamp(fromEnd(end, length), 0, length);
