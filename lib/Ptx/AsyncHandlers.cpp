@@ -16,6 +16,21 @@ struct Place {
   uint64_t lead = 0;
 };
 
+/// cp.async moves 4, 8 or 16 aligned bytes, so its shadow is whole words.
+void poisonWords(uint8_t *to, unsigned bytes) {
+  for (unsigned i = 0; i < bytes; i += 4)
+    std::memcpy(to + i, &poisonWord, 4);
+}
+void setShadow(uint8_t *shadow, uint32_t offset, unsigned bytes, uint32_t value) {
+  std::memcpy(shadow + offset / 4, &value, bytes / 4);
+}
+void copyBytes(uint8_t *to, const uint8_t *from, unsigned n) {
+  if (n == 16)
+    std::memcpy(to, from, 16);
+  else
+    std::memcpy(to, from, n);
+}
+
 const Region *regionOf(const Exec &x, uint64_t offset) {
   for (const Region &r : x.launch->sharedRegions)
     if (offset - r.base < r.bytes)
@@ -51,10 +66,11 @@ void land(Exec &x, PendingCopy &copy, uint32_t mask) {
         std::copy(std::begin(copy.source), std::end(copy.source), address);
         reportUninitialised(x, *copy.op, Space::Global, 1u << i, address, n);
       }
-      std::memcpy(to, source->host + offset, n);
+      copyBytes(to, source->host + offset, n);
     }
-    std::memset(to + n, 0, copy.bytes - n);
-    markWritten(block.sharedShadow, copy.target[i], copy.bytes, true);
+    if (n < copy.bytes)
+      std::memset(to + n, 0, copy.bytes - n);
+    setShadow(block.sharedShadow, copy.target[i], copy.bytes, 0xffffffffu);
   }
   copy.mask &= ~mask;
 }
@@ -100,9 +116,9 @@ void copyAsync(Exec &x, const Op &op) {
     copy.source[i] = from;
     copy.sourceBytes[i] = static_cast<uint8_t>(n);
     most += n;
-    fillPoison(block.shared, copy.target[i], op.size);
+    poisonWords(block.shared + copy.target[i], op.size);
     if (x.launch->checks)
-      clearWritten(block.sharedShadow, copy.target[i], op.size);
+      setShadow(block.sharedShadow, copy.target[i], op.size, 0);
   }
   if (x.counts)
     x.counts->asyncCopyBytes += most;

@@ -175,7 +175,30 @@ void Decoder::decodeFunction(uint32_t index) {
   current = nullptr;
   // Running off the end is what ret does.
   emitPlain("ret", OpKind::Control);
+  fuseRuns(program.functions[index].entry);
   finishBranches();
+}
+
+/// Multiply-adds in a row become runs (see fmaRun). A label ends a run, so that lanes that parted
+/// can meet there.
+void Decoder::fuseRuns(uint32_t begin) {
+  if (policy.counts) // which counts each instruction
+    return;
+  Handler single = findHandler("fma.f32"), run = findHandler("fma.f32.run");
+  std::vector<bool> leader(program.code.size() + 1, false);
+  for (auto &[name, at] : function->labels)
+    leader[instructionIndex[at]] = true;
+  auto inFrame = [](uint32_t operand) { return operand >> 30 == BaseFrame; };
+  uint32_t length = 0;
+  for (size_t i = program.code.size(); i-- > begin;) {
+    Op &op = program.code[i];
+    bool fits = op.run == single && inFrame(op.a) && inFrame(op.b) && inFrame(op.c);
+    length = !fits ? 0 : leader[i + 1] ? 1 : length + 1;
+    if (length > 1) {
+      op.run = run;
+      op.extra = length;
+    }
+  }
 }
 
 void Decoder::decodeInstruction(const Instruction &instruction) {

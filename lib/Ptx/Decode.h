@@ -58,6 +58,7 @@ private:
   void layoutLocals(const Function &f, FunctionCode &code);
   void decodeInstruction(const Instruction &instruction);
   void trackDefinitions(const Instruction &instruction, bool before);
+  void fuseRuns(uint32_t begin);
   void finishBranches();
   void computeStack();
   bool isMoveOnly(const Instruction &instruction) const;

@@ -211,10 +211,18 @@ constexpr std::string_view accessModifiers =
     ".L2::evict_last .unified .v2 .v4 .v8 .relu ";
 
 /// Handlers for global and shared are their own; the others share one that looks.
-std::string accessName(const char *kind, Space space, unsigned bytes, Policy policy) {
+std::string accessName(const char *kind, Space space, unsigned bytes, unsigned count,
+                       Policy policy) {
   std::string name = kind;
   name += space == Space::Global ? ".global" : space == Space::Shared ? ".shared" : ".any";
   name += policy.counts ? ".count" : policy.checks ? ".check" : "";
+  // Words in shared memory have handlers of their own.
+  if (space == Space::Shared && bytes == 4 && !policy.counts) {
+    if (count == 1)
+      return name + ".word";
+    if (count == 4 && name[0] == 'l')
+      return name + ".four";
+  }
   return name + "." + std::to_string(bytes);
 }
 
@@ -283,7 +291,7 @@ void Decoder::decodeLd() {
   }
   if (space == Space::Param && symbol && symbol->where == Symbol::Where::Local)
     space = Space::Local;
-  Op &op = emit(accessName("ld", space, size, policy), OpKind::Memory);
+  Op &op = emit(accessName("ld", space, size, count, policy), OpKind::Memory);
   op.d = slots[0];
   op.size = static_cast<uint8_t>(size), op.count = static_cast<uint8_t>(count);
   op.width = static_cast<uint8_t>(width), op.space = space;
@@ -330,7 +338,7 @@ void Decoder::decodeSt() {
   const Symbol *symbol = address.reg < 0 && !address.name.empty() ? findSymbol(address.name) : nullptr;
   if (space == Space::Param && symbol && symbol->where == Symbol::Where::Local)
     space = Space::Local;
-  Op &op = emit(accessName("st", space, size, policy), OpKind::Memory);
+  Op &op = emit(accessName("st", space, size, count, policy), OpKind::Memory);
   op.b = slots[0];
   op.size = static_cast<uint8_t>(size), op.count = static_cast<uint8_t>(count);
   op.width = static_cast<uint8_t>(width), op.space = space;

@@ -92,7 +92,7 @@ struct Block {
   uint64_t steps = 0;
 };
 
-enum class Pause : uint8_t { None, Quantum, Exit, Split, Converge, Barrier, Switch };
+enum class Pause : uint8_t { None, Exit, Split, Converge, Barrier, Switch };
 
 struct Exec {
   const Op *ip = nullptr;

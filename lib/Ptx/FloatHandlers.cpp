@@ -184,7 +184,10 @@ template <Slow Kind> double slow64(const Op &o, double a, double b, double c) {
   case Slow::Add: r = signedZero(twoSum(a, b, error), a, b, mode); break;
   case Slow::Mul:
     r = a * b;
-    error = std::fma(a, b, -r);
+    if (std::fabs(r) < 1e-280) // the residual would underflow
+      (std::fabs(a) < std::fabs(b) ? a : b) *= 0x1p600, error = std::fma(a, b, -(r * 0x1p600));
+    else
+      error = std::fma(a, b, -r);
     break;
   case Slow::Fma: {
     r = std::fma(a, b, c);
@@ -200,7 +203,10 @@ template <Slow Kind> double slow64(const Op &o, double a, double b, double c) {
     if (Kind == Slow::Rcp)
       b = a, a = 1.0;
     r = a / b;
-    error = b != 0 && std::isfinite(r) ? -std::fma(r, b, -a) * (b < 0 ? -1 : 1) : 0;
+    if (b != 0 && std::isfinite(r)) {
+      double up = std::fabs(a) < 1e-280 ? 0x1p600 : 1;
+      error = -std::fma(r * up, b, -(a * up)) * (b < 0 ? -1 : 1);
+    }
     break;
   case Slow::Sqrt:
     r = std::sqrt(a);
@@ -226,6 +232,30 @@ template <Slow Kind> void slowLanes64(Exec &x, const Op &o) {
 
 /// The hot path of every matrix product in f32.
 void fmaHot(Exec &x, const Op &o) { lanes3<&fma32<false>, float, float, float, float>(x, o); }
+
+/// `extra` of them in a row, all operands in the frame: one dispatch for what a register-tiled GEMM
+/// has by the dozen. Each of them begins a run of its own, so that a branch may enter anywhere.
+void fmaRun(Exec &x, const Op &o) {
+  unsigned n = o.extra;
+  if (x.full) {
+    u8 *frame = x.base[BaseFrame];
+    for (unsigned k = 0; k < n; ++k) {
+      const Op &p = (&o)[k];
+      float *d = reinterpret_cast<float *>(frame + p.d);
+      const float *a = reinterpret_cast<const float *>(frame + p.a);
+      const float *b = reinterpret_cast<const float *>(frame + p.b);
+      const float *c = reinterpret_cast<const float *>(frame + p.c);
+      CAMEO_LANES
+      for (unsigned i = 0; i < lanes; ++i)
+        d[i] = fma32<false>(a[i], b[i], c[i]);
+    }
+  } else {
+    for (unsigned k = 0; k < n; ++k)
+      lanes3<&fma32<false>, float, float, float, float>(x, (&o)[k]);
+  }
+  x.ip += n - 1;
+  x.budget -= n - 1;
+}
 
 } // namespace
 
@@ -253,6 +283,7 @@ void fmaHot(Exec &x, const Op &o) { lanes3<&fma32<false>, float, float, float, f
 void floatRows(HandlerRows &rows) {
   ROW_FTZ("add.f32", add32), ROW_FTZ("sub.f32", sub32), ROW_FTZ("mul.f32", mul32);
   rows.push_back({"fma.f32", &fmaHot});
+  rows.push_back({"fma.f32.run", &fmaRun});
   ROW("fma.f32.ftz", fma32<true>);
   ROW_FTZ("div.f32", div32), ROW_FTZ("sqrt.f32", sqrt32), ROW_FTZ("rcp.f32", rcp32);
   ROW_FTZ("neg.f32", neg32), ROW_FTZ("abs.f32", abs32);

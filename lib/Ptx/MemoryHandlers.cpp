@@ -2,7 +2,7 @@
 //
 // Loads and stores of all spaces. The element size and the policy (checks, counts) are template
 // parameters, the number of elements is not. A load into a wider register extends.
-#include "AccessView.h"
+#include "SharedAccess.h"
 
 #include <algorithm>
 #include <mutex>
@@ -139,6 +139,11 @@ template <int E> void loadWider(Exec &x, const Op &o, u8 *d, const View &v, unsi
   }
 }
 
+bool allParts(const u32 *parts) {
+  return parts[0] != noOperand && parts[1] != noOperand && parts[2] != noOperand &&
+         parts[3] != noOperand;
+}
+
 template <Space S, int E, bool Checks, bool Counting> void load(Exec &x, const Op &o) {
   using T = typename Element<E>::T;
   const unsigned width = E * o.count;
@@ -156,6 +161,10 @@ template <Space S, int E, bool Checks, bool Counting> void load(Exec &x, const O
       loadElement<T>(x, x.at<T>(o.d), v, 0, width);
     else
       loadWider<E>(x, o, x.at<u8>(o.d), v, 0);
+  } else if (E == 4 && o.count == 4 && o.width == 4 && x.all && allParts(x.side(o))) {
+    const u32 *parts = x.side(o);
+    u32 *d[4] = {x.at<u32>(parts[0]), x.at<u32>(parts[1]), x.at<u32>(parts[2]), x.at<u32>(parts[3])};
+    gatherFour(v.host, v.off, d);
   } else {
     const u32 *parts = x.side(o);
     for (unsigned j = 0; j < o.count; ++j) {
@@ -184,7 +193,12 @@ template <Space S, int E, bool Checks, bool Counting> void store(Exec &x, const 
   if (Counting)
     countAccess(x, v, width, true);
   const u32 *parts = o.count > 1 ? x.side(o) : &o.b;
-  for (unsigned j = 0; j < o.count; ++j) {
+  bool four = E == 4 && o.count == 4 && o.width == 4 && x.all;
+  if (four) {
+    const u32 *s[4] = {x.at<u32>(parts[0]), x.at<u32>(parts[1]), x.at<u32>(parts[2]), x.at<u32>(parts[3])};
+    scatterFour(v.host, v.off, s);
+  }
+  for (unsigned j = 0; j < o.count && !four; ++j) {
     const u8 *s = x.at<u8>(parts[j]);
     u8 *host = v.host + j * E;
     if (v.pattern == Pattern::Consecutive && o.width == E && o.count == 1) {
@@ -197,6 +211,76 @@ template <Space S, int E, bool Checks, bool Counting> void store(Exec &x, const 
   }
   if (Checks)
     markStore(x, v, width);
+}
+
+// -- words in shared memory -----------------------------------------------------------------------
+
+void splat(Exec &x, u32 *d, u32 value) {
+  if (x.full) {
+    for (unsigned i = 0; i < lanes; ++i)
+      d[i] = value;
+  } else {
+    for (unsigned i = 0; i < lanes; ++i)
+      d[i] = x.lane[i] ? value : d[i];
+  }
+}
+
+template <bool Checks> void loadSharedWord(Exec &x, const Op &o) {
+  SharedView v;
+  if (o.count != 1 || o.width != 4 || !resolveShared(x, o, 4, v) || (Checks && !allWritten<1>(v))) {
+    load<Space::Shared, 4, Checks, false>(x, o);
+    return;
+  }
+  u32 *d = x.at<u32>(o.d);
+  if (v.pattern == Pattern::Uniform) {
+    splat(x, d, fetch<u32>(v.host + v.off[0]));
+  } else if (v.pattern == Pattern::Consecutive) {
+    std::memcpy(d, v.host + v.off[0], 4 * lanes);
+  } else if (x.full) {
+    CAMEO_LANES
+    for (unsigned i = 0; i < lanes; ++i)
+      d[i] = reinterpret_cast<const u32 *>(v.host)[v.off[i] / 4];
+  } else {
+    for (unsigned i = 0; i < lanes; ++i)
+      d[i] = x.lane[i] ? fetch<u32>(v.host + v.off[i]) : d[i];
+  }
+}
+
+template <bool Checks> void loadSharedFour(Exec &x, const Op &o) {
+  SharedView v;
+  const u32 *parts = x.side(o);
+  if (o.width != 4 || !allParts(parts) || !resolveShared(x, o, 16, v) ||
+      (v.pattern != Pattern::Uniform && !x.full) || (Checks && !allWritten<4>(v))) {
+    load<Space::Shared, 4, Checks, false>(x, o);
+    return;
+  }
+  u32 *d[4] = {x.at<u32>(parts[0]), x.at<u32>(parts[1]), x.at<u32>(parts[2]), x.at<u32>(parts[3])};
+  if (v.pattern == Pattern::Uniform)
+    for (unsigned j = 0; j < 4; ++j)
+      splat(x, d[j], fetch<u32>(v.host + v.off[0] + 4 * j));
+  else
+    gatherFour(v.host, v.off, d);
+}
+
+template <bool Checks> void storeSharedWord(Exec &x, const Op &o) {
+  SharedView v;
+  if (o.count != 1 || o.width != 4 || !resolveShared(x, o, 4, v)) {
+    store<Space::Shared, 4, Checks, false>(x, o);
+    return;
+  }
+  const u32 *s = x.at<u32>(o.b);
+  if (v.pattern == Pattern::Consecutive) {
+    std::memcpy(v.host + v.off[0], s, 4 * lanes);
+    if (Checks)
+      std::memset(v.shadow + v.off[0] / 4, 0xff, lanes);
+    return;
+  }
+  for (unsigned i = 0; i < lanes; ++i)
+    if (x.lane[i])
+      std::memcpy(v.host + v.off[i], s + i, 4);
+  if (Checks)
+    for (unsigned i = 0; i < lanes; ++i) // inactive lanes repeat an active one
+      v.shadow[v.off[i] / 4] = 0xff;
 }
 
 // -- cvta and address moves -----------------------------------------------------------------------
@@ -242,6 +326,12 @@ static void accessRows(HandlerRows &rows, const std::string &prefix) {
   BOTH(1), BOTH(2), BOTH(4), BOTH(8), BOTH(16);
 }
 
+template <bool Checks> static void sharedRows(HandlerRows &rows, const char *const (&names)[3]) {
+  rows.push_back({names[0], &loadSharedWord<Checks>});
+  rows.push_back({names[1], &loadSharedFour<Checks>});
+  rows.push_back({names[2], &storeSharedWord<Checks>});
+}
+
 template <bool Checks, bool Counting>
 static void policyRows(HandlerRows &rows, const std::string &policy) {
   accessRows<Space::Global, Checks, Counting>(rows, ".global" + policy);
@@ -253,6 +343,8 @@ void memoryRows(HandlerRows &rows) {
   policyRows<false, false>(rows, "");
   policyRows<true, false>(rows, ".check");
   policyRows<true, true>(rows, ".count");
+  sharedRows<false>(rows, {"ld.shared.word", "ld.shared.four", "st.shared.word"});
+  sharedRows<true>(rows, {"ld.shared.check.word", "ld.shared.check.four", "st.shared.check.word"});
   rows.push_back({"mov.local.b32", &localAddress<u32, false>});
   rows.push_back({"mov.local.b64", &localAddress<u64, false>});
   rows.push_back({"mov.local.generic.b64", &localAddress<u64, true>});

@@ -230,7 +230,7 @@ void Worker::runGroup(Warp &warp, Group &group, int64_t &quantum) {
     x.setMask(group.mask);
   x.base[BaseFrame] = warp.registers + group.frameBase;
   x.base[BaseSpecial] = warp.specials;
-  x.pause = Pause::Quantum;
+  x.pause = Pause::None;
   x.limit = reinterpret_cast<const Op *>(~uintptr_t(0));
   x.budget = quantum;
   if (warp.groups.size() > 1) {
@@ -244,7 +244,7 @@ void Worker::runGroup(Warp &warp, Group &group, int64_t &quantum) {
     loop<true>();
   else
     loop<false>();
-  int64_t left = x.pause == Pause::Quantum && x.budget >= 0 ? x.budget : x.budgetLeft - 1;
+  int64_t left = x.pause == Pause::None ? x.budget : x.budgetLeft - 1;
   int64_t used = before - left;
   quantum -= used;
   warpInstructions += static_cast<uint64_t>(used);
@@ -298,10 +298,8 @@ WarpResult Worker::runWarp(Block &block, Warp &warp, int64_t quantum) {
       group->state = GroupState::Barrier;
       group->barrier = x.barrier;
       break;
-    default:
-      if (x.budget < 0) // a handler asked for a switch
-        quantum = 0;
-      break;
+    case Pause::Switch: quantum = 0; break;
+    case Pause::None: break;
     }
     if (warp.groups.size() > 1)
       mergeGroups(warp);

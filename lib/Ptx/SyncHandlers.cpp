@@ -134,7 +134,7 @@ void warpBarrier(Exec &x, const Op &op) {
 
 void fence(Exec &, const Op &) { std::atomic_thread_fence(std::memory_order_seq_cst); }
 /// Gives the others their turn.
-void sleep(Exec &x, const Op &) { x.stop(Pause::Quantum); }
+void sleep(Exec &x, const Op &) { x.stop(Pause::Switch); }
 
 } // namespace
 
