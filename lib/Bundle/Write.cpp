@@ -2,8 +2,8 @@
 //
 // Writing a bundle: lay out the sections, stream the weights into their places while hashing them,
 // then write the program (which holds those hashes), the table and the header. Everything goes to a
-// new file beside the target, which is renamed last, so that a crash or a full disk leaves no half of
-// a bundle under the final name.
+// new file beside the target, which is renamed last, so that a crash, a signal or a full disk leaves no
+// half of a bundle under the final name, and nothing beside it.
 
 #include "Format.h"
 #include "Hash.h"
@@ -28,7 +28,8 @@ Error ioError(const std::string &what, const std::string &path) {
   return {ErrorCode::resources, what + " '" + path + "': " + std::strerror(errno)};
 }
 
-/// A file that vanishes unless it is committed to its name.
+/// A file that vanishes unless it is committed to its name. Where the file system can, it has no name
+/// until then, so that not even a killed process leaves one behind.
 class NewFile {
 public:
   ~NewFile() {
@@ -39,19 +40,15 @@ public:
   }
 
   Status create(const std::string &path) {
-    static std::atomic<unsigned> counter{0};
-    for (int attempt = 0; attempt < 100; ++attempt) {
-      std::string name = path + ".new-" + std::to_string(::getpid()) + "-" +
-                         std::to_string(counter.fetch_add(1));
+    size_t slash = path.rfind('/');
+    std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+    fd = ::open(folder.c_str(), O_WRONLY | O_TMPFILE | O_CLOEXEC, 0666);
+    if (fd >= 0)
+      return {};
+    return withNewName(path, [&](const std::string &name) {
       fd = ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
-      if (fd >= 0) {
-        temporary = name;
-        return {};
-      }
-      if (errno != EEXIST)
-        break;
-    }
-    return ioError("cannot create a file beside", path);
+      return fd >= 0;
+    });
   }
 
   Status write(uint64_t offset, const void *data, size_t bytes) {
@@ -61,7 +58,7 @@ public:
       if (done < 0 && errno == EINTR)
         continue;
       if (done <= 0)
-        return ioError("cannot write", temporary);
+        return ioError("cannot write", "the new bundle");
       p += done;
       offset += uint64_t(done);
       bytes -= size_t(done);
@@ -71,7 +68,15 @@ public:
 
   Status commit(const std::string &path, uint64_t bytes) {
     if (::ftruncate(fd, off_t(bytes)) != 0 || ::fsync(fd) != 0)
-      return ioError("cannot write", temporary);
+      return ioError("cannot write", path);
+    if (temporary.empty()) {
+      std::string open = "/proc/self/fd/" + std::to_string(fd);
+      Status named = withNewName(path, [&](const std::string &name) {
+        return ::linkat(AT_FDCWD, open.c_str(), AT_FDCWD, name.c_str(), AT_SYMLINK_FOLLOW) == 0;
+      });
+      if (!named)
+        return named;
+    }
     if (::close(std::exchange(fd, -1)) != 0 || ::rename(temporary.c_str(), path.c_str()) != 0)
       return ioError("cannot finish", path);
     temporary.clear();
@@ -79,8 +84,24 @@ public:
   }
 
 private:
+  /// Calls `make` with names beside `path` until one was free.
+  template <class Make> Status withNewName(const std::string &path, const Make &make) {
+    static std::atomic<unsigned> counter{0};
+    for (int attempt = 0; attempt < 100; ++attempt) {
+      std::string name = path + ".new-" + std::to_string(::getpid()) + "-" +
+                         std::to_string(counter.fetch_add(1));
+      if (make(name)) {
+        temporary = name;
+        return {};
+      }
+      if (errno != EEXIST)
+        break;
+    }
+    return ioError("cannot create a file beside", path);
+  }
+
   int fd = -1;
-  std::string temporary;
+  std::string temporary; ///< its name; empty while it has none
 };
 
 /// Calls `sink(offset, data, bytes)` for all of a weight, in ascending pieces.

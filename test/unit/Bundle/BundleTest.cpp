@@ -8,6 +8,9 @@
 #include "Format.h"
 #include "Hash.h"
 
+#include <fcntl.h>
+#include <sys/wait.h>
+
 using namespace cameo;
 using namespace cameo::test;
 
@@ -62,6 +65,25 @@ TEST(Bundle, AFailedWriteLeavesTheOldFileAndNoOther) {
   EXPECT_EQ(status.error().code, ErrorCode::resources);
   EXPECT_EQ(readFile(folder.file("m.cameo")), "old");
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.folder), {}), 1);
+}
+
+TEST(Bundle, AKilledWriterLeavesNothing) {
+  TemporaryFolder folder;
+  int probe = open(folder.folder.c_str(), O_WRONLY | O_TMPFILE, 0600);
+  if (probe < 0)
+    GTEST_SKIP() << "this file system has no unnamed files";
+  close(probe);
+  std::vector<float> w = {1, 2, 3};
+  BundleDesc desc = twoKernelBundle(w);
+  desc.weights[0].source = bundle::Weight::Source::reader;
+  desc.weights[0].read = [](uint64_t, void *, uint64_t) -> bool { _exit(7); };
+  pid_t child = fork();
+  if (child == 0)
+    _exit(writeBundle(desc, folder.file("m.cameo")).ok() ? 0 : 1);
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(WEXITSTATUS(status), 7);
+  EXPECT_TRUE(std::filesystem::is_empty(folder.folder));
 }
 
 TEST(Bundle, WeightsFromFilesReadersAndReferencesAreTheSame) {
