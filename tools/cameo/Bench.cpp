@@ -28,7 +28,7 @@ cl::list<std::string> shapes("shape", cl::value_desc("input=1x3x224x224"), cl::s
                              cl::cat(inputCategory()), cl::desc("Specialise the sizes of an input"));
 cl::opt<double> warmUp("warm-up", cl::value_desc("MS"), cl::init(200), cl::sub(benchCommand()),
                        cl::cat(limitCategory()), cl::desc("Warm-up in milliseconds (default 200)"));
-cl::alias warmUpAlias("warmUp", cl::aliasopt(warmUp), cl::sub(benchCommand()), cl::Hidden);
+cl::alias warmUpAlias("warmUp", cl::aliasopt(warmUp), cl::Hidden);
 cl::opt<double> duration("duration", cl::value_desc("S"), cl::init(3), cl::sub(benchCommand()),
                          cl::cat(limitCategory()), cl::desc("Measure for so many seconds (default 3)"));
 cl::opt<unsigned> iterations("iterations", cl::init(0), cl::sub(benchCommand()), cl::cat(limitCategory()),
