@@ -19,6 +19,7 @@
 #include "mlir/Conversion/SCFToControlFlow/SCFToControlFlow.h"
 #include "mlir/Conversion/UBToLLVM/UBToLLVM.h"
 #include "mlir/Conversion/VectorToLLVM/ConvertVectorToLLVM.h"
+#include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/SCF/Transforms/Patterns.h"
@@ -69,6 +70,8 @@ static LLVM::LLVMFuncOp makeFunction(VariantOp variant, gpu::GPUModuleOp module)
   auto function = LLVM::LLVMFuncOp::create(builder, loc, variant.getEntryName(), type);
   function->setAttr(NVVM::NVVMDialect::getKernelFuncAttrName(), builder.getUnitAttr());
   function->setAttr("nvvm.reqntid", builder.getDenseI32ArrayAttr({int32_t(variant.getThreads()), 1, 1}));
+  if (ArrayAttr nodes = variant.getFunc().getNodesAttr())
+    function->setAttr("cameo.nodes", nodes);
   if (Attribute target = variant->getAttr("kernel.target"))
     function->setAttr("kernel.target", target);
 
@@ -133,6 +136,7 @@ static LogicalResult lowerTiles(LLVM::LLVMFuncOp function) {
 static LogicalResult expandMath(LLVM::LLVMFuncOp function) {
   RewritePatternSet patterns(function.getContext());
   populateExpandMathPatterns(patterns);
+  arith::populateCeilFloorDivExpandOpsPatterns(patterns);
   GreedyRewriteConfig config;
   config.enableConstantCSE(true);
   return applyPatternsGreedily(function, std::move(patterns), config);

@@ -12,6 +12,7 @@
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/NVVM/NVVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
@@ -109,6 +110,21 @@ static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
   builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O3).run(module, modules);
 }
 
+/// Writes the ONNX nodes that a kernel computes above its entry, so that PTX can be read without the bundle.
+static void annotateNodes(gpu::GPUModuleOp module, std::string &text) {
+  for (auto function : module.getOps<LLVM::LLVMFuncOp>()) {
+    auto nodes = function->getAttrOfType<ArrayAttr>("cameo.nodes");
+    size_t at = nodes ? text.find("\n.visible .entry " + function.getName().str() + "(") : std::string::npos;
+    if (at == std::string::npos)
+      continue;
+    std::string comment = "\n// nodes:";
+    for (StringAttr node : nodes.getAsRange<StringAttr>())
+      for (char c : " " + node.getValue().str())
+        comment += llvm::isPrint(c) ? c : '?'; // a name is foreign text: it may not end the comment
+    text.insert(at, comment);
+  }
+}
+
 FailureOr<std::string> cameo::emitPtx(gpu::GPUModuleOp module, const Target &target) {
   if (failed(checkFeatures(module, target)))
     return failure();
@@ -129,7 +145,9 @@ FailureOr<std::string> cameo::emitPtx(gpu::GPUModuleOp module, const Target &tar
   if (machine->addPassesToEmitFile(passes, stream, nullptr, llvm::CodeGenFileType::AssemblyFile))
     return module.emitError("this LLVM cannot print PTX"), failure();
   passes.run(*llvmModule);
-  return std::string(text);
+  std::string result(text);
+  annotateNodes(module, result);
+  return result;
 }
 
 //===- Pass ---------------------------------------------------------------------------------===//

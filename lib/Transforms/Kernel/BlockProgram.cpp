@@ -92,6 +92,7 @@ private:
   Value in(Value outside) { return shared.lookupOrDefault(outside); }
 
   // Reductions.
+  LogicalResult checkReduction(linalg::GenericOp op);
   LogicalResult reduce(linalg::GenericOp op);
   FailureOr<SmallVector<Value>> elements(linalg::GenericOp op, Chunk &chunk);
   Value maskTail(Value tileValue, Value identity, Chunk &chunk);
@@ -148,6 +149,9 @@ void BlockBuilder::prologue() {
 }
 
 LogicalResult BlockBuilder::run() {
+  for (auto generic : kernel.getEntry().getOps<linalg::GenericOp>())
+    if (isReduction(generic) && failed(checkReduction(generic)))
+      return failure();
   prologue();
   if (walk.tile.size() == 2 && !columnCount)
     return kernel.emitOpError("has no view over two dimensions");
@@ -301,6 +305,18 @@ FailureOr<Value> BlockBuilder::genericTile(linalg::GenericOp op, Value value, Ch
 
 //===- Reductions ---------------------------------------------------------------------------===//
 
+LogicalResult BlockBuilder::checkReduction(linalg::GenericOp op) {
+  if (op.getNumDpsInputs() != op.getNumDpsInits())
+    return op.emitOpError("reduces with a payload that is no pure combiner: needs one input per output");
+  for (auto [input, out] : llvm::zip_equal(op.getInputs(), op.getOutputs())) {
+    if (!fillOf(out))
+      return op.emitOpError("reduces from an initial value that is no linalg.fill");
+    if (!overColumns(input))
+      return op.emitOpError("reduces an input that does not run over the reduced dimension");
+  }
+  return success();
+}
+
 LogicalResult BlockBuilder::reduce(linalg::GenericOp op) {
   SmallVector<Value> results;
   if (!walk.loop) {
@@ -333,14 +349,8 @@ LogicalResult BlockBuilder::reduce(linalg::GenericOp op) {
 /// What the reduction combines, one tile per output, with identities past the row's end.
 FailureOr<SmallVector<Value>> BlockBuilder::elements(linalg::GenericOp op, Chunk &chunk) {
   SmallVector<Value> result;
-  if (op.getNumDpsInputs() != op.getNumDpsInits())
-    return op.emitOpError("reduces with a payload that is no pure combiner: needs one input per output"), failure();
   for (auto [input, out] : llvm::zip_equal(op.getInputs(), op.getOutputs())) {
     Value identity = fillOf(out);
-    if (!identity)
-      return op.emitOpError("reduces from an initial value that is no linalg.fill"), failure();
-    if (!overColumns(input))
-      return op.emitOpError("reduces an input that does not run over the reduced dimension"), failure();
     std::optional<PadKind> pad = padFor(identity);
     bool isView = isa_and_nonnull<StridedViewOp, ComputedViewOp>(input.getDefiningOp());
     if (isView && pad && !chunk.memo.contains(input)) {

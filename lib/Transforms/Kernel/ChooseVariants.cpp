@@ -185,6 +185,10 @@ FailureOr<std::vector<VariantPlan>> cameo::kernel::chooseVariants(FuncOp kernel,
   std::vector<VariantPlan> plans = family == "pointwise" ? chooser.pointwise()
                                    : family == "reduce"  ? chooser.reduce()
                                                          : chooser.serial();
+  // Nothing is tried after a variant without condition.
+  for (size_t i = 0; i < plans.size(); ++i)
+    if (plans[i].guard == "1" && llvm::all_of(plans[i].align, [](int32_t align) { return align == 0; }))
+      plans.resize(i + 1);
   for (const VariantPlan &plan : plans) {
     auto emitError = [&]() { return kernel.emitOpError("variant '") << plan.name << "': "; };
     if (failed(cast<ScheduleAttrInterface>(plan.schedule).verifyOnTarget(target, plan.threads, emitError)))

@@ -32,7 +32,7 @@ template <typename Op, Through through> struct ExpandFunction : OpRewritePattern
     SmallVector<Value> operands;
     for (Value operand : op->getOperands())
       operands.push_back(type == compute ? operand : arith::ExtFOp::create(rewriter, loc, compute, operand).getResult());
-    ScalarMath math(rewriter, loc, compute);
+    ScalarMath math(rewriter, loc, compute, /*precise=*/type == compute);
     Value result = function(math, operands);
     if (type != compute)
       result = arith::TruncFOp::create(rewriter, loc, type, result);

@@ -5,6 +5,8 @@
 // positions answer nothing; callers then take the general way.
 #include "IndexAnalysis.h"
 
+#include <set>
+
 using namespace mlir;
 using namespace cameo;
 using namespace cameo::kernel;
@@ -176,17 +178,18 @@ std::optional<SizeExpr> cameo::kernel::largestPosition(Operation *view, FuncOp k
 std::optional<SizeExpr> cameo::kernel::fitsIndex32(FuncOp kernel, const KernelDomain &domain) {
   // Room above for coordinates past the edge of the last tile.
   const SizeExpr limit(int64_t(1) << 30);
-  SizeExpr condition(1);
-  for (const SizeExpr &size : domain.sizes)
-    condition = logicalAnd(condition, le(size, limit));
+  std::set<SizeExpr> bounded(domain.sizes.begin(), domain.sizes.end());
   for (Operation &op : kernel.getEntry()) {
     if (!isa<StridedViewOp, ComputedViewOp, ScatterOp>(op))
       continue;
     std::optional<SizeExpr> largest = largestPosition(&op, kernel);
     if (!largest)
       return std::nullopt;
-    condition = logicalAnd(condition, le(*largest, limit));
+    bounded.insert(*largest);
   }
+  SizeExpr condition(1);
+  for (const SizeExpr &size : bounded)
+    condition = logicalAnd(condition, le(size, limit));
   return condition;
 }
 

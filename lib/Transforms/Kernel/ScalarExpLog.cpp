@@ -159,7 +159,7 @@ Value ScalarMath::sinh(Value x) {
   Value regular = mul(c(0.5), add(e, div(e, add(e, c(1)))));
   Value root = exp(mul(a, c(0.5)));
   Value large = mul(mul(root, c(0.5)), root);
-  return copySign(select(is(Float::OGT, a, c(pick(40, 40))), large, regular), x);
+  return copySign(select(is(Float::OGT, a, c(pick(80, 700))), large, regular), x);
 }
 
 Value ScalarMath::cosh(Value x) {
@@ -168,7 +168,7 @@ Value ScalarMath::cosh(Value x) {
   Value regular = fma(c(0.5), e, div(c(0.5), e));
   Value root = exp(mul(a, c(0.5)));
   Value large = mul(mul(root, c(0.5)), root);
-  return select(is(Float::OGT, a, c(40)), large, regular);
+  return select(is(Float::OGT, a, c(pick(80, 700))), large, regular);
 }
 
 Value ScalarMath::asinh(Value x) {
@@ -193,10 +193,45 @@ Value ScalarMath::atanh(Value x) {
 
 //===- Power --------------------------------------------------------------------------------===//
 
-/// e^(y ln|x|) with the signs and exceptions of IEEE 754's pow. Called on f64 for f32 operands, where
-/// 29 spare bits make it exact to half an ulp; on f64 operands the error grows with |y ln x|.
+ScalarMath::Pair ScalarMath::logPair(Value x) {
+  LogParts p = logParts(x);
+  // s = f/(2 + f) with the division's remainder.
+  Value denominator = add(p.f, c(2)), lost = sub(p.f, sub(denominator, c(2)));
+  Value remainder = sub(fma(neg(p.s), denominator, p.f), mul(p.s, lost));
+  Value twoS = add(p.s, p.s), twoSLow = div(add(remainder, remainder), denominator);
+  Value high = mul(p.k, c(pick(ln2Hi32, ln2Hi64))), sum = add(high, twoS);
+  // What the sum lost, exactly, whichever summand is larger.
+  Value part = sub(sum, high);
+  Value error = add(sub(high, sub(sum, part)), sub(twoS, part));
+  Value low = fma(p.k, c(pick(ln2Lo32, ln2Lo64)), add(twoSLow, mul(p.s, p.r)));
+  low = add(low, error);
+  // The reduction of e^x needs the low part to be small.
+  Value normal = add(sum, low);
+  return {logSpecial(x, normal), sub(low, sub(normal, sum))};
+}
+
+ScalarMath::Value ScalarMath::expPair(Pair x) {
+  Value high = atLeast(atMost(x.hi, pick(89, 710)), pick(-104, -746));
+  Nearest n = nearest(mul(high, c(log2E)));
+  Value r = fma(n.number, c(-pick(ln2Hi32, ln2Hi64)), high);
+  r = fma(n.number, c(-pick(ln2Lo32, ln2Lo64)), r);
+  Value low = select(equal(high, x.hi), x.lo, c(0));
+  return scale(add(expm1Reduced(add(r, low)), c(1)), n.integer);
+}
+
+/// e^(y ln|x|) with the signs and exceptions of IEEE 754's pow. For f32 operands plain f64 has 29 bits
+/// to spare; f64 operands get a logarithm of twice the length.
 Value ScalarMath::pow(Value x, Value y) {
-  Value a = abs(x), result = exp(mul(y, log(a)));
+  Value a = abs(x), result;
+  if (precise) {
+    Pair log = logPair(a);
+    Value high = mul(y, log.hi);
+    Value low = fma(y, log.lo, fma(y, log.hi, neg(high)));
+    Value finite = less(abs(high), infinity());
+    result = expPair({high, select(finite, low, c(0))});
+  } else {
+    result = exp(mul(y, log(a)));
+  }
   Value isInteger = equal(floor(y), y), halfY = mul(y, c(0.5));
   Value isOdd = both(isInteger, no(equal(floor(halfY), halfY)));
   Value signed_ = copySign(result, x);

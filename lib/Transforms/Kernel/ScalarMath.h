@@ -17,15 +17,16 @@ public:
   using Value = mlir::Value;
   using Table = llvm::ArrayRef<double>;
 
-  /// `type` is f32 or f64.
-  ScalarMath(mlir::OpBuilder &builder, mlir::Location loc, mlir::FloatType type)
-      : builder(builder), loc(loc), type(type), wide(type.isF64()),
+  /// `type` is f32 or f64. `precise`: the result is wanted to the last bits of `type`; false where an
+  /// f64 computation serves an f32 function.
+  ScalarMath(mlir::OpBuilder &builder, mlir::Location loc, mlir::FloatType type, bool precise = true)
+      : builder(builder), loc(loc), type(type), wide(type.isF64()), precise(precise),
         integer(builder.getIntegerType(type.getWidth())) {}
 
   mlir::OpBuilder &builder;
   mlir::Location loc;
   mlir::FloatType type;
-  bool wide;
+  bool wide, precise;
   mlir::IntegerType integer;
 
   unsigned mantissaBits() const { return wide ? 52 : 23; }
@@ -96,6 +97,20 @@ public:
   LogParts logParts(Value x);
   /// ln x for x > 0 and finite; what logParts does not cover is put right by `logSpecial`.
   Value logSpecial(Value x, Value finite);
+  /// ln x as an unevaluated sum of two numbers, to about 2^-60; hi has the special values.
+  struct Pair {
+    Value hi, lo;
+  };
+  Pair logPair(Value x);
+  Value expPair(Pair x);
+
+  /// x = quarters * pi/2 + rest (quarters modulo 4 matter).
+  struct Angle {
+    Value rest, quarters;
+  };
+  Angle smallAngle(Value x);
+  Angle largeAngleOf(Value x);
+  Angle reduceAngle(Value x, bool isNarrow);
 
   Value exp(Value x);
   Value exp2(Value x);
