@@ -75,8 +75,15 @@ void land(Exec &x, PendingCopy &copy, uint32_t mask) {
   copy.mask &= ~mask;
 }
 
+/// Copies land in the order of their issue, nearly always: those in front go, in bunches.
 void dropLanded(Warp &warp) {
-  std::erase_if(warp.copies, [](const PendingCopy &copy) { return copy.mask == 0; });
+  size_t landed = 0;
+  while (landed < warp.copies.size() && warp.copies[landed].mask == 0)
+    ++landed;
+  if (landed == warp.copies.size())
+    warp.copies.clear();
+  else if (landed >= 32)
+    warp.copies.erase(warp.copies.begin(), warp.copies.begin() + static_cast<long>(landed));
 }
 
 /// d: destination (imm), a: source (imm in side), b: bytes of the source, c: predicate to ignore it.

@@ -40,6 +40,7 @@ struct Group {
 
 /// One cp.async of a warp, whose data has not landed yet.
 struct PendingCopy {
+  PendingCopy() {} // the arrays stay as they are: copyAsync fills what the mask names
   const Op *op = nullptr;
   uint32_t mask = 0;         ///< lanes still pending
   uint32_t uncommitted = 0;  ///< lanes that have not committed it

@@ -184,7 +184,9 @@ template <Slow Kind> double slow64(const Op &o, double a, double b, double c) {
   case Slow::Add: r = signedZero(twoSum(a, b, error), a, b, mode); break;
   case Slow::Mul:
     r = a * b;
-    if (std::fabs(r) < 1e-280) // the residual would underflow
+    if (r == 0 && a != 0 && b != 0)
+      error = std::signbit(a) == std::signbit(b) ? 1 : -1;
+    else if (std::fabs(r) < 1e-280) // the residual would underflow
       (std::fabs(a) < std::fabs(b) ? a : b) *= 0x1p600, error = std::fma(a, b, -(r * 0x1p600));
     else
       error = std::fma(a, b, -r);

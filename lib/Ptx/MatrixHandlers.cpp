@@ -22,6 +22,7 @@ namespace CAMEO_PTX_ISA {
 namespace {
 
 typedef float V8 __attribute__((vector_size(32)));
+typedef float F4 __attribute__((vector_size(16)));
 typedef u32 U8x __attribute__((vector_size(32)));
 typedef u16 H8 __attribute__((vector_size(16)));
 
@@ -60,6 +61,25 @@ struct BrainElement {
   static float one(u16 v) { return brainToFloat(v); }
 };
 
+/// Rows of 8x8 become columns, in three rounds of interleaving.
+inline void transposeHalves(H8 (&r)[8]) {
+  for (unsigned round = 0; round < 3; ++round) {
+    H8 t[8];
+    for (unsigned i = 0; i < 4; ++i) {
+      t[2 * i] = __builtin_shufflevector(r[i], r[i + 4], 0, 8, 1, 9, 2, 10, 3, 11);
+      t[2 * i + 1] = __builtin_shufflevector(r[i], r[i + 4], 4, 12, 5, 13, 6, 14, 7, 15);
+    }
+    for (unsigned i = 0; i < 8; ++i)
+      r[i] = t[i];
+  }
+}
+inline void transpose(u16 *m) {
+  H8 r[8];
+  std::memcpy(r, m, 128);
+  transposeHalves(r);
+  std::memcpy(m, r, 128);
+}
+
 /// All lanes have to be here: the matrix instructions are `.sync.aligned`.
 bool gatherWarp(Exec &x, const Op &o) { return gatherLanes(x, o, 0xffffffffu); }
 
@@ -87,9 +107,8 @@ template <typename E> void mma16816(Exec &x, const Op &o) {
   for (unsigned r = 0; r < 2; ++r) {
     const u16 *block = x.at<u16>(slots[4 + r]); // [n][k]
     alignas(32) u16 transposed[64];
-    for (unsigned k = 0; k < 8; ++k)
-      for (unsigned n = 0; n < 8; ++n)
-        transposed[k * 8 + n] = block[n * 8 + k];
+    std::memcpy(transposed, block, sizeof transposed);
+    transpose(transposed);
     for (unsigned k = 0; k < 8; ++k) {
       V8 v = E::widen(transposed + k * 8);
       std::memcpy(b[8 * r + k], &v, 32);
@@ -107,8 +126,10 @@ template <typename E> void mma16816(Exec &x, const Op &o) {
     V8 acc[4];
     for (unsigned j = 0; j < 4; ++j) {
       unsigned g = (row + j) & 7, half = (row + j) >> 3 << 1;
-      const float *even = c[half] + 4 * g, *odd = c[half + 1] + 4 * g;
-      acc[j] = V8{even[0], odd[0], even[1], odd[1], even[2], odd[2], even[3], odd[3]};
+      F4 even, odd;
+      std::memcpy(&even, c[half] + 4 * g, 16);
+      std::memcpy(&odd, c[half + 1] + 4 * g, 16);
+      acc[j] = __builtin_shufflevector(even, odd, 0, 4, 1, 5, 2, 6, 3, 7);
     }
 #pragma clang loop unroll(full)
     for (unsigned k = 0; k < 16; ++k)
@@ -120,10 +141,10 @@ template <typename E> void mma16816(Exec &x, const Op &o) {
     for (unsigned j = 0; j < 4; ++j) {
       unsigned g = (row + j) & 7, half = (row + j) >> 3 << 1;
       V8 r = acc[j] == acc[j] ? acc[j] : (V8)(U8x{} + 0x7fffffffu);
-      for (unsigned t = 0; t < 4; ++t) {
-        d[half][4 * g + t] = r[2 * t];
-        d[half + 1][4 * g + t] = r[2 * t + 1];
-      }
+      F4 even = __builtin_shufflevector(r, r, 0, 2, 4, 6);
+      F4 odd = __builtin_shufflevector(r, r, 1, 3, 5, 7);
+      std::memcpy(d[half] + 4 * g, &even, 16);
+      std::memcpy(d[half + 1] + 4 * g, &odd, 16);
     }
   }
   countMma(x, 16, 16);
@@ -262,12 +283,6 @@ u8 *matrixRow(Exec &x, const Op &o, u64 address, unsigned lane, u8 *&shadow) {
     reportBadAccess(x, o, Space::Shared, address, 16, lane);
   shadow = x.block->sharedShadow + (address - sharedBase) / 4;
   return x.block->shared + (address - sharedBase);
-}
-
-void transpose(u16 *m) {
-  for (unsigned i = 0; i < 8; ++i)
-    for (unsigned j = i + 1; j < 8; ++j)
-      std::swap(m[i * 8 + j], m[j * 8 + i]);
 }
 
 void countMatrix(Exec &x, const u64 *address, unsigned matrices, bool store) {
