@@ -9,6 +9,7 @@
 #include "cameo/Dialect/Graph/IR/Graph.h"
 #include "cameo/Dialect/Kernel/IR/Kernel.h"
 #include "cameo/Transforms/Kernel/Kernel.h"
+#include "cameo/Stage/Stage.h"
 #include "cameo/Transforms/Graph/Passes.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
@@ -43,5 +44,6 @@ void cameo::registerCameoPasses() {
   registerConvertGraphToKernel();
   kernel::registerKernelToNVVMPasses();
   kernel::registerKernelTransformsPasses();
+  kernel::registerStagePasses();
   registerNVVMToPTXPasses();
 }

@@ -11,7 +11,8 @@ using namespace mlir;
 namespace cameo::kernel {
 namespace {
 
-constexpr int64_t unrolledSteps = 4;
+/// Multiply-adds of a lane that one round of the loop unrolls.
+constexpr int64_t unrolledProducts = 256;
 
 /// A lane's elements along one dimension of one operand: `vectors` runs of `shape.vector` elements.
 struct Side {
@@ -83,7 +84,8 @@ SmallVector<Value> multiplyFma(OpBuilder &builder, MmaAsyncOp op, LoweredSlot a,
                     shape.vector, sums);
   };
   int64_t total = op.getK();
-  if (total <= unrolledSteps) {
+  int64_t unrolledSteps = std::min(total, std::max<int64_t>(1, unrolledProducts / type.getRegisters()));
+  if (total == unrolledSteps) {
     steps(builder, sideA.laneBase, sideB.laneBase, total, acc);
     return acc;
   }
