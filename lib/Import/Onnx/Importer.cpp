@@ -145,6 +145,13 @@ bool Importer::declareInput(const onnx::ValueInfoProto &input, int64_t position)
   std::optional<Sizes> sizes = inputSizes(input, position);
   if (!sizes)
     return false;
+  __int128 elements = 1;
+  for (const SizeExpr &s : *sizes)
+    elements = std::min(elements * s.asConstant().value_or(1), __int128(INT64_MAX));
+  if (elements > INT64_MAX / 16) {
+    problems.add("E0102", "graph input \"" + input.name() + "\" has too many elements");
+    return false;
+  }
   Type element = graph::typeOf(&mlirContext, static_cast<DType>(elementType));
   operand->known = true;
   operand->type = graph::makeTensorType(&mlirContext, element, *sizes);

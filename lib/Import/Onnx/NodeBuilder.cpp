@@ -250,8 +250,18 @@ bool NodeBuilder::inferTypes(Operation *op) {
     return false;
   }
   for (OpResult result : op->getResults()) {
+    Sizes sizes = graph::getSizes(types[result.getResultNumber()]);
+    __int128 elements = 1;
+    for (const SizeExpr &size : sizes)
+      elements = std::min(elements * std::max<int64_t>(size.asConstant().value_or(1), 0),
+                          __int128(INT64_MAX));
+    if (elements > INT64_MAX / 16) { // 16 bytes: the widest element
+      (void)fail("E0702", "the result has too many elements: " + graph::sizesText(sizes));
+      op->erase();
+      return false;
+    }
     // Sizes that keep growing from node to node would end in gigabytes of text.
-    for (const SizeExpr &size : graph::getSizes(types[result.getResultNumber()]))
+    for (const SizeExpr &size : sizes)
       if (size.str().size() > kMaxSizeText) {
         (void)fail("E0901", "a size of the result is an expression of more than " +
                                 llvm::Twine(kMaxSizeText) + " characters",

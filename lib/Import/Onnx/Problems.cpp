@@ -161,8 +161,8 @@ StringRef className(ProblemClass kind) {
 
 /// Names come from the model: control characters would let it write to the terminal.
 std::string printable(StringRef text) {
-  std::string out;
-  for (char c : text)
+  std::string out, valid = llvm::json::fixUTF8(text);
+  for (char c : valid)
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
       out += "\\x" + llvm::utohexstr(static_cast<unsigned char>(c), true, 2);
     else
@@ -253,7 +253,7 @@ void ProblemList::print(llvm::raw_ostream &os) const {
     os << suppressed << " more problems not shown\n";
   if (!kinds.empty())
     os << badNodes.size() << " unsupported nodes of " << kinds.size() << " kinds; ";
-  if (nodesSeen)
+  if (nodesSeen && !problems.empty())
     os << nodesSupported << " of " << nodesSeen << " nodes supported\n";
 }
 
