@@ -46,6 +46,7 @@ Executed executeReduction(mlir::Operation *op, Environment &env);
 Executed executeMovement(mlir::Operation *op, Environment &env);
 Executed executeIndexed(mlir::Operation *op, Environment &env);
 Executed executeControl(mlir::Operation *op, Environment &env);
+Executed executeKernel(mlir::Operation *op, Environment &env);
 
 inline Result<Tensors> one(Result<HostTensor> tensor) {
   if (!tensor)

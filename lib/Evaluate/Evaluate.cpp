@@ -64,8 +64,8 @@ host::Status checkCap(Environment &env, Operation *op) {
 Result<Tensors> execute(Operation *op, Environment &env) {
   if (auto status = checkCap(env, op); !status)
     return status;
-  for (auto family :
-       {executeElementwise, executeReduction, executeMovement, executeIndexed, executeControl})
+  for (auto family : {executeElementwise, executeReduction, executeMovement, executeIndexed,
+                      executeControl, executeKernel})
     if (Executed results = family(op, env)) {
       if (!*results)
         return results->status();

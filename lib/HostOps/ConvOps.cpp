@@ -197,7 +197,8 @@ Result<HostTensor> convolve(const Operands &in, const Geometry &g, DType type) {
 
 Result<HostTensor> conv(const HostTensor &x, const HostTensor &w, const HostTensor &bias,
                         const ConvParams &params) {
-  if (!isFloat(x.dtype()) || w.dtype() != x.dtype())
+  bool integers = isInteger(x.dtype()) && bitWidth(x.dtype()) <= 32;
+  if ((!isFloat(x.dtype()) && !integers) || w.dtype() != x.dtype())
     return error("a convolution does not take " + quote(x.dtype()) + " and " + quote(w.dtype()));
   CAMEO_CHECK(checkShapes(x, w, bias, params.groups, false));
   CAMEO_TRY(g, makeGeometry(x, w, params, false, {}));

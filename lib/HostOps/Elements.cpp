@@ -200,9 +200,9 @@ template <class W> void storeRun(DType type, void *base, int64_t offset, int64_t
     if (!isSmallFloat(type))
       code = smallCode(type, in[i]);
     else if constexpr (std::is_floating_point_v<W>)
-      code = encodeFloat(type, in[i]);
+      code = encodeFloat(type, in[i], /*saturate=*/false); // only casts saturate
     else
-      code = encodeFloat(type, oddDouble(in[i]));
+      code = encodeFloat(type, oddDouble(in[i]), /*saturate=*/false);
     setCode(type, base, offset + i, code);
   }
 }

@@ -42,17 +42,17 @@ def differs(actual, expected, case):
         return f"differs by {np.nanmax(np.abs(a - b))}"
 
 
-def run_case(evaluator, case, path):
+def run_case(evaluator, case, path, level="import"):
     path.write_bytes(case.model.SerializeToString())
     for inputs, outputs in case.data_sets:
         inputs, outputs = plain(inputs), plain(outputs)
         if inputs is None or outputs is None:
             return "not tensors", ""
         try:
-            results = evaluator(path, *inputs)
+            results = evaluator(path, *inputs, level=level)
         except HostOpsError as fault:
             text = str(fault)
-            return ("refused", text) if text.startswith("refused") else ("fault", text)
+            return (text.split(":")[0] if text.startswith(("refused", "passes")) else "fault"), text
         except RuntimeError as fault:
             evaluator.start()
             return "crash", str(fault)

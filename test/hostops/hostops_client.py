@@ -98,10 +98,10 @@ class HostOps(Driver):
 
 
 class Evaluator(Driver):
-    """Path of a model, inputs -> outputs."""
+    """Path of a model, inputs -> outputs, at one of evaluate-run's levels."""
 
-    def __call__(self, path, *inputs):
-        return self._ask([_text(str(path))], inputs)
+    def __call__(self, path, *inputs, level="import"):
+        return self._ask([_text(level), _text(str(path))], inputs)
 
 
 def node_attributes(node):

@@ -24,7 +24,13 @@ using host::HostTensor;
 using host::Result;
 using Tensors = std::vector<HostTensor>;
 
+/// What a launch executes: the kernel's reference body, or the block program of the variant that
+/// its guards admit.
+enum class Level { Reference, Block };
+
 struct Options {
+  /// Of kernels, in a partitioned function.
+  Level level = Level::Reference;
   /// Refuses an op whose result would have more elements; 0: no limit.
   int64_t maxElements = 0;
   /// Called after each op of the function with its results (also inside regions, every iteration).

@@ -25,7 +25,8 @@ struct ConvParams {
   Dims strides, pads, dilations;
   int64_t groups = 1;
 };
-/// x (N, C, spatial…), w (M, C / groups, window…), bias (M) or absent; any spatial rank from 1.
+/// x (N, C, spatial…), w (M, C / groups, window…), bias (M) or absent; any spatial rank from 1. Also
+/// integers of up to 32 bits, exact as long as sums stay below 2^53.
 Result<HostTensor> conv(const HostTensor &x, const HostTensor &w, const HostTensor &bias,
                         const ConvParams &params);
 /// (x - xZero) * (w - wZero) in i32; xZero one element, wZero one element or one a channel (M).
