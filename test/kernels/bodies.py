@@ -38,6 +38,15 @@ SOFTMAX=head('softmax',['f32'],['f32'],2,'reduce')+view2('%x','%x0')+reduce('m',
 SUM=head('sum',['f32'],['f32'],2,'reduce')+view2('%x','%x0')+reduce('s','x','arith.addf','0.0')+view1('%y','%y0')+'  kernel.write %s, %y : tensor<?xf32>, tensor<?xf32>\n  kernel.end\n}\n'
 SQ=head('sumsq',['f32'],['f32'],2,'reduce')+view2('%x','%x0')+map2('q',[('x',M2,'f32')],'    %r = math.fma %a0, %a0, %a0 : f32')+reduce('s','q','arith.addf','0.0')+view1('%y','%y0')+'  kernel.write %s, %y : tensor<?xf32>, tensor<?xf32>\n  kernel.end\n}\n'
 COL=head('colsum',['f32'],['f32'],2,'reduce')+view2('%x','%x0','%c1','%s0')+reduce('s','x','arith.addf','0.0')+view1('%y','%y0')+'  kernel.write %s, %y : tensor<?xf32>, tensor<?xf32>\n  kernel.end\n}\n'
+CENTER=head('center',['f32'],['f32'],2,'reduce')+view2('%x','%x0')+reduce('s','x','arith.addf','0.0')+'''  %e_h = tensor.empty(%s0) : tensor<?xf32>
+  %h = linalg.generic {indexing_maps = [affine_map<(i) -> (i)>, affine_map<(i) -> (i)>], iterator_types = ["parallel"]} ins(%s : tensor<?xf32>) outs(%e_h : tensor<?xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %i = arith.index_castui %s1 : index to i32
+    %n = arith.uitofp %i : i32 to f32
+    %r = arith.divf %a, %n : f32
+    linalg.yield %r : f32
+  } -> tensor<?xf32>
+'''+map2('q',[('x',M2,'f32'),('h',M1,'f32')],'    %r = arith.subf %a0, %a1 : f32')+map2('p',[('q',M2,'f32')],'    %r = arith.mulf %a0, %a0 : f32')+reduce('v','p','arith.addf','0.0')+map2('w',[('q',M2,'f32'),('v',M1,'f32'),('h',M1,'f32')],'    %t = arith.addf %a0, %a1 : f32\n    %r = arith.addf %t, %a2 : f32')+view2('%y','%y0')+'  kernel.write %w, %y : tensor<?x?xf32>, tensor<?x?xf32>\n  kernel.end\n}\n'
 ARG=head('argmax',['f32'],['i64'],2,'reduce')+view2('%x','%x0')+'''  %pos = kernel.computed_view sizes(%s0, %s1) {
   ^bb0(%i: index, %j: index):
     %p = arith.index_cast %j : index to i64

@@ -13,7 +13,7 @@ SHAPES = [(1, 1), (3, 7), (17, 33), (9, 128), (5, 129), (3, 1024), (2, 1500), (2
 @pytest.fixture(scope="module")
 def kernels(build_dir):
     return Kernels(build_dir, bodies.SUM + bodies.SQ + bodies.COL + bodies.ARG + bodies.SCAN + bodies.SCAT +
-                   bodies.SOFTMAX + bodies.function("add", "arith.addf", "f32", 2) +
+                   bodies.SOFTMAX + bodies.CENTER + bodies.function("add", "arith.addf", "f32", 2) +
                    bodies.function("add16", "arith.addf", "f16", 2))
 
 
@@ -66,6 +66,18 @@ def test_softmax(kernels, rows, columns):
     for variant in variants(kernels, "softmax", [rows, columns]):
         (y,) = kernels.run("softmax", [x], [x], [rows, columns], variant)
         np.testing.assert_allclose(y, want, rtol=4e-6, atol=1e-30, err_msg=variant)
+
+
+@pytest.mark.parametrize("rows,columns", SHAPES)
+def test_values_of_a_row_serve_several_loops(kernels, rows, columns):
+    """(x - mean) + sum((x - mean)^2) + mean: two dependent reductions, one of whose results is used twice."""
+    x = np.random.default_rng(columns).standard_normal((rows, columns)).astype(np.float32)
+    wide = x.astype(np.float64)
+    mean = wide.mean(1, keepdims=True)
+    want = wide + ((wide - mean) ** 2).sum(1, keepdims=True)
+    for variant in variants(kernels, "center", [rows, columns]):
+        (y,) = kernels.run("center", [x], [x], [rows, columns], variant)
+        np.testing.assert_allclose(y, want, rtol=2e-5, atol=1e-4, err_msg=variant)
 
 
 @pytest.mark.parametrize("rows,columns", [s for s in SHAPES if s[1] < 2000])

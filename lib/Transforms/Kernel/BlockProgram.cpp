@@ -113,6 +113,7 @@ private:
   Memo rowMemo;     ///< tiles over d0
   Chunk whole;      ///< the one chunk when a tile covers the row
   Value row, columnCount, rowCount;
+  Operation *openLoop = nullptr; ///< the loop over columns that is being filled
   SmallVector<Operation *> columnEffects;
   SmallVector<ScanOp> scans;
 };
@@ -192,6 +193,7 @@ scf::ForOp BlockBuilder::loopOverColumns(ValueRange inits) {
   auto loop = scf::ForOp::create(builder, loc, zero, columnCount, step, inits);
   if (inits.empty())
     loop.getBody()->back().erase();
+  openLoop = loop;
   return loop;
 }
 
@@ -217,6 +219,7 @@ LogicalResult BlockBuilder::finishColumns() {
     if (failed(effect(*op, chunk)))
       return failure();
   scf::YieldOp::create(builder, loc, next);
+  openLoop = nullptr;
   return success();
 }
 
@@ -246,6 +249,10 @@ FailureOr<Value> BlockBuilder::tile(Value value, Chunk *chunk) {
   Memo &memo = overColumns(value) ? chunk->memo : rowMemo;
   if (Value known = memo.lookup(value))
     return known;
+  // What runs over d0 alone is made in front of the loop that asks for it: others will ask too.
+  OpBuilder::InsertionGuard guard(builder);
+  if (openLoop && !overColumns(value))
+    builder.setInsertionPoint(openLoop);
   FailureOr<Value> made = makeTile(value, chunk);
   if (succeeded(made))
     memo[value] = *made;
@@ -338,6 +345,7 @@ LogicalResult BlockBuilder::reduce(linalg::GenericOp op) {
         return failure();
       SmallVector<Value> next = accumulate(op, loop.getRegionIterArgs(), *made);
       scf::YieldOp::create(builder, loc, next);
+      openLoop = nullptr;
     }
     results = reduceTile(op, loop.getResults());
   }

@@ -170,10 +170,22 @@ private:
 
 } // namespace
 
+/// Elements have addresses: two or four to a byte have none.
+static LogicalResult checkBuffers(FuncOp kernel) {
+  for (BlockArgument argument : kernel.getArguments().take_front(kernel.getNumBuffers())) {
+    Type element = cast<RankedTensorType>(argument.getType()).getElementType();
+    if (!element.isIntOrFloat() || element.getIntOrFloatBitWidth() % 8 != 0 || element.getIntOrFloatBitWidth() > 64)
+      return kernel.emitOpError("has a buffer of ") << element << ": only elements of 8, 16, 32 and 64 bits are addressed";
+  }
+  return success();
+}
+
 FailureOr<std::vector<VariantPlan>> cameo::kernel::chooseVariants(FuncOp kernel, const Target &target) {
   StringRef family = kernel.getFamily();
   if (!isSimtFamily(family))
     return kernel.emitOpError("is of family '") << family << "', which has no SIMT schedule", failure();
+  if (failed(checkBuffers(kernel)))
+    return failure();
   FailureOr<KernelDomain> domain = domainOf(kernel);
   if (failed(domain))
     return failure();

@@ -39,3 +39,15 @@ kernel.func @start_is_no_fill(%x: tensor<?xf32>, %y: tensor<?xf32>) outs(%z: ten
   kernel.write %r, %zv : tensor<?xf32>, tensor<?xf32>
   kernel.end
 }
+
+// -----
+
+// expected-error@+1 {{has a buffer of 'i4': only elements of 8, 16, 32 and 64 bits are addressed}}
+kernel.func @packed(%x: tensor<?xi4>) outs(%z: tensor<?xi4>) sizes(%n: index) attributes {family = "pointwise"} {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %xv = kernel.strided_view %x offset(%c0) sizes(%n) strides(%c1) : tensor<?xi4> -> tensor<?xi4>
+  %zv = kernel.strided_view %z offset(%c0) sizes(%n) strides(%c1) : tensor<?xi4> -> tensor<?xi4>
+  kernel.write %xv, %zv : tensor<?xi4>, tensor<?xi4>
+  kernel.end
+}
