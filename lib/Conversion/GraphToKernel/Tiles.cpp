@@ -22,6 +22,15 @@ std::string textOf(const Coordinates &at) {
 
 Type elementOf(Value value) { return cast<RankedTensorType>(value.getType()).getElementType(); }
 
+/// Coordinates in the form in which they are compared: 0 wherever the extent is 1.
+Coordinates normalized(Value value, const Coordinates &at) {
+  Coordinates result = at;
+  for (auto [e, size] : llvm::zip_equal(result, graph::getSizes(value.getType())))
+    if (size.isConstant(1))
+      e = 0;
+  return result;
+}
+
 AffineMap projection(MLIRContext *context, const Dims &dims, const Dims &space) {
   SmallVector<AffineExpr> results;
   for (unsigned dim : dims)
@@ -45,11 +54,21 @@ Value TileBuilder::empty(const Dims &dims, Type element) {
   return tensor::EmptyOp::create(kernel.b, kernel.loc, sizes, element);
 }
 
-void TileBuilder::know(Value value, const Coordinates &at, const Tile &tile) {
-  known.push_back({value, at, tile});
+/// Whether two coordinates of `value` name the same element. Along a dimension of one element every
+/// coordinate does: the anchor writes its own name there, a broadcast writes 0.
+static bool samePlace(Value value, Coordinates a, Coordinates b) {
+  for (auto [i, size] : llvm::enumerate(graph::getSizes(value.getType())))
+    if (size.isConstant(1))
+      a[i] = b[i] = SizeExpr(0);
+  return textOf(a) == textOf(b);
 }
 
-int TileBuilder::add(Program &program, Value value, const Coordinates &at, const Dims &dims) {
+void TileBuilder::know(Value value, const Coordinates &at, const Tile &tile) {
+  known.push_back({value, normalized(value, at), tile});
+}
+
+int TileBuilder::add(Program &program, Value value, const Coordinates &given, const Dims &dims) {
+  Coordinates at = normalized(value, given);
   auto key = std::pair(value.getAsOpaquePointer(), textOf(at));
   if (auto it = program.memo.find(key); it != program.memo.end())
     return it->second;
@@ -62,7 +81,7 @@ int TileBuilder::add(Program &program, Value value, const Coordinates &at, const
     return addNode({nullptr, value, {}, int(program.inputs.size()) - 1});
   };
   for (const Known &k : known)
-    if (k.value == value && textOf(k.at) == textOf(at))
+    if (k.value == value && samePlace(value, k.at, at))
       return addLeaf(k.tile);
   Operation *op = value.getDefiningOp();
   if (isa_and_nonnull<graph::ConstantOp>(op) && graph::getSplatValue(value))
