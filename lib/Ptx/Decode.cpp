@@ -316,6 +316,7 @@ const Decoder::OpcodeRow *Decoder::findOpcode(std::string_view opcode) {
       {"prefetch", &D::decodeNothing}, {"prefetchu", &D::decodeNothing},
       {"discard", &D::decodeNothing}, {"applypriority", &D::decodeNothing},
       {"pmevent", &D::decodeNothing}, {"griddepcontrol", &D::decodeNothing},
+      {"createpolicy", &D::decodeNothing},
       {"bra", &D::decodeBra}, {"brx", &D::decodeBrx}, {"call", &D::decodeCall},
       {"ret", &D::decodeRet}, {"exit", &D::decodeExit}, {"trap", &D::decodeTrap},
       {"bar", &D::decodeBar}, {"barrier", &D::decodeBar}, {"membar", &D::decodeFence},

@@ -392,7 +392,15 @@ void Decoder::decodeAtom() {
   }
 }
 
-/// Hints: the address is not even looked at.
-void Decoder::decodeNothing() { emit("nothing", OpKind::None); }
+/// Hints: the address is not even looked at. A cache policy is an opaque number.
+void Decoder::decodeNothing() {
+  if (current->opcode == "createpolicy") {
+    uint32_t d = destination(0, Type::B64), value = constant(0, 8);
+    Op &op = emit("mov.b64", OpKind::Alu);
+    op.d = d, op.a = value;
+    return;
+  }
+  emit("nothing", OpKind::None);
+}
 
 } // namespace cameo::ptx

@@ -297,15 +297,14 @@ void clearWritten(uint8_t *shadow, uint64_t offset, uint64_t bytes) {
 }
 
 void fillPoison(uint8_t *host, uint64_t offset, uint64_t bytes) {
-  for (uint64_t i = 0; i < bytes; ++i) {
-    uint64_t at = offset + i;
-    if ((at & 3) == 0 && bytes - i >= 4) {
-      std::memcpy(host + at, &poisonWord, 4);
-      i += 3;
-    } else {
-      host[at] = static_cast<uint8_t>(poisonWord >> (8 * (at & 3)));
-    }
-  }
+  uint8_t pattern[64 + 4];
+  for (unsigned i = 0; i < sizeof pattern; ++i)
+    pattern[i] = static_cast<uint8_t>(poisonWord >> (8 * (i & 3)));
+  const uint8_t *phase = pattern + (offset & 3);
+  uint8_t *to = host + offset;
+  for (; bytes >= 64; bytes -= 64, to += 64)
+    std::memcpy(to, phase, 64);
+  std::memcpy(to, phase, bytes);
 }
 
 } // namespace cameo::ptx
