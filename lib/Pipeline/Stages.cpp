@@ -35,6 +35,7 @@ void addGraph(OpPassManager &pm) {
   pm.addNestedPass<func::FuncOp>(graph::createGraphRecognizePass());
   pm.addNestedPass<func::FuncOp>(graph::createGraphDecomposePass());
   pm.addNestedPass<func::FuncOp>(graph::createGraphFoldBatchnormPass());
+  pm.addNestedPass<func::FuncOp>(graph::createGraphFoldPass());
   pm.addPass(createCSEPass());
 }
 
