@@ -54,15 +54,6 @@ Value TileBuilder::empty(const Dims &dims, Type element) {
   return tensor::EmptyOp::create(kernel.b, kernel.loc, sizes, element);
 }
 
-/// Whether two coordinates of `value` name the same element. Along a dimension of one element every
-/// coordinate does: the anchor writes its own name there, a broadcast writes 0.
-static bool samePlace(Value value, Coordinates a, Coordinates b) {
-  for (auto [i, size] : llvm::enumerate(graph::getSizes(value.getType())))
-    if (size.isConstant(1))
-      a[i] = b[i] = SizeExpr(0);
-  return textOf(a) == textOf(b);
-}
-
 void TileBuilder::know(Value value, const Coordinates &at, const Tile &tile) {
   known.push_back({value, normalized(value, at), tile});
 }
@@ -81,7 +72,7 @@ int TileBuilder::add(Program &program, Value value, const Coordinates &given, co
     return addNode({nullptr, value, {}, int(program.inputs.size()) - 1});
   };
   for (const Known &k : known)
-    if (k.value == value && samePlace(value, k.at, at))
+    if (k.value == value && textOf(k.at) == textOf(at))
       return addLeaf(k.tile);
   Operation *op = value.getDefiningOp();
   if (isa_and_nonnull<graph::ConstantOp>(op) && graph::getSplatValue(value))
