@@ -36,7 +36,7 @@ struct Step {
   DType type = DType::undefined;    ///< of the result
   DType operand = DType::undefined; ///< of the first operand
   int64_t detail = 0;               ///< a predicate, a loop number
-  const host::HostTensor *buffer = nullptr;
+  std::shared_ptr<const host::HostTensor> buffer;
   std::string *fault = nullptr;              ///< where a step reports what must not happen
   std::vector<std::shared_ptr<Payload>> sub; ///< bodies of nested control flow
 };
@@ -44,7 +44,7 @@ struct Step {
 /// What a region may use from outside: a scalar, or a buffer that it reads.
 struct Outside {
   std::optional<Scalar> scalar;
-  const host::HostTensor *buffer = nullptr;
+  std::shared_ptr<const host::HostTensor> buffer;
 };
 using Resolver = llvm::function_ref<Outside(mlir::Value)>;
 

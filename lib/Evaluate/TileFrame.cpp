@@ -36,7 +36,7 @@ host::Result<std::shared_ptr<Payload>> TileFrame::payload(Block &block) {
       return outside;
     outside.scalar = it->second.scalar;
     if (it->second.tensor.isPresent())
-      outside.buffer = &it->second.tensor;
+      outside.buffer = std::make_shared<host::HostTensor>(it->second.tensor);
     return outside;
   });
 }
