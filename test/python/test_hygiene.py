@@ -19,7 +19,7 @@ WITHOUT_LICENCE_LINE = ("LICENSE", "*.cameo", "*.pb", "*.npy", "*.json", "*.csv"
 # Tied to one machine: absolute paths of homes and checkouts; and addresses other than those of standards.
 MACHINE_PATH = re.compile(r"(?:^|[^A-Za-z0-9_.])/(?:work|farm|root|home|Users|tmp/[a-z]+)/")
 ADDRESS = re.compile(r"https?://([A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+)")
-GOOD_HOSTS = re.compile(r"^(github\.com|([a-z-]+\.)*llvm\.org|onnx\.ai|arxiv\.org|docs\.nvidia\.com|www\.apache\.org"
+GOOD_HOSTS = re.compile(r"^((?:git-lfs\.)?github\.com|([a-z-]+\.)*llvm\.org|onnx\.ai|arxiv\.org|docs\.nvidia\.com|www\.apache\.org"
                         r"|([a-z]+\.)*json-schema\.org|www\.w3\.org|ui\.perfetto\.dev"
                         r"|example\.(com|org))$")
 
