@@ -45,7 +45,7 @@ int writeOutputs(const Executor &executor, const std::vector<host::HostTensor> &
       outs() << port.name << ": " << describe(result);
       if (auto numbers = result.toDoubles(); numbers && !numbers->empty()) {
         auto [low, high] = std::minmax_element(numbers->begin(), numbers->end());
-        outs() << formatv(", from {0:g} to {1:g}", *low, *high);
+        outs() << formatv(", from {0:f4} to {1:f4}", *low, *high);
       }
       outs() << "\n";
       continue;

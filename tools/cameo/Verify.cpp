@@ -179,7 +179,7 @@ bool printComparison(const Executor &executor, StringRef set, const std::vector<
       continue;
     }
     outs() << (d.matches() ? "ok" : "DIFFERS") << ", " << d.elements << " elements, max error "
-           << formatv("{0:g}, mean {1:g}, cosine {2}", d.maxAbsolute, d.meanAbsolute, d.cosine);
+           << formatv("{0:e2}, mean {1:e2}, cosine {2:f6}", d.maxAbsolute, d.meanAbsolute, d.cosine);
     if (!d.matches())
       outs() << formatv(", {0} outside the bound, worst at {1}: {2} instead of {3}", d.wrong, d.worst,
                         d.worstActual, d.worstExpected);
