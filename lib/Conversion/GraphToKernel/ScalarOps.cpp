@@ -361,6 +361,14 @@ Value floatToInteger(OpBuilder &b, Location loc, Type to, Value x) {
   return arith::SelectOp::create(b, loc, below, lowest(b, loc, to), converted);
 }
 
+/// Limits what overflows `to` to its largest finite value; NaN stays NaN.
+Value saturated(OpBuilder &b, Location loc, Type to, Value x) {
+  double largest =
+      APFloat::getLargest(cast<FloatType>(to).getFloatSemantics()).convertToDouble();
+  Float f{b, loc, x.getType()};
+  return f.min(f.max(x, f.c(-largest)), f.c(largest));
+}
+
 Value floatToFloat(OpBuilder &b, Location loc, Type to, Value x) {
   unsigned from = x.getType().getIntOrFloatBitWidth(), width = to.getIntOrFloatBitWidth();
   if (x.getType() == to)
@@ -482,11 +490,17 @@ Value emitBinary(OpBuilder &b, Location loc, BinaryKind kind, Type element, Type
   return binaryInteger(b, loc, kind, isSigned, x, y);
 }
 
-Value emitCast(OpBuilder &b, Location loc, Type from, Type to, Value x, bool) {
+Value emitCast(OpBuilder &b, Location loc, Type from, Type to, Value x, bool saturate) {
   if (from == to)
     return x;
   if (to.isInteger(1))
     return toBoolean(b, loc, from, x);
+  if (saturate && isa<FloatType>(to) && to.getIntOrFloatBitWidth() <= 8) {
+    // Through a type that holds both ranges, so that the limit is applied before rounding.
+    Type wide = from.isF64() || from.isInteger(64) ? Type(b.getF64Type()) : Type(b.getF32Type());
+    Value limited = saturated(b, loc, to, emitCast(b, loc, from, wide, x));
+    return floatToFloat(b, loc, to, limited);
+  }
   if (isa<FloatType>(from) && isa<FloatType>(to))
     return floatToFloat(b, loc, to, x);
   if (isa<FloatType>(from)) {

@@ -28,7 +28,7 @@ mlir::Value emitUnary(mlir::OpBuilder &b, mlir::Location loc, graph::UnaryOp op,
 mlir::Value emitBinary(mlir::OpBuilder &b, mlir::Location loc, graph::BinaryKind kind,
                        mlir::Type element, mlir::Type rhsElement, mlir::Value x, mlir::Value y);
 mlir::Value emitCast(mlir::OpBuilder &b, mlir::Location loc, mlir::Type from, mlir::Type to,
-                     mlir::Value x, bool saturate = true);
+                     mlir::Value x, bool saturate = false);
 /// NaN-propagating minimum and maximum.
 mlir::Value emitMin(mlir::OpBuilder &b, mlir::Location loc, mlir::Type element, mlir::Value x,
                     mlir::Value y);
