@@ -288,11 +288,17 @@ Value remainderInteger(OpBuilder &b, Location loc, bool isSigned, bool floor, Va
                                  arith::AddIOp::create(b, loc, r, y), r);
 }
 
-/// Shifts by the width or more give 0, as in C with a wide enough type.
-Value shiftInteger(OpBuilder &b, Location loc, bool left, Value x, Value y) {
+/// Shifts by the width or more (a negative amount counts as a huge one) give what shifting bit by bit
+/// would: 0, or -1 for a negative number shifted right.
+Value shiftInteger(OpBuilder &b, Location loc, bool left, bool isSigned, Value x, Value y) {
   Type type = x.getType();
-  Value width = integerConstant(b, loc, type, type.getIntOrFloatBitWidth());
-  Value inside = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult, y, width);
+  unsigned bits = type.getIntOrFloatBitWidth();
+  if (!left && isSigned) {
+    Value most = arith::MinUIOp::create(b, loc, y, integerConstant(b, loc, type, bits - 1));
+    return arith::ShRSIOp::create(b, loc, x, most);
+  }
+  Value inside = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult, y,
+                                       integerConstant(b, loc, type, bits));
   Value zero = integerConstant(b, loc, type, 0);
   Value amount = arith::SelectOp::create(b, loc, inside, y, zero);
   Value shifted = left ? arith::ShLIOp::create(b, loc, x, amount).getResult()
@@ -300,9 +306,7 @@ Value shiftInteger(OpBuilder &b, Location loc, bool left, Value x, Value y) {
   return arith::SelectOp::create(b, loc, inside, shifted, zero);
 }
 
-/// Integer power: through f64 where the exponent is a float or negative, squaring otherwise is not
-/// needed for correctness up to 2^53; larger results wrap differently and are refused by no one in
-/// ONNX, whose reference also goes through NumPy's integer power. So: 64 steps of square-and-multiply.
+/// Square and multiply, wrapping as the type does.
 Value powInteger(OpBuilder &b, Location loc, Value x, Value y) {
   return math::IPowIOp::create(b, loc, x, y);
 }
@@ -328,8 +332,8 @@ Value binaryInteger(OpBuilder &b, Location loc, BinaryKind kind, bool isSigned, 
   case BinaryKind::BitOr: return arith::OrIOp::create(b, loc, x, y);
   case BinaryKind::Xor:
   case BinaryKind::BitXor: return arith::XOrIOp::create(b, loc, x, y);
-  case BinaryKind::Shl: return shiftInteger(b, loc, true, x, y);
-  case BinaryKind::Shr: return shiftInteger(b, loc, false, x, y);
+  case BinaryKind::Shl: return shiftInteger(b, loc, true, isSigned, x, y);
+  case BinaryKind::Shr: return shiftInteger(b, loc, false, isSigned, x, y);
   case BinaryKind::Prelu: {
     Value negative = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, x,
                                            integerConstant(b, loc, x.getType(), 0));
