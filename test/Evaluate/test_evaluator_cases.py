@@ -64,7 +64,7 @@ def run_case(evaluator, case, path, level="import"):
     return "pass", ""
 
 
-@pytest.mark.slow
+@pytest.mark.full
 def test_onnx_node_cases(build_dir, tmp_path):
     from onnx.backend.test.case.node import collect_testcases
 

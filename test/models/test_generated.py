@@ -39,7 +39,7 @@ def assert_close(name, got, want, dtype):
         assert got @ want / (np.linalg.norm(got) * np.linalg.norm(want)) >= 0.9999, name
 
 
-@pytest.mark.parametrize("dtype", ["f32", pytest.param("f16", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("dtype", ["f32", pytest.param("f16", marks=pytest.mark.full)])
 @pytest.mark.parametrize("family", GENERATED)
 def test_one_bundle_serves_all_sizes(cameo, family, dtype, tmp_path):
     model = build(family, dtype)

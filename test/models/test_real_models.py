@@ -34,7 +34,7 @@ def pytest_generate_tests(metafunc):
             continue
         parameters = []
         for path in sorted(pathlib.Path(folder, kind).rglob("*.onnx")):
-            marks, reason = [pytest.mark.slow], not_yet(path.stem)
+            marks, reason = [pytest.mark.full if kind == "accept" else pytest.mark.slow], not_yet(path.stem)
             if path.stem in LONGER_THAN_MINUTES:
                 marks.append(pytest.mark.full)
             if reason:

@@ -80,7 +80,7 @@ def run(*command, **more):
     return result.stdout
 
 
-@pytest.mark.slow
+@pytest.mark.full
 def test_an_application_builds_against_an_installation_and_runs(build_dir, tmp_path):
     prefix, source = tmp_path / "prefix", tmp_path / "source"
     run("cmake", "--install", build_dir, "--prefix", prefix)
