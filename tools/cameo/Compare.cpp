@@ -30,7 +30,8 @@ void compareElement(double a, double e, int64_t i, const Tolerance &tolerance, D
     return;
   }
   double error = std::abs(a - e);
-  if (!(error <= tolerance.absolute + tolerance.relative * std::abs(e)))
+  // Beside an infinity any tolerance is infinite: only the same infinity is right.
+  if (!(std::isfinite(error) && error <= tolerance.absolute + tolerance.relative * std::abs(e)))
     ++d.wrong;
   // A NaN or infinity on one side only is the worst of all differences.
   double ranked = std::isfinite(error) ? error : INFINITY;

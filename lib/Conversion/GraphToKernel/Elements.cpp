@@ -141,7 +141,8 @@ Value pointwiseElement(OpBuilder &b, Location loc, Operation *op,
   }
   if (auto castOp = dyn_cast<graph::CastOp>(op))
     return emitCast(b, loc, elementOf(castOp.getX()), elementOf(castOp.getResult()),
-                    operand(castOp.getX()), castOp.getSaturate());
+                    operand(castOp.getX()), castOp.getSaturate(),
+                    castOp.getRoundMode().value_or(graph::RoundMode::Up));
   if (auto quantize = dyn_cast<graph::QuantizeOp>(op))
     return emitQuantize(b, loc, quantize, operand);
   if (auto dequantize = dyn_cast<graph::DequantizeOp>(op))

@@ -385,6 +385,31 @@ Value floatToFloat(OpBuilder &b, Location loc, Type to, Value x) {
   return arith::TruncFOp::create(b, loc, to, x);
 }
 
+/// An f64 to the power of two whose exponent is the byte of an f8E8M0FNU (255: NaN; no sign, no zero).
+/// Integer work on the bits: `arith.truncf` has one rounding only, and would round twice from f64.
+Value floatToExponent(OpBuilder &b, Location loc, Type to, Value x, bool saturate,
+                      graph::RoundMode round) {
+  Type i64 = b.getI64Type();
+  auto c = [&](int64_t value) { return integerConstant(b, loc, i64, value); };
+  auto is = [&](arith::CmpIPredicate predicate, Value left, Value right) -> Value {
+    return arith::CmpIOp::create(b, loc, predicate, left, right);
+  };
+  auto choose = [&](Value condition, Value yes, Value no) -> Value {
+    return arith::SelectOp::create(b, loc, condition, yes, no);
+  };
+  constexpr int64_t one = int64_t(1) << 52; // of the exponent; below it lies the fraction
+  int64_t carry = round == graph::RoundMode::Up ? one - 1 : round == graph::RoundMode::Nearest ? one / 2 : 0;
+  Value magnitude = arith::AndIOp::create(b, loc, arith::BitcastOp::create(b, loc, i64, x),
+                                          c(std::numeric_limits<int64_t>::max()));
+  Value exponent = arith::ShRUIOp::create(b, loc, arith::AddIOp::create(b, loc, magnitude, c(carry)), c(52));
+  Value code = arith::SubIOp::create(b, loc, exponent, c(1023 - 127));
+  code = choose(is(arith::CmpIPredicate::slt, code, c(0)), c(saturate ? 0 : 255), code);
+  code = choose(is(arith::CmpIPredicate::sgt, code, c(254)), c(saturate ? 254 : 255), code);
+  Value isNan = is(arith::CmpIPredicate::ugt, magnitude, c(int64_t(2047) << 52));
+  code = arith::TruncIOp::create(b, loc, b.getI8Type(), choose(isNan, c(255), code));
+  return arith::BitcastOp::create(b, loc, to, code);
+}
+
 Value integerToInteger(OpBuilder &b, Location loc, Type from, Type to, Value x) {
   Type type = computeType(to);
   unsigned fromWidth = x.getType().getIntOrFloatBitWidth(), width = type.getIntOrFloatBitWidth();
@@ -494,11 +519,14 @@ Value emitBinary(OpBuilder &b, Location loc, BinaryKind kind, Type element, Type
   return binaryInteger(b, loc, kind, isSigned, x, y);
 }
 
-Value emitCast(OpBuilder &b, Location loc, Type from, Type to, Value x, bool saturate) {
+Value emitCast(OpBuilder &b, Location loc, Type from, Type to, Value x, bool saturate,
+               graph::RoundMode round) {
   if (from == to)
     return x;
   if (to.isInteger(1))
     return toBoolean(b, loc, from, x);
+  if (isa<Float8E8M0FNUType>(to))
+    return floatToExponent(b, loc, to, emitCast(b, loc, from, b.getF64Type(), x), saturate, round);
   if (saturate && isa<FloatType>(to) && to.getIntOrFloatBitWidth() <= 8) {
     // Through a type that holds both ranges, so that the limit is applied before rounding.
     Type wide = from.isF64() || from.isInteger(64) ? Type(b.getF64Type()) : Type(b.getF32Type());

@@ -27,8 +27,10 @@ mlir::Value constantElement(mlir::OpBuilder &b, mlir::Location loc, mlir::Elemen
 mlir::Value emitUnary(mlir::OpBuilder &b, mlir::Location loc, graph::UnaryOp op, mlir::Value x);
 mlir::Value emitBinary(mlir::OpBuilder &b, mlir::Location loc, graph::BinaryKind kind,
                        mlir::Type element, mlir::Type rhsElement, mlir::Value x, mlir::Value y);
+/// `saturate` matters to floats of 8 bits and less, `round` to f8E8M0FNU alone.
 mlir::Value emitCast(mlir::OpBuilder &b, mlir::Location loc, mlir::Type from, mlir::Type to,
-                     mlir::Value x, bool saturate = false);
+                     mlir::Value x, bool saturate = false,
+                     graph::RoundMode round = graph::RoundMode::Up);
 /// NaN-propagating minimum and maximum.
 mlir::Value emitMin(mlir::OpBuilder &b, mlir::Location loc, mlir::Type element, mlir::Value x,
                     mlir::Value y);
