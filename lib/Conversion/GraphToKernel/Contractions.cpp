@@ -18,8 +18,6 @@ namespace {
 
 using Tile = TileBuilder::Tile;
 
-Type elementOf(Value value) { return cast<RankedTensorType>(value.getType()).getElementType(); }
-
 enum : unsigned { B0, B1, M, N, K };
 
 Domain contractionDomain(const SizeExpr &b0, const SizeExpr &b1, const SizeExpr &m,
@@ -73,15 +71,6 @@ Tile contract(TileBuilder &tiles, Tile a, Tile c, Type element) {
   return {op.getResult(0), outDims};
 }
 
-Tile narrow(TileBuilder &tiles, Tile tile, Type element) {
-  Type from = cast<RankedTensorType>(tile.tensor.getType()).getElementType();
-  if (from == storageType(element))
-    return tile;
-  return tiles.generic({tile}, tile.dims, storageType(element), [&](OpBuilder &b, ValueRange in) {
-    return emitCast(b, tiles.kernel.loc, from, element, in[0]);
-  });
-}
-
 /// Coordinates of a matrix product's operand, given its batch coordinates.
 Coordinates matrixCoordinates(const Coordinates &batch, SizeExpr row, SizeExpr column, bool transpose) {
   Coordinates at = batch;
@@ -89,6 +78,20 @@ Coordinates matrixCoordinates(const Coordinates &batch, SizeExpr row, SizeExpr c
     std::swap(row, column);
   at.push_back(row);
   at.push_back(column);
+  return at;
+}
+
+/// Coordinates of a zero point: of the whole tensor, of each `along` (rank 1), or of each `along` in
+/// dimension `axis` of more (matrices with a zero point per row or column).
+Coordinates zeroPointCoordinates(Value zero, const SizeExpr &along, size_t axis = 0) {
+  if (!zero)
+    return {};
+  auto sizes = graph::getSizes(zero.getType());
+  Coordinates at(sizes.size(), SizeExpr(0));
+  if (sizes.size() >= 2)
+    at[axis] = along;
+  else if (sizes.size() == 1 && !sizes[0].isConstant(1))
+    at[0] = along;
   return at;
 }
 
@@ -154,21 +157,11 @@ template <typename Op> Family buildMatmulLike(KernelBuilder &kernel, Op op, bool
   Coordinates bAt = matrixCoordinates(operandBatch(c, result, batches), kk, n, tb);
   Tile left, right;
   if constexpr (std::is_same_v<Op, graph::MatmulIntegerOp>) {
-    auto zeroAt = [](Value zero, const SizeExpr &along, bool row) -> Coordinates {
-      if (!zero)
-        return {};
-      auto sizes = graph::getSizes(zero.getType());
-      Coordinates at(sizes.size(), SizeExpr(0));
-      if (sizes.size() == 1 && !sizes[0].isConstant(1))
-        at[0] = along;
-      if (sizes.size() >= 2)
-        at[sizes.size() - (row ? 2 : 1)] = along;
-      return at;
-    };
-    left = withoutZeroPoint(tiles, a, aAt, op.getAZeroPoint(), zeroAt(op.getAZeroPoint(), m, true),
+    Value aZero = op.getAZeroPoint(), bZero = op.getBZeroPoint();
+    left = withoutZeroPoint(tiles, a, aAt, aZero, zeroPointCoordinates(aZero, m, aSizes.size() - 2),
                             {B0, B1, M, K});
-    right = withoutZeroPoint(tiles, c, bAt, op.getBZeroPoint(),
-                             zeroAt(op.getBZeroPoint(), n, false), {B0, B1, K, N});
+    right = withoutZeroPoint(tiles, c, bAt, bZero, zeroPointCoordinates(bZero, n, bAt.size() - 1),
+                             {B0, B1, K, N});
   } else {
     left = tiles.map(a, aAt, {B0, B1, M, K});
     right = tiles.map(c, bAt, {B0, B1, K, N});
@@ -180,7 +173,7 @@ template <typename Op> Family buildMatmulLike(KernelBuilder &kernel, Op op, bool
   Coordinates out = batches.at;
   out.push_back(m);
   out.push_back(n);
-  tiles.finish(result, out, narrow(tiles, product, element));
+  tiles.finish(result, out, tiles.narrow(product, element));
   return StringRef("gemm");
 }
 
@@ -229,11 +222,8 @@ struct Convolution {
 Tile inputView(TileBuilder &tiles, const Convolution &conv, const Coordinates &at,
                const SizeExpr &inside, const Dims &dims) {
   if (conv.xZero || elementOf(conv.result).isInteger(32))
-    return withoutZeroPoint(tiles, conv.x, at, conv.xZero,
-                            conv.xZero ? Coordinates(graph::getSizes(conv.xZero.getType()).size(),
-                                                     SizeExpr(0))
-                                       : Coordinates(),
-                            dims, inside);
+    return withoutZeroPoint(tiles, conv.x, at, conv.xZero, zeroPointCoordinates(conv.xZero, 0), dims,
+                            inside);
   if (inside.isConstant(1))
     return tiles.map(conv.x, at, dims);
   KernelBuilder &kernel = tiles.kernel;
@@ -279,20 +269,14 @@ Family buildConv(KernelBuilder &kernel, const Convolution &conv) {
   Tile weights, input = inputView(tiles, conv, xAt, inside, {B0, B1, K, N});
   bool integer = elementOf(conv.result).isInteger(32);
   if (integer) {
-    Coordinates zeroAt;
-    if (conv.wZero) {
-      auto sizes = graph::getSizes(conv.wZero.getType());
-      zeroAt.assign(sizes.size(), SizeExpr(0));
-      if (sizes.size() == 1 && !sizes[0].isConstant(1))
-        zeroAt[0] = outChannel;
-    }
-    weights = withoutZeroPoint(tiles, conv.w, wAt, conv.wZero, zeroAt, {B0, B1, M, K});
+    weights = withoutZeroPoint(tiles, conv.w, wAt, conv.wZero,
+                               zeroPointCoordinates(conv.wZero, outChannel), {B0, B1, M, K});
   } else {
     weights = tiles.map(conv.w, wAt, {B0, B1, M, K});
   }
   Tile sum = contract(tiles, weights, input,
                       integer ? Type(kernel.b.getI32Type()) : elementOf(conv.x));
-  sum = narrow(tiles, addBias(tiles, sum, conv.bias, outChannel), elementOf(conv.result));
+  sum = tiles.narrow(addBias(tiles, sum, conv.bias, outChannel), elementOf(conv.result));
   Coordinates out{d.at(B0), outChannel};
   out.append(spatial);
   tiles.finish(conv.result, out, sum);
@@ -329,7 +313,7 @@ Family buildConvTranspose(KernelBuilder &kernel, const Convolution &conv) {
   Tile input = inputView(tiles, conv, xAt, inside, {B0, B1, K, N});
   Tile sum = contract(tiles, tiles.map(conv.w, wAt, {B0, B1, M, K}), input, elementOf(conv.x));
   SizeExpr outChannel = d.at(B1) * outChannels + d.at(M);
-  sum = narrow(tiles, addBias(tiles, sum, conv.bias, outChannel), elementOf(conv.result));
+  sum = tiles.narrow(addBias(tiles, sum, conv.bias, outChannel), elementOf(conv.result));
   Coordinates out{d.at(B0), outChannel};
   out.append(spatial);
   tiles.finish(conv.result, out, sum);
@@ -367,11 +351,8 @@ Family buildDepthwise(KernelBuilder &kernel) {
     return arith::MulFOp::create(b, loc, emitCast(b, loc, in[0].getType(), wide, in[0]),
                                  emitCast(b, loc, in[1].getType(), wide, in[1]));
   });
-  Tile sum = tiles.reduce({product}, constantOf(kernel.b, loc, wide, 0),
-                          [&](OpBuilder &b, ValueRange l, ValueRange r) -> SmallVector<Value> {
-                            return {arith::AddFOp::create(b, loc, l[0], r[0])};
-                          })[0];
-  sum = narrow(tiles, addBias(tiles, sum, conv.bias, out[1]), elementOf(conv.result));
+  Tile sum = tiles.sum(product);
+  sum = tiles.narrow(addBias(tiles, sum, conv.bias, out[1]), elementOf(conv.result));
   tiles.finish(conv.result, out, sum);
   return StringRef("reduce");
 }

@@ -13,8 +13,6 @@ namespace cameo::graphtokernel {
 
 namespace {
 
-Type elementOf(Value value) { return cast<RankedTensorType>(value.getType()).getElementType(); }
-
 /// i * ne(size, 1): coordinate 0 where the operand's size turns out to be 1.
 SizeExpr broadcastCoordinate(const SizeExpr &size, const SizeExpr &result, const SizeExpr &at) {
   if (size.isConstant(1))
@@ -69,8 +67,11 @@ Coordinates broadcastCoordinates(Type operand, Type result, const Coordinates &a
   return index;
 }
 
-Coordinates quantizationCoordinates(Type parameter, int64_t axis, int64_t blockSize,
-                                    const Coordinates &at) {
+namespace {
+
+/// Coordinates of a quantization parameter (per tensor, per axis, or per block) for the element `at` of x.
+Coordinates parameterCoordinates(Type parameter, int64_t axis, int64_t blockSize,
+                                 const Coordinates &at) {
   auto sizes = graph::getSizes(parameter);
   if (sizes.empty() || product({sizes.begin(), sizes.end()}).isConstant(1))
     return Coordinates(sizes.size(), SizeExpr(0));
@@ -80,6 +81,16 @@ Coordinates quantizationCoordinates(Type parameter, int64_t axis, int64_t blockS
   if (blockSize > 0)
     index[size_t(axis)] = floorDiv(at[size_t(axis)], literal(blockSize));
   return index;
+}
+
+} // namespace
+
+Coordinates operandCoordinates(Operation *op, Value operand, const Coordinates &at) {
+  if (auto q = dyn_cast<graph::QuantizeOp>(op); q && operand != q.getX())
+    return parameterCoordinates(operand.getType(), q.getAxis(), q.getBlockSize(), at);
+  if (auto q = dyn_cast<graph::DequantizeOp>(op); q && operand != q.getX())
+    return parameterCoordinates(operand.getType(), q.getAxis(), q.getBlockSize(), at);
+  return broadcastCoordinates(operand.getType(), op->getResult(0).getType(), at);
 }
 
 std::optional<Coordinates> movedCoordinates(Operation *op, const Coordinates &at,
@@ -199,12 +210,7 @@ Value ElementBuilder::at(Value value, const Coordinates &index, Value guard) {
     return at(op->getOperand(0), *moved, guard);
   if (classify(op) == OpClass::Pointwise)
     return pointwiseElement(b, loc, op, [&](Value operand) {
-      Coordinates where = broadcastCoordinates(operand.getType(), value.getType(), index);
-      if (auto q = dyn_cast<graph::QuantizeOp>(op); q && operand != q.getX())
-        where = quantizationCoordinates(operand.getType(), q.getAxis(), q.getBlockSize(), index);
-      if (auto q = dyn_cast<graph::DequantizeOp>(op); q && operand != q.getX())
-        where = quantizationCoordinates(operand.getType(), q.getAxis(), q.getBlockSize(), index);
-      return at(operand, where, guard);
+      return at(operand, operandCoordinates(op, operand, index), guard);
     });
   if (isa<graph::PadOp>(op))
     return pad(op, index, guard);

@@ -57,8 +57,8 @@ mlir::Value pointwiseElement(mlir::OpBuilder &b, mlir::Location loc, mlir::Opera
 /// `graph.resize` at `at` (Resize.cpp).
 mlir::Value resizeElement(ElementBuilder &elements, graph::ResizeOp op, const Coordinates &at,
                           mlir::Value guard);
-/// Coordinates of a quantization parameter for the element `at` of x.
-Coordinates quantizationCoordinates(mlir::Type parameter, int64_t axis, int64_t blockSize,
-                                    const Coordinates &at);
+/// Coordinates of a pointwise op's operand for the result's element `at`: broadcast, or those of a
+/// quantization parameter.
+Coordinates operandCoordinates(mlir::Operation *op, mlir::Value operand, const Coordinates &at);
 
 } // namespace cameo::graphtokernel

@@ -303,16 +303,24 @@ void KernelBuilder::write(Value tensor, Value result, const Coordinates &at, con
     kernel::WriteOp::create(b, loc, tensor, strided);
     return;
   }
-  auto scatter = kernel::ScatterOp::create(b, loc, tensor, buffer, ValueRange{},
-                                           sizes(domain), kernel::LayoutAttr());
-  OpBuilder::InsertionGuard guard(b);
-  Block &block = scatter.getBody().emplaceBlock();
+  scatter(tensor, buffer, domain, [&](OpBuilder &inner, Scope &scope) -> SmallVector<Value> {
+    return {index(inner, scope, offset)};
+  });
+}
+
+kernel::ScatterOp
+KernelBuilder::scatter(Value tensor, Value buffer, const Domain &domain,
+                       llvm::function_ref<SmallVector<Value>(OpBuilder &, Scope &)> address) {
+  auto op = kernel::ScatterOp::create(b, loc, tensor, buffer, ValueRange{}, sizes(domain),
+                                      kernel::LayoutAttr());
+  Block &block = op.getBody().emplaceBlock();
   Scope scope;
   scope.ranges = domain.ranges;
   for (const std::string &name : domain.names)
     scope.values[name] = block.addArgument(b.getIndexType(), loc);
   OpBuilder inner = OpBuilder::atBlockEnd(&block);
-  kernel::YieldOp::create(inner, loc, ValueRange{index(inner, scope, offset)});
+  kernel::YieldOp::create(inner, loc, address(inner, scope));
+  return op;
 }
 
 kernel::FuncOp KernelBuilder::finish(ModuleOp module, StringRef family) {

@@ -89,6 +89,12 @@ public:
   /// Writes a tensor over the domain to an output of the group at `at`.
   void write(mlir::Value tensor, mlir::Value result, const Coordinates &at, const Domain &domain);
 
+  /// Stores a tensor over the domain to a buffer, each element where `address` says: a linear index, and
+  /// optionally whether to store at all (i1).
+  kernel::ScatterOp scatter(
+      mlir::Value tensor, mlir::Value buffer, const Domain &domain,
+      llvm::function_ref<llvm::SmallVector<mlir::Value>(mlir::OpBuilder &, Scope &)> address);
+
   /// Whether `value` has to be read from memory in this group.
   bool isInput(mlir::Value value) const { return !group.contains(value.getDefiningOp()); }
 

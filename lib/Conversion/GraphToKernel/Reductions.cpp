@@ -18,8 +18,6 @@ namespace {
 using Tile = TileBuilder::Tile;
 using graph::ReduceKind;
 
-Type elementOf(Value value) { return cast<RankedTensorType>(value.getType()).getElementType(); }
-
 /// The rows of an operand: coordinates of its elements, and of the result with reduced sizes 1.
 struct Rows {
   Domain domain;
@@ -69,21 +67,6 @@ public:
       return emitCast(b, loc, element, wide, fromStorage(b, loc, element, in[0]));
     });
   }
-  Tile sum(Tile x) {
-    Type type = cast<RankedTensorType>(x.tensor.getType()).getElementType();
-    return tiles.reduce({x}, constantOf(b, loc, type, 0),
-                        [&](OpBuilder &b, ValueRange l, ValueRange r) -> SmallVector<Value> {
-                          if (isa<FloatType>(type))
-                            return {arith::AddFOp::create(b, loc, l[0], r[0])};
-                          return {arith::AddIOp::create(b, loc, l[0], r[0])};
-                        })[0];
-  }
-  Tile maximum(Tile x, Type element) {
-    return tiles.reduce({x}, lowest(b, loc, element),
-                        [&](OpBuilder &b, ValueRange l, ValueRange r) -> SmallVector<Value> {
-                          return {emitMax(b, loc, element, l[0], r[0])};
-                        })[0];
-  }
   /// An elementwise float function over the dims of the first operand.
   Tile map(ArrayRef<Tile> in, TileBuilder::Body body, Type type = {}) {
     if (!type)
@@ -101,14 +84,6 @@ public:
     if (!lengthValue)
       lengthValue = kernel.size(b, rows.length);
     return lengthValue;
-  }
-  Tile narrow(Tile x, Type element, ArrayRef<unsigned> dims) {
-    Type from = cast<RankedTensorType>(x.tensor.getType()).getElementType();
-    if (from == storageType(element))
-      return x;
-    return tiles.generic({x}, Dims(dims), storageType(element), [&](OpBuilder &b, ValueRange in) {
-      return toStorage(b, loc, element, emitCast(b, loc, from, element, in[0]));
-    });
   }
 
 private:
@@ -195,7 +170,7 @@ Value identityOf(OpBuilder &b, Location loc, ReduceRecipe::Combine combine, Type
 
 /// log(sum(exp(x - m))) + m with m the row's maximum, where it is finite.
 Tile logSumExp(Reducer &r, Value x, Type wide) {
-  Tile row = r.load(x, wide), m = r.maximum(row, wide);
+  Tile row = r.load(x, wide), m = r.tiles.maximum(row, wide);
   Tile shift = r.map({m}, [&](OpBuilder &b, ValueRange in) -> Value {
     Value magnitude = math::AbsFOp::create(b, r.loc, in[0]);
     Value finite = arith::CmpFOp::create(b, r.loc, arith::CmpFPredicate::OLT, magnitude,
@@ -205,7 +180,7 @@ Tile logSumExp(Reducer &r, Value x, Type wide) {
   Tile e = r.map({row, shift}, [&](OpBuilder &b, ValueRange in) -> Value {
     return math::ExpOp::create(b, r.loc, arith::SubFOp::create(b, r.loc, in[0], in[1]).getResult());
   });
-  return r.map({r.sum(e), shift}, [&](OpBuilder &b, ValueRange in) -> Value {
+  return r.map({r.tiles.sum(e), shift}, [&](OpBuilder &b, ValueRange in) -> Value {
     return arith::AddFOp::create(b, r.loc, math::LogOp::create(b, r.loc, in[0]).getResult(), in[1]);
   });
 }
@@ -219,7 +194,7 @@ Family buildReduce(KernelBuilder &kernel, graph::ReduceOp op) {
   bool extremum = recipe.combine == ReduceRecipe::Maximum || recipe.combine == ReduceRecipe::Minimum;
   Type wide = extremum ? storageType(element) : storageType(accumulatorType(element));
   if (op.getKind() == ReduceKind::LogSumExp && isa<FloatType>(element)) {
-    Tile tile = r.narrow(logSumExp(r, op.getX(), wide), result, {0});
+    Tile tile = r.tiles.narrow(logSumExp(r, op.getX(), wide), result);
     r.tiles.finish(op.getResult(), out, tile);
     return StringRef("reduce");
   }
@@ -243,36 +218,9 @@ Family buildReduce(KernelBuilder &kernel, graph::ReduceOp op) {
       return afterCombining(b, loc, r, recipe, combined, in[0]);
     });
   if (!element.isInteger(1))
-    tile = r.narrow(tile, result, {0});
+    tile = r.tiles.narrow(tile, result);
   r.tiles.finish(op.getResult(), out, tile);
   return StringRef("reduce");
-}
-
-/// (value, position) of the better of two; a NaN is better than any number, ties go to the first (or
-/// last) position.
-SmallVector<Value> better(OpBuilder &b, Location loc, bool max, bool last, Type element,
-                          ValueRange l, ValueRange r) {
-  using graph::BinaryKind;
-  Value beats = emitBinary(b, loc, max ? BinaryKind::Gt : BinaryKind::Lt, element, element, l[0], r[0]);
-  Value ties = emitBinary(b, loc, BinaryKind::Eq, element, element, l[0], r[0]);
-  if (isa<FloatType>(element)) {
-    Type wide = accumulatorType(element);
-    auto isNan = [&](Value v) -> Value {
-      Value w = emitCast(b, loc, element, wide, v);
-      return arith::CmpFOp::create(b, loc, arith::CmpFPredicate::UNO, w, w);
-    };
-    Value lNan = isNan(l[0]), rNan = isNan(r[0]);
-    Value both = arith::AndIOp::create(b, loc, lNan, rNan);
-    Value onlyLeft = arith::AndIOp::create(
-        b, loc, lNan, arith::XOrIOp::create(b, loc, rNan, integerConstant(b, loc, b.getI1Type(), 1)));
-    beats = arith::OrIOp::create(b, loc, beats, onlyLeft);
-    ties = arith::OrIOp::create(b, loc, ties, both);
-  }
-  Value first = arith::CmpIOp::create(
-      b, loc, last ? arith::CmpIPredicate::sgt : arith::CmpIPredicate::slt, l[1], r[1]);
-  Value take = arith::OrIOp::create(b, loc, beats, arith::AndIOp::create(b, loc, ties, first));
-  return {arith::SelectOp::create(b, loc, take, l[0], r[0]),
-          arith::SelectOp::create(b, loc, take, l[1], r[1])};
 }
 
 Tile positions(Reducer &r) {
@@ -288,7 +236,7 @@ Tile extremumPosition(Reducer &r, Tile row, Type element, bool max, bool last) {
   Value none = integerConstant(r.b, r.loc, r.b.getI64Type(), last ? -1 : INT64_MAX);
   return r.tiles.reduce({row, positions(r)}, ValueRange{worst, none},
                         [&](OpBuilder &b, ValueRange x, ValueRange y) {
-                          return better(b, r.loc, max, last, element, x, y);
+                          return emitBetter(b, r.loc, max, last, element, x, y);
                         })[1];
 }
 
@@ -315,14 +263,14 @@ Family buildSoftmax(KernelBuilder &kernel, graph::SoftmaxOp op) {
     }, wide);
   } else {
     bool log = op.getKind() == graph::SoftmaxKind::LogSoftmax;
-    Tile m = r.maximum(row, wide);
+    Tile m = r.tiles.maximum(row, wide);
     Tile centered = r.map({row, m}, [&](OpBuilder &b, ValueRange in) -> Value {
       return arith::SubFOp::create(b, loc, in[0], in[1]);
     });
     Tile e = r.map({centered}, [&](OpBuilder &b, ValueRange in) -> Value {
       return math::ExpOp::create(b, loc, in[0]);
     });
-    Tile s = r.sum(e);
+    Tile s = r.tiles.sum(e);
     if (log)
       s = r.map({s}, [&](OpBuilder &b, ValueRange in) -> Value {
         return math::LogOp::create(b, loc, in[0]);
@@ -332,13 +280,13 @@ Family buildSoftmax(KernelBuilder &kernel, graph::SoftmaxOp op) {
                  : arith::DivFOp::create(b, loc, in[0], in[1]).getResult();
     });
   }
-  r.tiles.finish(op.getResult(), r.rows.in, r.narrow(result, element, {0, 1}));
+  r.tiles.finish(op.getResult(), r.rows.in, r.tiles.narrow(result, element));
   return StringRef("reduce");
 }
 
 Tile meanOf(Reducer &r, Tile x) {
   r.rowLength();
-  return r.map({r.sum(x)}, [&](OpBuilder &b, ValueRange in) -> Value {
+  return r.map({r.tiles.sum(x)}, [&](OpBuilder &b, ValueRange in) -> Value {
     return arith::DivFOp::create(b, r.loc, in[0], r.length(b, in[0].getType()));
   });
 }
@@ -385,11 +333,11 @@ Family buildNormalize(KernelBuilder &kernel, graph::NormalizeOp op) {
     Tile inverse = r.map({deviation}, [&](OpBuilder &b, ValueRange in) -> Value {
       return arith::DivFOp::create(b, loc, constantOf(b, loc, wide, 1), in[0]);
     });
-    r.tiles.write(r.narrow(inverse, stash, {0}), op.getMoments().back(), r.rows.keptDims);
+    r.tiles.write(r.tiles.narrow(inverse, stash), op.getMoments().back(), r.rows.keptDims);
     if (op.getMoments().size() > 1)
-      r.tiles.write(r.narrow(mean, stash, {0}), op.getMoments().front(), r.rows.keptDims);
+      r.tiles.write(r.tiles.narrow(mean, stash), op.getMoments().front(), r.rows.keptDims);
   }
-  r.tiles.finish(op.getResult(), r.rows.in, r.narrow(result, element, {0, 1}));
+  r.tiles.finish(op.getResult(), r.rows.in, r.tiles.narrow(result, element));
   return StringRef("reduce");
 }
 

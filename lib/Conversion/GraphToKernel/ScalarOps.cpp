@@ -449,6 +449,8 @@ Type accumulatorType(Type element) {
                                       : computeType(element);
 }
 
+Type elementOf(Value tensor) { return cast<RankedTensorType>(tensor.getType()).getElementType(); }
+
 Value constantOf(OpBuilder &b, Location loc, Type type, double value) {
   if (!isa<FloatType>(type))
     return integerConstant(b, loc, type, int64_t(value));
@@ -557,6 +559,30 @@ Value emitMin(OpBuilder &b, Location loc, Type element, Value x, Value y) {
 }
 Value emitMax(OpBuilder &b, Location loc, Type element, Value x, Value y) {
   return emitBinary(b, loc, BinaryKind::Max, element, element, x, y);
+}
+
+SmallVector<Value> emitBetter(OpBuilder &b, Location loc, bool max, bool last, Type element,
+                              ValueRange l, ValueRange r) {
+  Value beats = emitBinary(b, loc, max ? BinaryKind::Gt : BinaryKind::Lt, element, element, l[0], r[0]);
+  Value ties = emitBinary(b, loc, BinaryKind::Eq, element, element, l[0], r[0]);
+  if (isa<FloatType>(element)) {
+    Type wide = accumulatorType(element);
+    auto isNan = [&](Value v) -> Value {
+      Value w = emitCast(b, loc, element, wide, v);
+      return arith::CmpFOp::create(b, loc, arith::CmpFPredicate::UNO, w, w);
+    };
+    Value lNan = isNan(l[0]), rNan = isNan(r[0]);
+    Value both = arith::AndIOp::create(b, loc, lNan, rNan);
+    Value onlyLeft = arith::AndIOp::create(
+        b, loc, lNan, arith::XOrIOp::create(b, loc, rNan, integerConstant(b, loc, b.getI1Type(), 1)));
+    beats = arith::OrIOp::create(b, loc, beats, onlyLeft);
+    ties = arith::OrIOp::create(b, loc, ties, both);
+  }
+  Value first = arith::CmpIOp::create(
+      b, loc, last ? arith::CmpIPredicate::sgt : arith::CmpIPredicate::slt, l[1], r[1]);
+  Value take = arith::OrIOp::create(b, loc, beats, arith::AndIOp::create(b, loc, ties, first));
+  return {arith::SelectOp::create(b, loc, take, l[0], r[0]),
+          arith::SelectOp::create(b, loc, take, l[1], r[1])};
 }
 
 Value lowest(OpBuilder &b, Location loc, Type element) {

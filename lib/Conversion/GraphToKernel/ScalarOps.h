@@ -19,6 +19,9 @@ mlir::Type storageType(mlir::Type element);
 /// f32 for floats below 32 bits, i32 for 8- and 16-bit integers is *not* implied: integers wrap.
 mlir::Type accumulatorType(mlir::Type element);
 
+/// The element type of a ranked tensor value.
+mlir::Type elementOf(mlir::Value tensor);
+
 mlir::Value constantOf(mlir::OpBuilder &b, mlir::Location loc, mlir::Type type, double value);
 mlir::Value integerConstant(mlir::OpBuilder &b, mlir::Location loc, mlir::Type type, int64_t value);
 /// The element of a splat or one-element constant as a value of `computeType`.
@@ -36,6 +39,11 @@ mlir::Value emitMin(mlir::OpBuilder &b, mlir::Location loc, mlir::Type element, 
                     mlir::Value y);
 mlir::Value emitMax(mlir::OpBuilder &b, mlir::Location loc, mlir::Type element, mlir::Value x,
                     mlir::Value y);
+/// Of two (value, i64 position) pairs the one with the larger (or smaller) value; NaN beats any number;
+/// ties go to the first (or last) position. Pure, so that partial results combine by it.
+llvm::SmallVector<mlir::Value> emitBetter(mlir::OpBuilder &b, mlir::Location loc, bool max, bool last,
+                                          mlir::Type element, mlir::ValueRange left,
+                                          mlir::ValueRange right);
 /// The smallest and largest value of an element type (-inf and +inf for floats).
 mlir::Value lowest(mlir::OpBuilder &b, mlir::Location loc, mlir::Type element);
 mlir::Value highest(mlir::OpBuilder &b, mlir::Location loc, mlir::Type element);

@@ -17,8 +17,6 @@ namespace {
 
 using Tile = TileBuilder::Tile;
 
-Type elementOf(Value value) { return cast<RankedTensorType>(value.getType()).getElementType(); }
-
 Family buildCumsum(KernelBuilder &kernel, graph::CumsumOp op) {
   auto sizes = graph::getSizes(op.getX().getType());
   size_t axis = size_t(op.getAxis());
@@ -112,24 +110,19 @@ template <typename Op> Family buildScatter(KernelBuilder &kernel, Op op) {
   Location loc = kernel.loc;
   Type element = elementOf(op.getX()), storage = storageType(element);
   Tile values = tiles.map(op.getUpdates(), updates.at, {0, 1});
-  auto scatter =
-      kernel::ScatterOp::create(kernel.b, loc, values.tensor, kernel.output(op.getResult()),
-                                ValueRange{}, kernel.sizes(tiles.domain), kernel::LayoutAttr());
-  Block &block = scatter.getBody().emplaceBlock();
-  Scope scope;
-  scope.ranges = tiles.domain.ranges;
-  for (const std::string &name : tiles.domain.names)
-    scope.values[name] = block.addArgument(kernel.b.getIndexType(), loc);
-  OpBuilder inner = OpBuilder::atBlockEnd(&block);
-  ElementBuilder elements(kernel, inner, scope);
-  Value ok;
-  Coordinates at = target(elements, op, updates, ok);
-  SizeExpr linear =
-      linearize(at, graph::getSizes(op.getX().getType())).simplify(scope.ranges);
-  SmallVector<Value> yields{kernel.index(inner, scope, linear)};
-  if (ok)
-    yields.push_back(ok);
-  kernel::YieldOp::create(inner, loc, yields);
+  auto scatter = kernel.scatter(
+      values.tensor, kernel.output(op.getResult()), tiles.domain,
+      [&](OpBuilder &inner, Scope &scope) {
+        ElementBuilder elements(kernel, inner, scope);
+        Value ok;
+        Coordinates at = target(elements, op, updates, ok);
+        SizeExpr linear =
+            linearize(at, graph::getSizes(op.getX().getType())).simplify(scope.ranges);
+        SmallVector<Value> yields{kernel.index(inner, scope, linear)};
+        if (ok)
+          yields.push_back(ok);
+        return yields;
+      });
   if (op.getKind() == graph::ScatterKind::Set)
     return StringRef("serial");
   Block &combine = scatter.getCombine().emplaceBlock();

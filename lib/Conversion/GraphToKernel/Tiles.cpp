@@ -20,8 +20,6 @@ std::string textOf(const Coordinates &at) {
   return text;
 }
 
-Type elementOf(Value value) { return cast<RankedTensorType>(value.getType()).getElementType(); }
-
 /// Coordinates in the form in which they are compared: 0 wherever the extent is 1.
 Coordinates normalized(Value value, const Coordinates &at) {
   Coordinates result = at;
@@ -82,19 +80,11 @@ int TileBuilder::add(Program &program, Value value, const Coordinates &given, co
   Domain space = subdomain(dims);
   if (auto moved = movedCoordinates(op, at, space.ranges))
     return program.memo[key] = add(program, op->getOperand(0), *moved, dims);
-  bool quantization = isa<graph::QuantizeOp, graph::DequantizeOp>(op);
   if (classify(op) != OpClass::Pointwise)
     return addLeaf({kernel.view(value, at, space), dims});
   Node node{op, value, {}};
-  for (auto [i, operand] : llvm::enumerate(op->getOperands())) {
-    Coordinates where = broadcastCoordinates(operand.getType(), value.getType(), at);
-    if (quantization && i > 0) {
-      auto axis = op->getAttrOfType<IntegerAttr>("axis").getInt();
-      auto block = op->getAttrOfType<IntegerAttr>("block_size");
-      where = quantizationCoordinates(operand.getType(), axis, block ? block.getInt() : 0, at);
-    }
-    node.operands.push_back(add(program, operand, where, dims));
-  }
+  for (Value operand : op->getOperands())
+    node.operands.push_back(add(program, operand, operandCoordinates(op, operand, at), dims));
   return addNode(std::move(node));
 }
 
@@ -182,6 +172,32 @@ SmallVector<TileBuilder::Tile> TileBuilder::reduce(ArrayRef<Tile> inputs, ValueR
   for (Value result : op.getResults())
     results.push_back({result, kept});
   return results;
+}
+
+TileBuilder::Tile TileBuilder::sum(const Tile &x) {
+  Type type = elementOf(x.tensor);
+  return reduce({x}, constantOf(kernel.b, kernel.loc, type, 0),
+                [&](OpBuilder &b, ValueRange l, ValueRange r) -> SmallVector<Value> {
+                  if (isa<FloatType>(type))
+                    return {arith::AddFOp::create(b, kernel.loc, l[0], r[0])};
+                  return {arith::AddIOp::create(b, kernel.loc, l[0], r[0])};
+                })[0];
+}
+
+TileBuilder::Tile TileBuilder::maximum(const Tile &x, Type element) {
+  return reduce({x}, lowest(kernel.b, kernel.loc, element),
+                [&](OpBuilder &b, ValueRange l, ValueRange r) -> SmallVector<Value> {
+                  return {emitMax(b, kernel.loc, element, l[0], r[0])};
+                })[0];
+}
+
+TileBuilder::Tile TileBuilder::narrow(const Tile &x, Type element) {
+  Type from = elementOf(x.tensor);
+  if (from == storageType(element))
+    return x;
+  return generic({x}, x.dims, storageType(element), [&](OpBuilder &b, ValueRange in) {
+    return toStorage(b, kernel.loc, element, emitCast(b, kernel.loc, from, element, in[0]));
+  });
 }
 
 TileBuilder::Tile

@@ -34,6 +34,11 @@ public:
   /// Combines inputs over (kept…, last) along the last dimension, from `init` (one value each).
   llvm::SmallVector<Tile> reduce(llvm::ArrayRef<Tile> inputs, mlir::ValueRange init,
                                  Combiner combine);
+  /// Sums, and maxima of `element`s (NaN wins), along the last dimension.
+  Tile sum(const Tile &x);
+  Tile maximum(const Tile &x, mlir::Type element);
+  /// The tile converted to what `element` is stored as, if it is not that already.
+  Tile narrow(const Tile &x, mlir::Type element);
   /// A tile whose elements are computed from coordinates.
   Tile computed(const Dims &dims, mlir::Type element,
                 llvm::function_ref<mlir::Value(mlir::OpBuilder &, Scope &)> body);

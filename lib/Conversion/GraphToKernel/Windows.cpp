@@ -42,12 +42,7 @@ public:
     }
   }
 
-  Tile maximum() {
-    return tiles.reduce({elements(lowest(b, loc, element))}, lowest(b, loc, element),
-                        [&](OpBuilder &b, ValueRange l, ValueRange r) -> SmallVector<Value> {
-                          return {emitMax(b, loc, element, l[0], r[0])};
-                        })[0];
-  }
+  Tile maximum() { return tiles.maximum(elements(lowest(b, loc, element)), element); }
 
   /// The maximum and its position in the flattened operand.
   SmallVector<Tile> maximumWithPosition() {
@@ -59,27 +54,23 @@ public:
       std::reverse(at.begin() + 2, at.end());
     }
     SizeExpr flat = linearize(at, order).simplify(tiles.domain.ranges);
-    Tile positions = tiles.computed({0, 1}, i64, [&](OpBuilder &b, Scope &scope) -> Value {
-      return arith::IndexCastOp::create(b, loc, i64, kernel.index(b, scope, flat));
-    });
+    // Outside of the operand: a position that loses every tie, also against -inf inside.
     Value none = integerConstant(b, loc, i64, INT64_MAX);
+    SizeExpr valid = inside.simplify(tiles.domain.ranges);
+    Tile positions = tiles.computed({0, 1}, i64, [&](OpBuilder &b, Scope &scope) -> Value {
+      Value position = arith::IndexCastOp::create(b, loc, i64, kernel.index(b, scope, flat));
+      return arith::SelectOp::create(b, loc, kernel.condition(b, scope, valid), position, none);
+    });
     return tiles.reduce(
         {elements(lowest(b, loc, element)), positions}, ValueRange{lowest(b, loc, element), none},
         [&](OpBuilder &b, ValueRange l, ValueRange r) -> SmallVector<Value> {
-          using graph::BinaryKind;
-          Value gt = emitBinary(b, loc, BinaryKind::Gt, element, element, l[0], r[0]);
-          Value eq = emitBinary(b, loc, BinaryKind::Eq, element, element, l[0], r[0]);
-          Value first = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, l[1], r[1]);
-          Value take =
-              arith::OrIOp::create(b, loc, gt, arith::AndIOp::create(b, loc, eq, first).getResult());
-          return {arith::SelectOp::create(b, loc, take, l[0], r[0]),
-                  arith::SelectOp::create(b, loc, take, l[1], r[1])};
+          return emitBetter(b, loc, /*max=*/true, /*last=*/false, element, l, r);
         });
   }
 
   Tile average() {
     Type wide = accumulatorType(element);
-    Tile total = sum(widened(wide), wide);
+    Tile total = tiles.sum(widened(wide));
     SizeExpr counted = op.getCountIncludePad() ? insidePads : inside;
     if (op.getCountIncludePad() && !op.getCeilMode()) {
       double count = 1;
@@ -92,7 +83,7 @@ public:
     Tile ones = tiles.computed({0, 1}, wide, [&](OpBuilder &b, Scope &scope) -> Value {
       return arith::UIToFPOp::create(b, loc, wide, kernel.condition(b, scope, counted));
     });
-    return tiles.generic({total, sum(ones, wide)}, {0}, wide, [&](OpBuilder &b, ValueRange x) -> Value {
+    return tiles.generic({total, tiles.sum(ones)}, {0}, wide, [&](OpBuilder &b, ValueRange x) -> Value {
       return arith::DivFOp::create(b, loc, x[0], x[1]);
     });
   }
@@ -108,21 +99,12 @@ public:
         return arith::MulFOp::create(b, loc, magnitude, magnitude);
       return math::PowFOp::create(b, loc, magnitude, constantOf(b, loc, wide, p));
     });
-    return tiles.generic({sum(powers, wide)}, {0}, wide, [&](OpBuilder &b, ValueRange x) -> Value {
+    return tiles.generic({tiles.sum(powers)}, {0}, wide, [&](OpBuilder &b, ValueRange x) -> Value {
       if (p == 1)
         return x[0];
       if (p == 2)
         return math::SqrtOp::create(b, loc, x[0]);
       return math::PowFOp::create(b, loc, x[0], constantOf(b, loc, wide, 1 / p));
-    });
-  }
-
-  Tile narrowed(Tile tile) {
-    Type from = cast<RankedTensorType>(tile.tensor.getType()).getElementType();
-    if (from == storageType(element))
-      return tile;
-    return tiles.generic({tile}, {0}, storageType(element), [&](OpBuilder &b, ValueRange x) {
-      return emitCast(b, loc, from, element, x[0]);
     });
   }
 
@@ -160,12 +142,6 @@ private:
       return emitCast(b, loc, element, wide, in[0]);
     });
   }
-  Tile sum(Tile x, Type wide) {
-    return tiles.reduce({x}, constantOf(b, loc, wide, 0),
-                        [&](OpBuilder &b, ValueRange l, ValueRange r) -> SmallVector<Value> {
-                          return {arith::AddFOp::create(b, loc, l[0], r[0])};
-                        })[0];
-  }
 };
 
 } // namespace
@@ -182,7 +158,7 @@ Family buildWindow(KernelBuilder &kernel) {
   Tile result = op.getKind() == graph::PoolKind::Max       ? pool.maximum()
                 : op.getKind() == graph::PoolKind::Average ? pool.average()
                                                            : pool.norm();
-  pool.tiles.finish(op.getResult(), pool.out, pool.narrowed(result));
+  pool.tiles.finish(op.getResult(), pool.out, pool.tiles.narrow(result, pool.element));
   return StringRef("reduce");
 }
 
