@@ -12,7 +12,7 @@ import lit.formats
 config.name = "cameo"
 config.test_format = lit.formats.ShTest(False)
 config.suffixes = [".mlir", ".test", ".ptx", ".onnxtxt"]
-config.excludes = ["Inputs", "unit", "python", "data"]
+config.excludes = ["Inputs", "unit", "python", "data", "kernels"]
 config.test_source_root = os.path.join(config.cameo_source_dir, "test")
 config.test_exec_root = os.path.join(config.cameo_build_dir, "test")
 
