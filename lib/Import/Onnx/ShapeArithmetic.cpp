@@ -139,6 +139,62 @@ SizeExpr importer::truncDiv(const SizeExpr &a, const SizeExpr &b) {
   return select(negative, -magnitude, magnitude);
 }
 
+std::optional<Ints> importer::allConstant(llvm::ArrayRef<SizeExpr> exprs) {
+  Ints result;
+  for (const SizeExpr &e : exprs) {
+    if (!e.asConstant())
+      return std::nullopt;
+    result.push_back(*e.asConstant());
+  }
+  return result;
+}
+
+SizeExpr importer::isAxis(int64_t dim, llvm::ArrayRef<SizeExpr> axes, int64_t rank) {
+  SizeExpr any = 0;
+  for (const SizeExpr &axis : axes)
+    any = logicalOr(any, eq(mod(axis, rank), dim));
+  return any;
+}
+
+/// How many of the axes lie before `dim`.
+static SizeExpr axesBefore(int64_t dim, llvm::ArrayRef<SizeExpr> axes, int64_t rank) {
+  SizeExpr count = 0;
+  for (const SizeExpr &axis : axes)
+    count += lt(mod(axis, rank), dim);
+  return count;
+}
+
+Sizes importer::withoutAxes(llvm::ArrayRef<SizeExpr> from, llvm::ArrayRef<SizeExpr> axes) {
+  auto rank = static_cast<int64_t>(from.size()), count = static_cast<int64_t>(axes.size());
+  Sizes to;
+  for (int64_t j = 0; j < rank - count; ++j) {
+    // Dimension j of the result is dimension j + k of the operand, k axes before it.
+    SizeExpr size = from[j + count];
+    for (int64_t k = count; k-- > 0;) {
+      SizeExpr here = logicalAnd(eq(axesBefore(j + k, axes, rank), k),
+                                 logicalNot(isAxis(j + k, axes, rank)));
+      size = select(here, from[j + k], size);
+    }
+    to.push_back(size);
+  }
+  return to;
+}
+
+Sizes importer::withAxes(llvm::ArrayRef<SizeExpr> from, llvm::ArrayRef<SizeExpr> axes) {
+  auto left = static_cast<int64_t>(from.size()), count = static_cast<int64_t>(axes.size());
+  int64_t rank = left + count;
+  Sizes to;
+  for (int64_t i = 0; i < rank; ++i) {
+    // An old dimension i is dimension i - k of the operand, k axes before it.
+    SizeExpr before = axesBefore(i, axes, rank);
+    std::optional<SizeExpr> size;
+    for (int64_t k = std::max<int64_t>(i - left + 1, 0); k <= std::min(i, count); ++k)
+      size = size ? select(eq(before, k), from[i - k], *size) : from[i - k];
+    to.push_back(select(isAxis(i, axes, rank), 1, size.value_or(1)));
+  }
+  return to;
+}
+
 std::optional<Number> importer::foldUnary(UnaryKind kind, const Number &x) {
   switch (kind) {
   case UnaryKind::Identity:

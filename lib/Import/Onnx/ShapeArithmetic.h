@@ -17,6 +17,16 @@ bool isSizeElement(Type element);
 /// Truncating division, as ONNX's Div on integers.
 SizeExpr truncDiv(const SizeExpr &a, const SizeExpr &b);
 
+/// Axes as numbers, when all are.
+std::optional<Ints> allConstant(llvm::ArrayRef<SizeExpr> exprs);
+/// 1 where `dim` is one of the axes (counted from the end if negative), as an expression.
+SizeExpr isAxis(int64_t dim, llvm::ArrayRef<SizeExpr> axes, int64_t rank);
+/// The sizes `from` without those of `axes` (distinct; known at launch), in order. Each is a chain of
+/// selections: a sum would have so many terms that products of sizes grow exponentially.
+Sizes withoutAxes(llvm::ArrayRef<SizeExpr> from, llvm::ArrayRef<SizeExpr> axes);
+/// The sizes `from` with 1 inserted at each of `axes` (distinct, axes of the result).
+Sizes withAxes(llvm::ArrayRef<SizeExpr> from, llvm::ArrayRef<SizeExpr> axes);
+
 std::optional<Number> foldUnary(graph::UnaryKind kind, const Number &x);
 std::optional<Number> foldBinary(graph::BinaryKind kind, const Number &a, const Number &b,
                                  bool isInt);

@@ -12,50 +12,22 @@ using graph::ReduceKind;
 
 namespace {
 
-std::optional<Ints> allConstant(llvm::ArrayRef<SizeExpr> exprs) {
-  Ints result;
-  for (const SizeExpr &e : exprs) {
-    if (!e.asConstant())
-      return std::nullopt;
-    result.push_back(*e.asConstant());
-  }
-  return result;
-}
-
 Value reduceUnknownAxes(NodeBuilder &b, ReduceKind kind, Value x, llvm::ArrayRef<SizeExpr> axes,
                         bool keepdims) {
   Sizes from = NodeBuilder::sizesOf(x), split, kept;
   auto rank = static_cast<int64_t>(from.size());
   Ints reduced;
-  llvm::SmallVector<SizeExpr> isReduced;
   for (int64_t d = 0; d < rank; ++d) {
-    SizeExpr hit = 0;
-    for (const SizeExpr &axis : axes)
-      hit = logicalOr(hit, eq(mod(axis, rank), d));
-    isReduced.push_back(hit);
+    SizeExpr hit = isAxis(d, axes, rank);
     kept.push_back(select(hit, 1, from[d]));
     split.push_back(kept.back());
     split.push_back(select(hit, from[d], 1));
     reduced.push_back(2 * d + 1);
   }
-  Value result = b.reduce(kind, b.reshape(x, split), reduced, /*keepdims=*/false);
-  if (keepdims || !result)
-    return result;
-  // Dimension j of the result is the j-th kept one.
-  int64_t left = rank - static_cast<int64_t>(axes.size());
-  if (left < 0)
+  if (!keepdims && axes.size() > from.size())
     return b.failValue("E0702", "more axes than dimensions");
-  Sizes sizes;
-  for (int64_t j = 0; j < left; ++j) {
-    SizeExpr size = 0, before = 0;
-    for (int64_t d = 0; d < rank; ++d) {
-      SizeExpr isKept = logicalNot(isReduced[d]);
-      size += isKept * eq(before, j) * from[d];
-      before += isKept;
-    }
-    sizes.push_back(size);
-  }
-  return b.reshape(result, sizes);
+  Value result = b.reduce(kind, b.reshape(x, split), reduced, /*keepdims=*/false);
+  return keepdims || !result ? result : b.reshape(result, withoutAxes(from, axes));
 }
 
 /// Where `AxesInput` says since which version axes are an operand.

@@ -110,24 +110,6 @@ std::optional<Sizes> axesOf(NodeBuilder &b, bool &ok) {
   return Sizes(axes->begin(), axes->end());
 }
 
-std::optional<Ints> allConstant(llvm::ArrayRef<SizeExpr> exprs) {
-  Ints result;
-  for (const SizeExpr &e : exprs) {
-    if (!e.asConstant())
-      return std::nullopt;
-    result.push_back(*e.asConstant());
-  }
-  return result;
-}
-
-/// 1 where `dim` is one of the axes (counted from the end if negative), as an expression.
-SizeExpr isAxis(int64_t dim, llvm::ArrayRef<SizeExpr> axes, int64_t rank) {
-  SizeExpr any = 0;
-  for (const SizeExpr &axis : axes)
-    any = logicalOr(any, eq(mod(axis, rank), dim));
-  return any;
-}
-
 LogicalResult squeeze(NodeBuilder &b) {
   bool ok;
   std::optional<Sizes> axes = axesOf(b, ok);
@@ -159,20 +141,9 @@ LogicalResult squeeze(NodeBuilder &b) {
     }
     return outReshaped(b, to);
   }
-  // Dimension j of the result is the j-th that is no axis.
-  int64_t left = rank - static_cast<int64_t>(axes->size());
-  if (left < 0)
+  if (axes->size() > from.size())
     return b.fail("E0702", "more axes than dimensions");
-  for (int64_t j = 0; j < left; ++j) {
-    SizeExpr size = 0, before = 0;
-    for (int64_t i = 0; i < rank; ++i) {
-      SizeExpr kept = logicalNot(isAxis(i, *axes, rank));
-      size += kept * eq(before, j) * from[i];
-      before += kept;
-    }
-    to.push_back(size);
-  }
-  return outReshaped(b, to);
+  return outReshaped(b, withoutAxes(from, *axes));
 }
 
 LogicalResult unsqueeze(NodeBuilder &b) {
@@ -191,15 +162,7 @@ LogicalResult unsqueeze(NodeBuilder &b) {
       to.push_back(llvm::is_contained(*normal, i) ? SizeExpr(1) : *next++);
     return outReshaped(b, to);
   }
-  SizeExpr before = 0;
-  for (int64_t i = 0; i < rank; ++i) {
-    SizeExpr isNew = isAxis(i, *axes, rank), size = isNew;
-    for (auto [k, s] : llvm::enumerate(from))
-      size += logicalNot(isNew) * eq(before, static_cast<int64_t>(k)) * s;
-    before += logicalNot(isNew);
-    to.push_back(size);
-  }
-  return outReshaped(b, to);
+  return outReshaped(b, withAxes(from, *axes));
 }
 
 LogicalResult identity(NodeBuilder &b) { return b.outSame(0, b.operand(0)); }
