@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// From a gpu.module to PTX text: translate to LLVM IR, optimise at O3, run the NVPTX back end. Refused,
-// before LLVM sees them: asynchronous copies, bulk copies, warpgroup ops and register reallocation on
-// targets without them.
+// From a gpu.module to PTX text: translate to LLVM IR, optimise at O3, run the NVPTX back end. Most of the
+// time of a compilation goes into the last two, and kernels do not depend on each other: each function
+// is an LLVM module of its own, in a context of its own, and the machine's cores share them. The text is
+// put together in the order of the functions, so that it does not depend on the number of cores.
+// Refused, before LLVM sees them: asynchronous copies, bulk copies, warpgroup ops and register
+// reallocation on targets without them.
 #include "cameo/Conversion/NVVMToPTX/NVVMToPTX.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -13,6 +16,7 @@
 #include "mlir/Target/LLVMIR/Dialect/NVVM/NVVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
@@ -20,6 +24,7 @@
 #include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/TargetSelect.h"
+#include "llvm/Support/ThreadPool.h"
 #include "llvm/Target/TargetMachine.h"
 
 #include <mutex>
@@ -79,21 +84,19 @@ static LogicalResult checkFeatures(gpu::GPUModuleOp module, const Target &target
   return failure(result.wasInterrupted());
 }
 
-static std::unique_ptr<llvm::TargetMachine> makeMachine(gpu::GPUModuleOp module, const Target &target) {
+static const llvm::Target *findBackEnd(std::string &error) {
   initializeNvptx();
-  llvm::Triple triple("nvptx64-nvidia-cuda");
-  std::string error;
-  const llvm::Target *backEnd = llvm::TargetRegistry::lookupTarget(triple, error);
-  if (!backEnd) {
-    module.emitError() << "this LLVM has no NVPTX back end: " << error;
-    return nullptr;
-  }
+  return llvm::TargetRegistry::lookupTarget(llvm::Triple("nvptx64-nvidia-cuda"), error);
+}
+
+static std::unique_ptr<llvm::TargetMachine> makeMachine(const llvm::Target &backEnd, const Target &target) {
   llvm::TargetOptions options;
   // Standard never contracts what the program wrote as two operations; NVPTX then prints add.rn, mul.rn.
   options.AllowFPOpFusion = llvm::FPOpFusion::Strict;
   std::string features = "+ptx" + std::to_string(target.ptxVersion);
-  return std::unique_ptr<llvm::TargetMachine>(backEnd->createTargetMachine(
-      triple, target.name, features, options, std::nullopt, std::nullopt, llvm::CodeGenOptLevel::Aggressive));
+  return std::unique_ptr<llvm::TargetMachine>(
+      backEnd.createTargetMachine(llvm::Triple("nvptx64-nvidia-cuda"), target.name, features, options, std::nullopt,
+                                  std::nullopt, llvm::CodeGenOptLevel::Aggressive));
 }
 
 static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
@@ -108,6 +111,64 @@ static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
   builder.registerLoopAnalyses(loops);
   builder.crossRegisterProxies(loops, functions, sccs, modules);
   builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O3).run(module, modules);
+}
+
+namespace {
+/// One LLVM module on its way to text. It shares nothing with the others.
+struct Unit {
+  llvm::LLVMContext context;
+  std::unique_ptr<llvm::Module> module;
+  std::unique_ptr<llvm::TargetMachine> machine;
+  llvm::SmallString<0> text;
+  bool printed = true;
+
+  void print() {
+    module->setTargetTriple(machine->getTargetTriple());
+    module->setDataLayout(machine->createDataLayout());
+    optimize(*module, *machine);
+    llvm::raw_svector_ostream stream(text);
+    llvm::legacy::PassManager passes;
+    printed = !machine->addPassesToEmitFile(passes, stream, nullptr, llvm::CodeGenFileType::AssemblyFile);
+    if (printed)
+      passes.run(*module);
+    module.reset();
+  }
+};
+} // namespace
+
+/// Functions can be taken one by one unless one calls another of the module, or they share memory that the
+/// module itself provides. (Shared memory is each kernel's own.)
+static bool functionsAreIndependent(gpu::GPUModuleOp module) {
+  for (auto global : module.getOps<LLVM::GlobalOp>())
+    if (global.getAddrSpace() != unsigned(NVVM::NVVMMemorySpace::Shared))
+      return false;
+  auto callsOwn = [&](LLVM::CallOp call) {
+    std::optional<StringRef> callee = call.getCallee();
+    return !callee || module.lookupSymbol<LLVM::LLVMFuncOp>(*callee);
+  };
+  return !module.walk([&](LLVM::CallOp call) { return WalkResult(success(!callsOwn(call))); }).wasInterrupted();
+}
+
+/// Translates `function` as if it were alone in its module, with the globals that it names.
+static std::unique_ptr<llvm::Module> translateAlone(LLVM::LLVMFuncOp function, llvm::LLVMContext &context) {
+  auto home = function->getParentOfType<gpu::GPUModuleOp>();
+  OpBuilder builder(home);
+  auto alone = gpu::GPUModuleOp::create(builder, home.getLoc(), home.getName());
+  alone->setDiscardableAttrs(llvm::to_vector(home->getDiscardableAttrs()));
+  builder.setInsertionPointToStart(alone.getBody());
+  llvm::StringSet<> seen;
+  function.walk([&](LLVM::AddressOfOp use) {
+    if (!seen.insert(use.getGlobalName()).second)
+      return;
+    if (Operation *global = home.lookupSymbol(use.getGlobalName()))
+      builder.clone(*global);
+  });
+  Block::iterator next = std::next(function->getIterator());
+  function->moveBefore(alone.getBody(), alone.getBody()->end());
+  std::unique_ptr<llvm::Module> result = translateModuleToLLVMIR(alone, context, "cameo");
+  function->moveBefore(home.getBody(), next);
+  alone.erase();
+  return result;
 }
 
 /// Writes the ONNX nodes that a kernel computes above its entry, so that PTX can be read without the bundle.
@@ -125,27 +186,56 @@ static void annotateNodes(gpu::GPUModuleOp module, std::string &text) {
   }
 }
 
+/// One PTX module of many: the directives that open a module, and declarations of memory that the launch
+/// provides, stand once.
+static std::string joinTexts(ArrayRef<std::unique_ptr<Unit>> units) {
+  std::string result;
+  llvm::StringSet<> declared;
+  for (const std::unique_ptr<Unit> &unit : units) {
+    StringRef text = unit->text;
+    size_t opened = text.find(".address_size");
+    if (!result.empty() && opened != StringRef::npos)
+      text = text.substr(text.find('\n', opened) + 1);
+    while (!text.empty()) {
+      auto [line, rest] = text.split('\n');
+      if (!line.starts_with(".extern .shared") || declared.insert(line).second)
+        result += (line + "\n").str();
+      text = rest;
+    }
+  }
+  return result;
+}
+
 FailureOr<std::string> cameo::emitPtx(gpu::GPUModuleOp module, const Target &target) {
   if (failed(checkFeatures(module, target)))
     return failure();
-  std::unique_ptr<llvm::TargetMachine> machine = makeMachine(module, target);
-  if (!machine)
-    return failure();
-  llvm::LLVMContext context;
-  std::unique_ptr<llvm::Module> llvmModule = translateModuleToLLVMIR(module, context, "cameo");
-  if (!llvmModule)
-    return module.emitError("cannot be translated to LLVM IR"), failure();
-  llvmModule->setTargetTriple(machine->getTargetTriple());
-  llvmModule->setDataLayout(machine->createDataLayout());
-  optimize(*llvmModule, *machine);
+  std::string error;
+  const llvm::Target *backEnd = findBackEnd(error);
+  if (!backEnd)
+    return module.emitError() << "this LLVM has no NVPTX back end: " << error, failure();
 
-  llvm::SmallString<0> text;
-  llvm::raw_svector_ostream stream(text);
-  llvm::legacy::PassManager passes;
-  if (machine->addPassesToEmitFile(passes, stream, nullptr, llvm::CodeGenFileType::AssemblyFile))
+  SmallVector<LLVM::LLVMFuncOp> functions(module.getOps<LLVM::LLVMFuncOp>());
+  bool apart = functions.size() > 1 && functionsAreIndependent(module);
+  std::vector<std::unique_ptr<Unit>> units;
+  {
+    // MLIR is read by this thread alone; the others see LLVM's modules only. Leaving the block waits for them.
+    llvm::DefaultThreadPool pool(llvm::hardware_concurrency(apart ? 0 : 1));
+    for (size_t i = 0; i < (apart ? functions.size() : 1); ++i) {
+      Unit &unit = *units.emplace_back(std::make_unique<Unit>());
+      unit.module = apart ? translateAlone(functions[i], unit.context)
+                          : translateModuleToLLVMIR(module, unit.context, "cameo");
+      if (!unit.module)
+        return module.emitError("cannot be translated to LLVM IR"), failure();
+      unit.machine = makeMachine(*backEnd, target);
+      if (apart)
+        pool.async([&unit] { unit.print(); });
+      else
+        unit.print();
+    }
+  }
+  if (llvm::any_of(units, [](const std::unique_ptr<Unit> &unit) { return !unit->printed; }))
     return module.emitError("this LLVM cannot print PTX"), failure();
-  passes.run(*llvmModule);
-  std::string result(text);
+  std::string result = joinTexts(units);
   annotateNodes(module, result);
   return result;
 }
