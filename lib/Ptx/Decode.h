@@ -43,6 +43,7 @@ private:
           return true;
       return false;
     }
+    unsigned vectorLength() const { return has(".v2") ? 2 : has(".v4") ? 4 : has(".v8") ? 8 : 1; }
     Type type(size_t i = 0) const { return i < types.size() ? types[i] : Type::None; }
   };
   struct Symbol {
@@ -131,12 +132,26 @@ private:
   void decodeCvt();
   void decodeCvta();
   void decodeIsspacep();
-  void decodeLd();
-  void decodeSt();
-  void decodeAtom();
   void decodeNothing();
   void decodeFloatCvt(const Modifiers &m, Type to, Type from);
   void decodePackedCvt(const Modifiers &m, Type to, Type from);
+  // DecodeAccess.cpp
+  struct Access {
+    Type type;
+    unsigned size = 0, count = 1; ///< bytes of an element, elements
+    Space space;
+    const Symbol *symbol = nullptr; ///< of an address that names one
+  };
+  bool hasShape(const Operand &operand, unsigned count, const char *role);
+  bool accessForm(const Modifiers &m, const Operand &data, const char *role, const Operand &address,
+                  Access &access);
+  void emitAccess(bool isLoad, Access access, const uint32_t *slots, unsigned width, uint8_t flags,
+                  const Operand &address);
+  bool loadParameter(const Access &access, const Operand &address, const uint32_t *slots,
+                     unsigned width);
+  void decodeLd();
+  void decodeSt();
+  void decodeAtom();
   // DecodeControl.cpp
   void decodeBra();
   void decodeBrx();

@@ -276,6 +276,9 @@ TEST(Refusal, UnknownOpcodesAndModifiersByNameAndLine) {
 TEST(Refusal, OperandsThatDoNotFit) {
   expectRefused("add.u32 %r0, %r1, %l2;", "takes 32 bits");
   expectRefused("add.u32 %r0, %r1;", "takes 3");
+  expectRefused("ld.global.v2.u32 %r0, [%l1];", "2 elements");
+  expectRefused("st.global.u32 [%l1], {%r0, %r1};", "1 elements");
+  expectRefused("atom.global.v2.add.f32 %r0, [%l1], {%r1, %r2};", "2 elements");
   expectRefused("add.u32 %r0, %r1, %nope;", "%nope", CAMEO_PTX_UNSUPPORTED);
   expectRefused("bra nowhere;", "label 'nowhere'");
   expectRefused("ld.global.u32 %r0, [missing];", "'missing' is not declared");

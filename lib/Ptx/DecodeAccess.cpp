@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Loads, stores and atomics to the names of their handlers. What ld and st share is their form: the type,
+// the vector that the registers must make up, and the space, which an address can tell more closely.
+#include "Decode.h"
+
+#include <algorithm>
+
+namespace cameo::ptx {
+
+namespace {
+
+constexpr std::string_view accessModifiers =
+    " .weak .volatile .relaxed .acquire .release .mmio .cta .cluster .gpu .sys .global .shared "
+    ".shared::cta .local .param .param::entry .param::func .const .ca .cg .cs .lu .cv .wb .wt .nc "
+    ".L1::evict_normal .L1::evict_unchanged .L1::evict_first .L1::evict_last .L1::no_allocate "
+    ".L2::64B .L2::128B .L2::256B .L2::cache_hint .L2::evict_normal .L2::evict_first "
+    ".L2::evict_last .unified .v2 .v4 .v8 .relu ";
+
+/// Handlers for global and shared are their own; the others share one that looks.
+std::string accessName(const char *kind, Space space, unsigned bytes, unsigned count,
+                       Policy policy) {
+  std::string name = kind;
+  name += space == Space::Global ? ".global" : space == Space::Shared ? ".shared" : ".any";
+  name += policy.counts ? ".count" : policy.checks ? ".check" : "";
+  // Words in shared memory have handlers of their own.
+  if (space == Space::Shared && bytes == 4 && !policy.counts) {
+    if (count == 1)
+      return name + ".word";
+    if (count == 4 && name[0] == 'l')
+      return name + ".four";
+  }
+  return name + "." + std::to_string(bytes);
+}
+
+Space spaceOfModifiers(const std::vector<std::string_view> &others) {
+  for (std::string_view text : others) {
+    if (text == ".global")
+      return Space::Global;
+    if (text == ".shared" || text == ".shared::cta")
+      return Space::Shared;
+    if (text == ".local")
+      return Space::Local;
+    if (text.substr(0, 6) == ".param")
+      return Space::Param;
+    if (text == ".const")
+      return Space::Const;
+  }
+  return Space::Generic;
+}
+
+const Operand &elementOf(const Operand &operand, unsigned count, unsigned i) {
+  return count > 1 ? operand.elements[i] : operand;
+}
+
+} // namespace
+
+/// Whether `operand` has the `count` elements that the vector modifier asks for.
+bool Decoder::hasShape(const Operand &operand, unsigned count, const char *role) {
+  bool isVector = operand.kind == Kind::Vector;
+  if (isVector == (count > 1) && (!isVector || operand.elements.size() == count))
+    return true;
+  error("the " + std::string(role) + " of '" + formOf(*current) + "' does not have its " +
+        std::to_string(count) + " elements");
+  return false;
+}
+
+/// The form of an ld or st whose registers are `data` and whose address is `address`.
+bool Decoder::accessForm(const Modifiers &m, const Operand &data, const char *role,
+                         const Operand &address, Access &access) {
+  access.type = m.type();
+  access.size = sizeOf(access.type);
+  access.count = m.vectorLength();
+  if (!access.size) {
+    error(current->opcode == "ld" ? "ld needs a type" : "st needs a type");
+    return false;
+  }
+  if (!hasShape(data, access.count, role))
+    return false;
+  if (access.size * access.count > 32) {
+    error("'" + formOf(*current) + "' moves more than 32 bytes");
+    return false;
+  }
+  access.space = spaceOfModifiers(m.others);
+  if (address.reg < 0 && !address.name.empty())
+    access.symbol = findSymbol(address.name);
+  return true;
+}
+
+/// The memory op of a form, once its registers (`width` bytes each) have their slots. The address comes
+/// last: it may put an op before this one.
+void Decoder::emitAccess(bool isLoad, Access access, const uint32_t *slots, unsigned width,
+                         uint8_t flags, const Operand &address) {
+  // Parameters of a call that are declared in the function lie on its stack.
+  if (access.space == Space::Param && access.symbol && access.symbol->where == Symbol::Where::Local)
+    access.space = Space::Local;
+  Op &op = emit(accessName(isLoad ? "ld" : "st", access.space, access.size, access.count, policy),
+                OpKind::Memory);
+  (isLoad ? op.d : op.b) = slots[0];
+  op.size = static_cast<uint8_t>(access.size), op.count = static_cast<uint8_t>(access.count);
+  op.width = static_cast<uint8_t>(width), op.space = access.space;
+  op.flags |= flags;
+  if (access.count > 1) {
+    op.extra = static_cast<uint32_t>(program.side.size());
+    program.side.insert(program.side.end(), slots, slots + access.count);
+  }
+  setAddress(address, access.space);
+}
+
+/// A kernel parameter at a known place is a constant of the launch: moves instead of loads.
+bool Decoder::loadParameter(const Access &access, const Operand &address, const uint32_t *slots,
+                            unsigned width) {
+  const Symbol *symbol = access.symbol;
+  if (access.space != Space::Param || !symbol || symbol->where != Symbol::Where::KernelParam ||
+      width != access.size || access.size > 8 || access.size < 2)
+    return false;
+  uint64_t bytes = uint64_t(access.size) * access.count;
+  if (address.value < 0 || static_cast<uint64_t>(address.value) + bytes > symbol->bytes) {
+    error("the load reaches beyond parameter '" + std::string(address.name) + "'");
+    return true;
+  }
+  for (unsigned i = 0; i < access.count; ++i) {
+    if (slots[i] == noOperand)
+      continue;
+    uint64_t offset = symbol->offset + static_cast<uint64_t>(address.value) + i * access.size;
+    uint32_t from = parameterConstant(static_cast<uint32_t>(offset), access.size);
+    Op &op = emit("mov.b" + std::to_string(8 * access.size), OpKind::Memory);
+    op.d = slots[i], op.a = from;
+  }
+  return true;
+}
+
+void Decoder::decodeLd() {
+  Modifiers m = modifiers(accessModifiers);
+  if (!expectOperands(2, 3))
+    return;
+  const Operand &target = operand(0), &address = operand(1);
+  Access access;
+  if (!accessForm(m, target, "destination", address, access))
+    return;
+  uint32_t slots[8];
+  unsigned width = 0;
+  for (unsigned i = 0; i < access.count; ++i) {
+    unsigned bytes = 0;
+    slots[i] = wideDestination(elementOf(target, access.count, i), access.size, bytes);
+    if (bytes && width && bytes != width)
+      return error("the registers of '" + formOf(*current) + "' differ in size");
+    width = bytes ? bytes : width;
+  }
+  if (!width)
+    width = std::max(2u, access.size);
+  if (access.count == 1 && slots[0] == noOperand)
+    slots[0] = temporary(16);
+  if (loadParameter(access, address, slots, width))
+    return;
+  unsigned flags = isSigned(access.type) && !isFloat(access.type) ? FlagSigned : 0;
+  flags |= m.has(".acquire") ? FlagAcquire : 0;
+  flags |= m.has(".nc") ? FlagReadOnly : 0;
+  emitAccess(/*isLoad=*/true, access, slots, width, static_cast<uint8_t>(flags), address);
+}
+
+void Decoder::decodeSt() {
+  Modifiers m = modifiers(accessModifiers);
+  if (!expectOperands(2, 3))
+    return;
+  const Operand &address = operand(0), &value = operand(1);
+  Access access;
+  if (!accessForm(m, value, "source", address, access))
+    return;
+  unsigned width = std::max(2u, access.size);
+  for (unsigned i = 0; i < access.count; ++i)
+    if (const Operand &element = elementOf(value, access.count, i); element.kind == Kind::Register)
+      width = std::max(width, sizeOf(registerType(element)));
+  static constexpr Type bySize[] = {Type::B16, Type::B16, Type::B16, Type::B32, Type::B32,
+                                    Type::B64, Type::B64, Type::B64, Type::B64};
+  Type registerWidth = width > 8 ? Type::B128 : bySize[width];
+  if (width == access.size && isFloat(access.type))
+    registerWidth = access.type; // so that a float immediate keeps its meaning
+  uint32_t slots[8];
+  for (unsigned i = 0; i < access.count; ++i)
+    slots[i] = source(elementOf(value, access.count, i), registerWidth);
+  emitAccess(/*isLoad=*/false, access, slots, width, m.has(".release") ? FlagRelease : 0, address);
+}
+
+/// atom d, [a], b{, c} and red [a], b.
+void Decoder::decodeAtom() {
+  Modifiers m = modifiers(" .weak .relaxed .acquire .release .acq_rel .cta .cluster .gpu .sys "
+                          ".global .shared .shared::cta .add .min .max .and .or .xor .exch .cas "
+                          ".inc .dec .noftz .L2::cache_hint .v2 .v4 .v8 ");
+  bool isRed = current->opcode == "red";
+  size_t base = isRed ? 0 : 1;
+  std::string operation;
+  for (std::string_view text : {".add", ".min", ".max", ".and", ".or", ".xor", ".exch", ".cas",
+                                ".inc", ".dec"})
+    if (m.has(text))
+      operation = text;
+  bool cas = operation == ".cas";
+  if (operation.empty() || !expectOperands(base + 2, base + 4))
+    return;
+  Type type = m.type();
+  unsigned count = m.vectorLength();
+  Space space = spaceOfModifiers(m.others);
+  bool sign = operation == ".min" || operation == ".max";
+  std::string typeText =
+      isFloat(type) ? std::string(nameOf(type))
+      : sign ? (isSigned(type) ? ".s" : ".u") + std::to_string(8 * sizeOf(type))
+             : ".b" + std::to_string(8 * sizeOf(type));
+  const Operand &value = operand(base + 1);
+  if (!hasShape(value, count, "source") || (!isRed && !hasShape(operand(0), count, "destination")))
+    return;
+  for (unsigned i = 0; i < count; ++i) {
+    // A vector is as many atomics: PTX promises no more.
+    uint32_t b = source(elementOf(value, count, i), type);
+    uint32_t c = cas ? source(base + 2, type) : noOperand;
+    uint32_t d = noOperand;
+    if (!isRed)
+      d = destination(elementOf(operand(0), count, i), type);
+    Op &op = emit("atom" + operation + typeText, OpKind::Memory);
+    op.d = d, op.b = b, op.c = c, op.space = space;
+    op.size = static_cast<uint8_t>(sizeOf(type));
+    op.width = policy.checks ? 1 : 0;
+    setAddress(operand(base), space);
+    program.code.back().imm += i * sizeOf(type);
+  }
+}
+
+} // namespace cameo::ptx
