@@ -104,8 +104,13 @@ public:
 
 private:
   std::optional<SizeExpr> ofOp(Operation *op) {
-    if (isa<arith::SubIOp, arith::DivSIOp, arith::DivUIOp, arith::FloorDivSIOp, arith::IndexCastOp>(op))
+    if (isa<arith::DivSIOp, arith::DivUIOp, arith::FloorDivSIOp>(op))
+      return quotient(op);
+    if (isa<arith::SubIOp, arith::IndexCastOp>(op))
       return isa<arith::SubIOp>(op) ? difference(op) : of(op->getOperand(0));
+    if (isa<arith::RemSIOp, arith::RemUIOp>(op))
+      if (std::optional<SizeExpr> divisor = sizeExprOf(op->getOperand(1), kernel))
+        return *divisor - 1;
     if (isa<arith::RemSIOp, arith::RemUIOp, arith::MinSIOp, arith::MinUIOp>(op)) {
       std::optional<SizeExpr> first = of(op->getOperand(0));
       return first ? first : of(op->getOperand(1));
@@ -121,6 +126,12 @@ private:
     if (!a || !b)
       return std::nullopt;
     return sum ? *a + *b : product ? *a * *b : max(*a, *b);
+  }
+
+  /// A divisor that is a size is 0 where a tensor is empty; then nothing is read.
+  std::optional<SizeExpr> quotient(Operation *op) {
+    std::optional<SizeExpr> a = of(op->getOperand(0)), b = sizeExprOf(op->getOperand(1), kernel);
+    return a && b ? std::optional<SizeExpr>(floorDiv(*a, max(*b, SizeExpr(1)))) : a;
   }
 
   std::optional<SizeExpr> difference(Operation *op) {
