@@ -19,6 +19,11 @@ namespace {
 /// Buffers reach the kernel flat, under the element type that the kernel gives them.
 host::Result<HostTensor> asBuffer(const HostTensor &tensor, Type type) {
   DType element = scalarType(cast<RankedTensorType>(type).getElementType());
+  unsigned bits = bitWidth(tensor.dtype());
+  if (bitWidth(element) == 8 && (bits == 4 || bits == 2)) // packed: kernels see the bytes
+    return HostTensor::wrap(element, {(tensor.numElements() * bits + 7) / 8},
+                            static_cast<char *>(tensor.data()) + tensor.offset() * bits / 8,
+                            std::make_shared<HostTensor>(tensor));
   if (element == DType::undefined || bitWidth(element) != bitWidth(tensor.dtype()))
     return host::error("a buffer of " + std::string(name(tensor.dtype())) +
                        " is no argument of this kernel");

@@ -5,7 +5,10 @@
 
 #include "Elements.h"
 
+#include "Packed.h"
 #include "ScalarOps.h"
+
+#include <cmath>
 
 using namespace mlir;
 
@@ -18,6 +21,17 @@ SizeExpr broadcastCoordinate(const SizeExpr &size, const SizeExpr &result, const
   if (size.isConstant(1))
     return 0;
   return size == result ? at : at * ne(size, 1);
+}
+
+/// Casts to 4- and 2-bit integers wrap, quantization saturates.
+Value clampToInteger(OpBuilder &b, Location loc, Type to, Value x) {
+  unsigned width = to.getIntOrFloatBitWidth();
+  bool isSigned = !to.isUnsignedInteger();
+  Type type = x.getType();
+  Value low = constantOf(b, loc, type, isSigned ? -std::ldexp(1.0, int(width) - 1) : 0);
+  Value high = constantOf(b, loc, type, std::ldexp(1.0, int(width) - isSigned) - 1);
+  x = arith::MaximumFOp::create(b, loc, x, low);
+  return arith::MinimumFOp::create(b, loc, x, high);
 }
 
 Value emitQuantize(OpBuilder &b, Location loc, graph::QuantizeOp op,
@@ -33,7 +47,7 @@ Value emitQuantize(OpBuilder &b, Location loc, graph::QuantizeOp op,
   if (Value zeroPoint = op.getZeroPoint())
     q = arith::AddFOp::create(
         b, loc, q, emitCast(b, loc, elementOf(zeroPoint), wide, operand(zeroPoint)));
-  return emitCast(b, loc, wide, to, q);
+  return emitCast(b, loc, wide, to, isPacked(to) ? clampToInteger(b, loc, to, q) : q);
 }
 
 Value emitDequantize(OpBuilder &b, Location loc, graph::DequantizeOp op,
@@ -191,14 +205,20 @@ Value ElementBuilder::read(Value value, const Coordinates &at, Value guard) {
     if (graph::getSplatValue(value))
       return constantElement(b, loc, constant.getValue());
   SizeExpr offset = linearize(at, graph::getSizes(value.getType())).simplify(scope.ranges);
-  Value buffer = kernel.input(value), linear = kernel.index(b, scope, offset);
   Type element = elementOf(value), storage = storageType(element);
+  SizeExpr perByte = literal(elementsPerByte(element));
+  bool packed = isPacked(element);
+  Value buffer = kernel.input(value);
+  Value linear = kernel.index(b, scope, packed ? floorDiv(offset, perByte).simplify(scope.ranges) : offset);
   Value loaded;
   if (guard)
     loaded = kernel::ReadOp::create(b, loc, buffer, linear, guard,
                                     constantOf(b, loc, storage, 0));
   else
     loaded = kernel::ReadOp::create(b, loc, buffer, linear);
+  if (packed)
+    loaded = unpack(b, loc, element, loaded,
+                    kernel.index(b, scope, mod(offset, perByte).simplify(scope.ranges)));
   return fromStorage(b, loc, element, loaded);
 }
 

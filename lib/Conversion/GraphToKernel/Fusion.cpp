@@ -6,6 +6,8 @@
 
 #include "Fusion.h"
 
+#include "Packed.h"
+
 #include "cameo/Dialect/Graph/IR/Graph.h"
 
 #include <memory>
@@ -145,6 +147,8 @@ private:
     if (group.anchor)
       return refuse(reason, "the kernel that uses it has loops of its own (" +
                                 group.anchor->getName().getStringRef().str() + ")");
+    if (hasPackedResult(group.root))
+      return refuse(reason, "its user packs several elements into a byte");
     if (!isa<graph::MatmulOp, graph::ConvOp, graph::ReduceOp, graph::SoftmaxOp, graph::NormalizeOp,
              graph::PoolOp, graph::ConvTransposeOp>(op))
       return refuse(reason, "nothing is fused behind a " + op->getName().getStringRef().str());

@@ -10,6 +10,7 @@
 
 #include "Anchors.h"
 #include "Fusion.h"
+#include "Packed.h"
 #include "Tiles.h"
 
 #include "cameo/Dialect/Graph/IR/Graph.h"
@@ -87,6 +88,10 @@ public:
     for (const Group &group : plan.groups)
       if (!builderFor(group.anchor)) {
         group.anchor->emitError("no kernel computes ") << group.anchor->getName() << " yet";
+        failed = true;
+      } else if (group.anchor && hasPackedResult(group.root)) {
+        group.root->emitError("no kernel of ")
+            << group.anchor->getName() << " writes elements of less than a byte";
         failed = true;
       }
     if (failed)

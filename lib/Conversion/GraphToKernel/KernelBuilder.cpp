@@ -6,6 +6,7 @@
 #include "KernelBuilder.h"
 
 #include "Elements.h"
+#include "Packed.h"
 #include "ScalarOps.h"
 
 #include "mlir/IR/Verifier.h"
@@ -284,16 +285,20 @@ Value KernelBuilder::computed(const Domain &domain, Type elementType,
 }
 
 Value KernelBuilder::view(Value value, const Coordinates &at, const Domain &domain) {
-  if (isInput(value)) {
+  Type element = cast<RankedTensorType>(value.getType()).getElementType();
+  if (isInput(value) && !isPacked(element)) {
     SizeExpr offset = linearize(at, graph::getSizes(value.getType())).simplify(domain.ranges);
     if (Value strided = stridedView(input(value), offset, domain))
       return strided;
   }
-  Type element = cast<RankedTensorType>(value.getType()).getElementType();
   return computed(domain, storageType(element), [&](OpBuilder &inner, Scope &scope) {
     ElementBuilder elements(*this, inner, scope);
     return toStorage(inner, loc, element, elements.at(value, at));
   });
+}
+
+void KernelBuilder::writeFlat(Value tensor, Value result, const Domain &domain) {
+  kernel::WriteOp::create(b, loc, tensor, stridedView(output(result), domain.at(0), domain));
 }
 
 void KernelBuilder::write(Value tensor, Value result, const Coordinates &at, const Domain &domain) {

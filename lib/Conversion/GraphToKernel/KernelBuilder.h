@@ -88,6 +88,8 @@ public:
                        llvm::function_ref<mlir::Value(mlir::OpBuilder &, Scope &)> body);
   /// Writes a tensor over the domain to an output of the group at `at`.
   void write(mlir::Value tensor, mlir::Value result, const Coordinates &at, const Domain &domain);
+  /// Writes a tensor over a domain of one dimension, as it lies, to an output of the group.
+  void writeFlat(mlir::Value tensor, mlir::Value result, const Domain &domain);
 
   /// Stores a tensor over the domain to a buffer, each element where `address` says: a linear index, and
   /// optionally whether to store at all (i1).

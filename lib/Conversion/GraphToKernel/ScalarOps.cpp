@@ -5,6 +5,8 @@
 
 #include "ScalarOps.h"
 
+#include "Packed.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 
@@ -434,13 +436,17 @@ Value toBoolean(OpBuilder &b, Location loc, Type from, Value x) {
 } // namespace
 
 Type computeType(Type element) {
+  if (isPacked(element))
+    return isa<FloatType>(element) ? Type(Float32Type::get(element.getContext()))
+                                   : Type(IntegerType::get(element.getContext(), 8));
   auto integer = dyn_cast<IntegerType>(element);
   return integer && !integer.isSignless() ? IntegerType::get(element.getContext(), integer.getWidth())
                                           : element;
 }
 
 Type storageType(Type element) {
-  return element.isInteger(1) ? IntegerType::get(element.getContext(), 8) : computeType(element);
+  return element.isInteger(1) || isPacked(element) ? IntegerType::get(element.getContext(), 8)
+                                                   : computeType(element);
 }
 
 Type accumulatorType(Type element) {
@@ -467,11 +473,17 @@ Value integerConstant(OpBuilder &b, Location loc, Type type, int64_t value) {
 
 Value constantElement(OpBuilder &b, Location loc, ElementsAttr elements) {
   Type element = elements.getElementType();
-  if (isa<FloatType>(element))
-    return arith::ConstantOp::create(b, loc,
-                                     FloatAttr::get(element, *elements.value_begin<APFloat>()));
-  return arith::ConstantOp::create(
-      b, loc, IntegerAttr::get(computeType(element), *elements.value_begin<APInt>()));
+  if (isa<FloatType>(element)) {
+    APFloat value = *elements.value_begin<APFloat>();
+    if (isPacked(element))
+      return constantOf(b, loc, computeType(element), value.convertToDouble());
+    return arith::ConstantOp::create(b, loc, FloatAttr::get(element, value));
+  }
+  Type type = computeType(element);
+  APInt value = *elements.value_begin<APInt>();
+  unsigned width = type.getIntOrFloatBitWidth();
+  value = element.isUnsignedInteger() ? value.zext(width) : value.sext(width);
+  return arith::ConstantOp::create(b, loc, IntegerAttr::get(type, value));
 }
 
 Value emitUnary(OpBuilder &b, Location loc, graph::UnaryOp op, Value x) {
@@ -521,10 +533,32 @@ Value emitBinary(OpBuilder &b, Location loc, BinaryKind kind, Type element, Type
   return binaryInteger(b, loc, kind, isSigned, x, y);
 }
 
+/// Casts from and to 4- and 2-bit elements, by way of the type that holds them inside a kernel. What
+/// an integer of so few bits cannot hold loses its high bits, from floats too.
+static Value castPacked(OpBuilder &b, Location loc, Type from, Type to, Value x, bool saturate,
+                        graph::RoundMode round) {
+  auto holder = [&](Type element) -> Type {
+    if (!isPacked(element) || isa<FloatType>(element))
+      return isPacked(element) ? b.getF32Type() : element;
+    return b.getIntegerType(8, /*isSigned=*/!element.isUnsignedInteger());
+  };
+  if (isPacked(from))
+    return emitCast(b, loc, holder(from), to, x, saturate, round);
+  if (isa<FloatType>(to))
+    return roundToFloat4(b, loc, emitCast(b, loc, from, holder(to), x));
+  if (isa<FloatType>(from)) {
+    x = emitCast(b, loc, from, b.getI64Type(), x);
+    from = b.getI64Type();
+  }
+  return wrapPacked(b, loc, to, emitCast(b, loc, from, holder(to), x));
+}
+
 Value emitCast(OpBuilder &b, Location loc, Type from, Type to, Value x, bool saturate,
                graph::RoundMode round) {
   if (from == to)
     return x;
+  if (isPacked(from) || isPacked(to))
+    return castPacked(b, loc, from, to, x, saturate, round);
   if (to.isInteger(1))
     return toBoolean(b, loc, from, x);
   if (isa<Float8E8M0FNUType>(to))
@@ -608,6 +642,8 @@ Value highest(OpBuilder &b, Location loc, Type element) {
 }
 
 Value fromStorage(OpBuilder &b, Location loc, Type element, Value x) {
+  if (isPacked(element))
+    return fromPackedStorage(b, loc, element, x);
   if (!element.isInteger(1))
     return x;
   return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ne, x,
@@ -615,6 +651,8 @@ Value fromStorage(OpBuilder &b, Location loc, Type element, Value x) {
 }
 
 Value toStorage(OpBuilder &b, Location loc, Type element, Value x) {
+  if (isPacked(element))
+    return toPackedStorage(b, loc, element, x);
   return element.isInteger(1) ? arith::ExtUIOp::create(b, loc, storageType(element), x).getResult()
                               : x;
 }

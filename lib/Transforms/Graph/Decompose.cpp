@@ -20,6 +20,7 @@ struct GraphDecompose : impl::GraphDecomposePassBase<GraphDecompose> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
     populateDecomposeMovementPatterns(patterns);
+    populateDecomposeOrderPatterns(patterns);
     populateDecomposeQuantizationPatterns(patterns);
     populateDecomposeReductionPatterns(patterns);
     if (failed(rewriteToFixpoint(getOperation(), std::move(patterns), numRewrites)))

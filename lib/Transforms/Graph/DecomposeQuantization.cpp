@@ -5,6 +5,8 @@
 #include "Emit.h"
 #include "Rewrite.h"
 
+#include <cmath>
+
 using namespace mlir;
 
 namespace cameo::graph {
@@ -50,6 +52,15 @@ struct QuantizeToPointwise : OpRewritePattern<QuantizeOp> {
       value = emit.unary(UnaryKind::Round, value);
     if (op.getZeroPoint())
       value = emit.binary(BinaryKind::Add, value, align(op.getZeroPoint()));
+    if (unsigned width = bitWidth(dtypeOf(result.getElementType()));
+        isIntElement(result.getElementType()) && width < 8) {
+      // Casts to 4- and 2-bit integers wrap.
+      bool isSigned = !result.getElementType().isUnsignedInteger();
+      value = ClipOp::create(
+          rewriter, op.getLoc(), value,
+          emit.scalar(compute, isSigned ? -std::ldexp(1.0, int(width) - 1) : 0),
+          emit.scalar(compute, std::ldexp(1.0, int(width) - isSigned) - 1));
+    }
     rewriter.replaceOpWithNewOp<CastOp>(op, result, value, op.getSaturate(), RoundModeAttr());
     return success();
   }

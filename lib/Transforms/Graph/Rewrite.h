@@ -44,6 +44,7 @@ void populateRecognizeActivationPatterns(mlir::RewritePatternSet &patterns);
 void populateRecognizeNormalizationPatterns(mlir::RewritePatternSet &patterns);
 
 // Patterns of graph-decompose, by subject.
+void populateDecomposeOrderPatterns(mlir::RewritePatternSet &patterns);
 void populateDecomposeQuantizationPatterns(mlir::RewritePatternSet &patterns);
 void populateDecomposeReductionPatterns(mlir::RewritePatternSet &patterns);
 void populateDecomposeMovementPatterns(mlir::RewritePatternSet &patterns);

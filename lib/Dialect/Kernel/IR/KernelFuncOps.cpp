@@ -300,11 +300,13 @@ LogicalResult LaunchOp::verify() {
   return success();
 }
 
-/// The element type a buffer argument has for a tensor of the model: booleans are bytes, integers are
-/// signless.
+/// The element type a buffer argument has for a tensor of the model: booleans are bytes, elements of
+/// four and two bits are packed into bytes, integers are signless.
 static Type bufferElement(Type element) {
+  if (element.isIntOrFloat() && element.getIntOrFloatBitWidth() < 6)
+    return IntegerType::get(element.getContext(), 8);
   if (auto integer = dyn_cast<IntegerType>(element))
-    return IntegerType::get(element.getContext(), integer.getWidth() == 1 ? 8 : integer.getWidth());
+    return IntegerType::get(element.getContext(), integer.getWidth());
   return element;
 }
 
