@@ -205,22 +205,16 @@ FailureOr<gpu::GPUModuleOp> cameo::kernel::convertKernelsToNVVM(ModuleOp module)
 
 //===- Pass ---------------------------------------------------------------------------------===//
 
+namespace cameo::kernel {
+#define GEN_PASS_DEF_CONVERTKERNELTONVVM
+#include "cameo/Conversion/KernelToNVVM/Passes.h.inc"
+} // namespace cameo::kernel
+
 namespace {
-struct ConvertKernelToNVVM : PassWrapper<ConvertKernelToNVVM, OperationPass<ModuleOp>> {
-  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(ConvertKernelToNVVM)
-  StringRef getArgument() const override { return "convert-kernel-to-nvvm"; }
-  StringRef getDescription() const override {
-    return "Adds gpu.module @cameo_kernels with one llvm.func per kernel variant";
-  }
-  void getDependentDialects(DialectRegistry &registry) const override {
-    registry.insert<cf::ControlFlowDialect, gpu::GPUDialect, LLVM::LLVMDialect, NVVM::NVVMDialect, ub::UBDialect,
-                    vector::VectorDialect>();
-  }
+struct ConvertKernelToNVVM : cameo::kernel::impl::ConvertKernelToNVVMBase<ConvertKernelToNVVM> {
   void runOnOperation() override {
     if (failed(convertKernelsToNVVM(getOperation())))
       signalPassFailure();
   }
 };
 } // namespace
-
-void cameo::kernel::registerKernelToNVVMPasses() { PassRegistration<ConvertKernelToNVVM>(); }

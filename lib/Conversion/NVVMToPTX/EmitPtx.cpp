@@ -242,29 +242,25 @@ FailureOr<std::string> cameo::emitPtx(gpu::GPUModuleOp module, const Target &tar
 
 //===- Pass ---------------------------------------------------------------------------------===//
 
+namespace cameo {
+#define GEN_PASS_DEF_NVVMTOPTX
+#include "cameo/Conversion/NVVMToPTX/Passes.h.inc"
+} // namespace cameo
+
 namespace {
-struct NVVMToPTX : PassWrapper<NVVMToPTX, OperationPass<gpu::GPUModuleOp>> {
-  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(NVVMToPTX)
-  NVVMToPTX() = default;
-  NVVMToPTX(const NVVMToPTX &other) : PassWrapper(other) {}
-  Option<std::string> targetName{*this, "target", llvm::cl::desc("GPU to emit for, e.g. sm_80"), llvm::cl::init("sm_80")};
-
-  StringRef getArgument() const override { return "nvvm-to-ptx"; }
-  StringRef getDescription() const override { return "Sets the attribute cameo.ptx of each gpu.module to its PTX"; }
+struct NVVMToPTX : cameo::impl::NVVMToPTXBase<NVVMToPTX> {
+  using NVVMToPTXBase::NVVMToPTXBase;
   void getDependentDialects(DialectRegistry &registry) const override { registerPtxTranslations(registry); }
-
   void runOnOperation() override {
-    const Target *target = findTarget(std::string(targetName));
-    if (!target) {
-      getOperation().emitError() << "unknown target '" << std::string(targetName) << "'";
+    const Target *gpu = findTarget(target);
+    if (!gpu) {
+      getOperation().emitError() << "unknown target '" << target << "'";
       return signalPassFailure();
     }
-    FailureOr<std::string> ptx = emitPtx(getOperation(), *target);
+    FailureOr<std::string> ptx = emitPtx(getOperation(), *gpu);
     if (failed(ptx))
       return signalPassFailure();
     getOperation()->setAttr("cameo.ptx", StringAttr::get(&getContext(), *ptx));
   }
 };
 } // namespace
-
-void cameo::registerNVVMToPTXPasses() { PassRegistration<NVVMToPTX>(); }

@@ -140,14 +140,13 @@ void cameo::kernel::populateExpandMathPatterns(RewritePatternSet &patterns) {
                PromoteSmall<arith::RemFOp>>(patterns.getContext());
 }
 
+namespace cameo::kernel {
+#define GEN_PASS_DEF_KERNELEXPANDMATH
+#include "cameo/Transforms/Kernel/Passes.h.inc"
+} // namespace cameo::kernel
+
 namespace {
-struct KernelExpandMath : PassWrapper<KernelExpandMath, OperationPass<>> {
-  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(KernelExpandMath)
-  StringRef getArgument() const override { return "kernel-expand-math"; }
-  StringRef getDescription() const override { return "Replaces functions of the math dialect by arithmetic"; }
-  void getDependentDialects(DialectRegistry &registry) const override {
-    registry.insert<arith::ArithDialect, math::MathDialect, scf::SCFDialect>();
-  }
+struct KernelExpandMath : cameo::kernel::impl::KernelExpandMathBase<KernelExpandMath> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
     populateExpandMathPatterns(patterns);
@@ -156,5 +155,3 @@ struct KernelExpandMath : PassWrapper<KernelExpandMath, OperationPass<>> {
   }
 };
 } // namespace
-
-void cameo::kernel::registerExpandMathPass() { PassRegistration<KernelExpandMath>(); }

@@ -111,37 +111,30 @@ LogicalResult cameo::kernel::assignLayouts(VariantOp variant) {
 
 //===- Passes -------------------------------------------------------------------------------===//
 
+namespace cameo::kernel {
+#define GEN_PASS_DEF_KERNELSCHEDULE
+#define GEN_PASS_DEF_KERNELASSIGNLAYOUTS
+#include "cameo/Transforms/Kernel/Passes.h.inc"
+} // namespace cameo::kernel
+
 namespace {
-struct KernelSchedule : PassWrapper<KernelSchedule, OperationPass<ModuleOp>> {
-  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(KernelSchedule)
-  KernelSchedule() = default;
-  KernelSchedule(const KernelSchedule &other) : PassWrapper(other) {}
-  Option<std::string> targetName{*this, "target", llvm::cl::desc("GPU to schedule for, e.g. sm_80"),
-                                 llvm::cl::init("sm_80")};
-
-  StringRef getArgument() const override { return "kernel-schedule"; }
-  StringRef getDescription() const override {
-    return "Gives each kernel of a SIMT family its variants with block programs; others and those that have some stay";
-  }
-  void getDependentDialects(DialectRegistry &registry) const override { registry.insert<KernelDialect>(); }
-
+struct KernelSchedule : cameo::kernel::impl::KernelScheduleBase<KernelSchedule> {
+  using KernelScheduleBase::KernelScheduleBase;
   void runOnOperation() override {
-    const Target *target = findTarget(std::string(targetName));
-    if (!target) {
-      getOperation().emitError() << "unknown target '" << std::string(targetName) << "'";
+    const Target *gpu = findTarget(target);
+    if (!gpu) {
+      getOperation().emitError() << "unknown target '" << target << "'";
       return signalPassFailure();
     }
-    for (auto kernel : getOperation().getOps<FuncOp>())
-      if ((isSimtFamily(kernel.getFamily()) || kernel.getFamily() == "gemm") && kernel.getVariants().empty() && failed(scheduleKernel(kernel, *target)))
+    for (auto kernel : getOperation().getOps<FuncOp>()) {
+      bool scheduled = isSimtFamily(kernel.getFamily()) || kernel.getFamily() == "gemm";
+      if (scheduled && kernel.getVariants().empty() && failed(scheduleKernel(kernel, *gpu)))
         return signalPassFailure();
+    }
   }
 };
 
-struct KernelAssignLayouts : PassWrapper<KernelAssignLayouts, OperationPass<ModuleOp>> {
-  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(KernelAssignLayouts)
-  StringRef getArgument() const override { return "kernel-assign-layouts"; }
-  StringRef getDescription() const override { return "Spreads the tiles of SIMT variants over registers, lanes and warps"; }
-
+struct KernelAssignLayouts : cameo::kernel::impl::KernelAssignLayoutsBase<KernelAssignLayouts> {
   void runOnOperation() override {
     bool ok = true;
     getOperation().walk([&](VariantOp variant) {
@@ -153,9 +146,3 @@ struct KernelAssignLayouts : PassWrapper<KernelAssignLayouts, OperationPass<Modu
   }
 };
 } // namespace
-
-void cameo::kernel::registerKernelTransformsPasses() {
-  PassRegistration<KernelSchedule>();
-  PassRegistration<KernelAssignLayouts>();
-  registerExpandMathPass();
-}

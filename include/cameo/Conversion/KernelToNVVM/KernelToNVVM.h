@@ -13,6 +13,7 @@
 
 #include "cameo/Dialect/Kernel/Layout/LinearLayout.h"
 
+#include "mlir/Pass/Pass.h"
 #include "mlir/Transforms/DialectConversion.h"
 
 namespace mlir {
@@ -66,7 +67,10 @@ mlir::LogicalResult lowerRoles(mlir::Operation *function);
 /// is returned (null, without diagnostics, when there is no variant). The kernels stay where they are.
 mlir::FailureOr<mlir::gpu::GPUModuleOp> convertKernelsToNVVM(mlir::ModuleOp module);
 
-void registerKernelToNVVMPasses();
+#define GEN_PASS_DECL
+#include "cameo/Conversion/KernelToNVVM/Passes.h.inc"
+#define GEN_PASS_REGISTRATION
+#include "cameo/Conversion/KernelToNVVM/Passes.h.inc"
 
 } // namespace cameo::kernel
 

@@ -10,6 +10,7 @@
 #include "cameo/Model/Target.h"
 
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Pass/Pass.h"
 
 #include <string>
 #include <vector>
@@ -37,8 +38,10 @@ struct AssemblyReport {
 };
 AssemblyReport assemblePtx(const std::string &ptx, const Target &target);
 
-/// Pass `nvvm-to-ptx{target=...}`: sets the attribute `cameo.ptx` of each gpu.module.
-void registerNVVMToPTXPasses();
+#define GEN_PASS_DECL
+#include "cameo/Conversion/NVVMToPTX/Passes.h.inc"
+#define GEN_PASS_REGISTRATION
+#include "cameo/Conversion/NVVMToPTX/Passes.h.inc"
 
 } // namespace cameo
 

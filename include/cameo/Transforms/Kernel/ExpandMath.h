@@ -13,7 +13,6 @@ class RewritePatternSet;
 
 namespace cameo::kernel {
 void populateExpandMathPatterns(mlir::RewritePatternSet &patterns);
-void registerExpandMathPass();
 } // namespace cameo::kernel
 
 #endif // CAMEO_TRANSFORMS_KERNEL_EXPANDMATH_H

@@ -9,6 +9,8 @@
 #include "cameo/Dialect/Kernel/IR/Kernel.h"
 #include "cameo/Support/SizeExpr.h"
 
+#include "mlir/Pass/Pass.h"
+
 #include <string>
 #include <vector>
 
@@ -41,7 +43,10 @@ mlir::LogicalResult assignLayouts(VariantOp variant);
 /// anything else.
 std::optional<SizeExpr> sizeExprOf(mlir::Value value, FuncOp kernel);
 
-void registerKernelTransformsPasses();
+#define GEN_PASS_DECL
+#include "cameo/Transforms/Kernel/Passes.h.inc"
+#define GEN_PASS_REGISTRATION
+#include "cameo/Transforms/Kernel/Passes.h.inc"
 
 } // namespace cameo::kernel
 
