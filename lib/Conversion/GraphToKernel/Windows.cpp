@@ -44,28 +44,28 @@ public:
 
   Tile maximum() { return tiles.maximum(elements(lowest(b, loc, element)), element); }
 
-  /// The maximum and its position in the flattened operand.
+  /// The maximum and its position in the flattened operand. Of equal maxima the first in row-major order
+  /// wins, in whichever order its position is told.
   SmallVector<Tile> maximumWithPosition() {
-    Type i64 = b.getI64Type();
-    SmallVector<SizeExpr> order = xSizes;
-    Coordinates at = in;
+    Value none = integerConstant(b, loc, b.getI64Type(), INT64_MAX);
+    SmallVector<Tile> inputs{elements(lowest(b, loc, element)), positions(false, none)};
+    SmallVector<Value> init{lowest(b, loc, element), none};
     if (op.getColumnMajor()) {
-      std::reverse(order.begin() + 2, order.end());
-      std::reverse(at.begin() + 2, at.end());
+      inputs.push_back(positions(true, none));
+      init.push_back(none);
     }
-    SizeExpr flat = linearize(at, order).simplify(tiles.domain.ranges);
-    // Outside of the operand: a position that loses every tie, also against -inf inside.
-    Value none = integerConstant(b, loc, i64, INT64_MAX);
-    SizeExpr valid = inside.simplify(tiles.domain.ranges);
-    Tile positions = tiles.computed({0, 1}, i64, [&](OpBuilder &b, Scope &scope) -> Value {
-      Value position = arith::IndexCastOp::create(b, loc, i64, kernel.index(b, scope, flat));
-      return arith::SelectOp::create(b, loc, kernel.condition(b, scope, valid), position, none);
-    });
-    return tiles.reduce(
-        {elements(lowest(b, loc, element)), positions}, ValueRange{lowest(b, loc, element), none},
-        [&](OpBuilder &b, ValueRange l, ValueRange r) -> SmallVector<Value> {
-          return emitBetter(b, loc, /*max=*/true, /*last=*/false, element, l, r);
+    SmallVector<Tile> best = tiles.reduce(
+        inputs, init, [&](OpBuilder &b, ValueRange l, ValueRange r) -> SmallVector<Value> {
+          SmallVector<Value> winner = emitBetter(b, loc, /*max=*/true, /*last=*/false, element,
+                                                 l.take_front(2), r.take_front(2));
+          if (l.size() == 3) {
+            Value left =
+                arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, winner[1], l[1]);
+            winner.push_back(arith::SelectOp::create(b, loc, left, l[2], r[2]));
+          }
+          return winner;
         });
+    return {best.front(), best.back()};
   }
 
   Tile average() {
@@ -120,6 +120,23 @@ public:
   SizeExpr inside = 1, insidePads = 1;
 
 private:
+  /// Flat positions of the window's elements; outside of the operand one that loses every tie, also
+  /// against -inf inside.
+  Tile positions(bool columnMajor, Value none) {
+    SmallVector<SizeExpr> order = xSizes;
+    Coordinates at = in;
+    if (columnMajor) {
+      std::reverse(order.begin() + 2, order.end());
+      std::reverse(at.begin() + 2, at.end());
+    }
+    SizeExpr flat = linearize(at, order).simplify(tiles.domain.ranges);
+    SizeExpr valid = inside.simplify(tiles.domain.ranges);
+    return tiles.computed({0, 1}, b.getI64Type(), [&](OpBuilder &b, Scope &scope) -> Value {
+      Value position =
+          arith::IndexCastOp::create(b, loc, b.getI64Type(), kernel.index(b, scope, flat));
+      return arith::SelectOp::create(b, loc, kernel.condition(b, scope, valid), position, none);
+    });
+  }
   SizeExpr windowSize() {
     SizeExpr size = 1;
     for (int64_t extent : op.getWindow())

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Norm-like reductions become a sum between pointwise ops; hardmax becomes arg_reduce and a
-// compare.
+// Norm-like reductions become a sum between pointwise ops.
 #include "Emit.h"
 #include "Rewrite.h"
 
@@ -81,28 +80,10 @@ struct LogSumExpToSum : OpRewritePattern<ReduceOp> {
   }
 };
 
-/// softmax hardmax → cast(position == arg_reduce max)
-struct HardmaxToArgReduce : OpRewritePattern<SoftmaxOp> {
-  using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(SoftmaxOp op, PatternRewriter &rewriter) const override {
-    if (op.getKind() != SoftmaxKind::Hardmax)
-      return failure();
-    Emit emit(rewriter, op.getLoc());
-    TensorType type = op.getType();
-    int64_t axis = op.getAxis();
-    Value position = ArgReduceOp::create(rewriter, op.getLoc(), ArgReduceKind::Max, op.getX(), axis,
-                                         /*keepdims=*/true, /*select_last=*/false);
-    Value counter = emit.alongAxis(emit.iota(getSize(type, axis)), axis, type.getRank());
-    Value isMaximum = emit.binary(BinaryKind::Eq, position, counter);
-    rewriter.replaceOp(op, emit.cast(isMaximum, type.getElementType()));
-    return success();
-  }
-};
-
 } // namespace
 
 void populateDecomposeReductionPatterns(RewritePatternSet &patterns) {
-  patterns.add<HardmaxToArgReduce, LogSumExpToSum, NormToSum>(patterns.getContext());
+  patterns.add<LogSumExpToSum, NormToSum>(patterns.getContext());
 }
 
 } // namespace cameo::graph

@@ -74,11 +74,15 @@ LogicalResult gemm(NodeBuilder &b) {
   product = scaled(product, b.real("alpha"));
   if (!product || !b.has(2) || b.real("beta") == 0)
     return b.out(product);
-  Value sum = b.add(product, scaled(b.in(2), b.real("beta")));
-  if (sum && sum.getType() != product.getType())
-    return b.fail("E0701", "C " + graph::sizesText(b.sizes(2)) + " does not broadcast to " +
-                               graph::sizesText(NodeBuilder::sizesOf(product)));
-  return b.out(sum);
+  // C broadcasts to the product, never the product to C. Where the sizes do not show it, the broadcast
+  // is an op of its own, which asks for it at launch.
+  Value c = scaled(b.in(2), b.real("beta"));
+  Sizes sizes = NodeBuilder::sizesOf(product);
+  graph::SizeReporter silent([](const llvm::Twine &) {});
+  auto common = graph::broadcastSizes({sizes, b.sizes(2)}, silent);
+  if (c && (failed(common) || *common != sizes))
+    c = b.broadcast(c, sizes);
+  return b.out(c ? b.add(product, c) : Value());
 }
 
 /// The window of the weights, checked against kernel_shape.
