@@ -166,7 +166,8 @@ Status streamWeight(const bundle::Weight &weight, const std::string &folder, con
 
 class BundleWriter {
 public:
-  BundleWriter(const BundleDesc &desc, const std::string &path) : desc(desc), path(path) {}
+  BundleWriter(const BundleDesc &desc, const std::string &path, const std::function<bool()> &stop)
+      : desc(desc), path(path), stop(stop) {}
 
   Status write() {
     layOut();
@@ -223,12 +224,20 @@ private:
       bool embedded = weight.source != bundle::Weight::Source::reference;
       uint64_t begin = table.back().offset + places.weights[i].offset;
       Hash64 hash;
-      Status status =
-          streamWeight(weight, folder, [&](uint64_t offset, const void *data, size_t bytes) {
-            hash.update(data, bytes);
-            return embedded ? file.write(begin + offset, data, bytes) : Status();
-          });
-      if (!status)
+      auto sink = [&](uint64_t offset, const void *data, size_t bytes) -> Status {
+        const char *from = static_cast<const char *>(data);
+        for (size_t done = 0, take; done < bytes; done += take) {
+          if (stop && stop())
+            return Error{ErrorCode::interrupted, "writing '" + path + "' was interrupted"};
+          take = std::min(bytes - done, 4 * chunkBytes);
+          hash.update(from + done, take);
+          if (embedded)
+            if (Status s = file.write(begin + offset + done, from + done, take); !s)
+              return s;
+        }
+        return {};
+      };
+      if (Status status = streamWeight(weight, folder, sink); !status)
         return status;
       weight.hash = hash.digest();
     }
@@ -261,6 +270,7 @@ private:
 
   BundleDesc desc; ///< a copy: the hashes of its weights are filled in
   const std::string &path;
+  const std::function<bool()> &stop;
   NewFile file;
   std::string requirements, program, images;
   Placements places;
@@ -270,10 +280,11 @@ private:
 
 } // namespace
 
-Status writeBundle(const BundleDesc &desc, const std::string &path) {
+Status writeBundle(const BundleDesc &desc, const std::string &path,
+                   const std::function<bool()> &stop) {
   if (Status status = validate(desc); !status)
     return Error{ErrorCode::internal, "refusing to write '" + path + "': " + status.error().message};
-  return BundleWriter(desc, path).write();
+  return BundleWriter(desc, path, stop).write();
 }
 
 } // namespace cameo

@@ -80,6 +80,14 @@ Result<HostTensor> toStrings(const HostTensor &x) {
   return out;
 }
 
+/// Towards zero, to the nearest 64-bit integer where there is none; NaN is 0.
+int64_t truncated(double value) {
+  constexpr double end = 0x1p63;
+  if (std::isnan(value))
+    return 0;
+  return value >= end ? INT64_MAX : value < -end ? INT64_MIN : int64_t(value);
+}
+
 /// Numbers in plain or scientific notation, inf and nan in any case, with a sign.
 Result<HostTensor> fromStrings(const HostTensor &x, DType type, CastOptions options) {
   CAMEO_TRY(flat, x.contiguous());
@@ -93,7 +101,7 @@ Result<HostTensor> fromStrings(const HostTensor &x, DType type, CastOptions opti
       return error("\"" + text.substr(0, 40) + "\" is not a number");
     values.push_back(value);
     bool whole = text.find_first_not_of("+-0123456789") == std::string::npos;
-    integers.push_back(whole ? std::strtoll(text.c_str(), nullptr, 10) : int64_t(value));
+    integers.push_back(whole ? std::strtoll(text.c_str(), nullptr, 10) : truncated(value));
   }
   if (isInteger(type))
     return HostTensor::ofIntegers(type, x.dims(), integers);

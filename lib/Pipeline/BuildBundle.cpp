@@ -16,6 +16,8 @@
 
 #include "llvm/Support/JSON.h"
 
+#include <set>
+
 using namespace mlir;
 
 namespace cameo {
@@ -259,21 +261,35 @@ private:
                                {}});
   }
 
-  /// For `inspect`: each launch with its nodes and why its results are in memory.
+  /// For `inspect`: each launch with its nodes and why its results are in memory, and each edge from a
+  /// launch to one that reads what it wrote, with why the two are not one kernel.
   std::string report() {
-    llvm::json::Array launches;
+    llvm::json::Array launches, edges;
+    llvm::DenseMap<Value, SmallVector<int64_t>> writers; // memory -> launches
+    SmallVector<std::string> reasons;
     main.walk([&](kernel::LaunchOp op) {
+      auto index = int64_t(reasons.size());
+      auto reason = op->getAttrOfType<StringAttr>("stored_because");
+      reasons.push_back(reason ? reason.str() : "one operator takes several launches");
       llvm::json::Array nodes;
       for (const std::string &node : strings(op->getAttrOfType<ArrayAttr>("nodes")))
         nodes.push_back(node);
-      auto reason = op->getAttrOfType<StringAttr>("stored_because");
       launches.push_back(llvm::json::Object{
           {"kernel", op.getCallee().str()},
           {"nodes", std::move(nodes)},
-          {"stored_because", reason ? reason.str() : std::string()},
+          {"stored_because", reasons.back()},
       });
+      std::set<int64_t> from;
+      for (Value value : llvm::concat<Value>(op.getIns(), op.getOuts()))
+        if (auto it = writers.find(memoryOf(value)); it != writers.end())
+          from.insert(it->second.begin(), it->second.end());
+      for (int64_t writer : from)
+        edges.push_back(
+            llvm::json::Object{{"from", writer}, {"to", index}, {"because", reasons[writer]}});
+      for (Value value : op.getOuts())
+        writers[memoryOf(value)].push_back(index);
     });
-    llvm::json::Object object{{"launches", std::move(launches)}};
+    llvm::json::Object object{{"launches", std::move(launches)}, {"edges", std::move(edges)}};
     return llvm::formatv("{0}", llvm::json::Value(std::move(object))).str();
   }
 

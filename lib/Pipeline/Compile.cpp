@@ -136,12 +136,16 @@ std::optional<Compiled> compileModel(StringRef path, MLIRContext &context,
                                      const CompileOptions &options, ProblemList &problems) {
   if (options.onStage)
     options.onStage(Stage::Import);
+  std::vector<WeightFile> files;
   OwningOpRef<ModuleOp> module = path.ends_with(".mlir")
                                      ? parseSourceFile<ModuleOp>(path, &context)
-                                     : importOnnx(path, context, options.import, problems);
+                                     : importOnnx(path, context, options.import, problems, &files);
   if (!module)
     return std::nullopt;
-  return compileModule(std::move(module), options);
+  std::optional<Compiled> compiled = compileModule(std::move(module), options);
+  if (compiled)
+    compiled->files = std::move(files);
+  return compiled;
 }
 
 } // namespace cameo

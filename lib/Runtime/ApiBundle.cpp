@@ -12,7 +12,12 @@ const char *cameo_version(void) { return CAMEO_VERSION; }
 
 void cameo_set_log(cameo_log_callback callback, void *user, cameo_log_level most_verbose) {
   static_assert(sizeof(cameo_log_level) == sizeof(int));
-  setLog(reinterpret_cast<LogCallback>(callback), user, LogLevel(most_verbose));
+  LogCallback forward;
+  if (callback)
+    forward = [callback, user](LogLevel level, const char *message) {
+      callback(user, cameo_log_level(level), message);
+    };
+  setLog(std::move(forward), LogLevel(most_verbose));
 }
 
 int cameo_cuda_device_count(void) {

@@ -102,6 +102,7 @@ cameo_status cameo_session_create(cameo_bundle *bundle, const cameo_session_opti
     options.profile = full.profile != 0;
     options.graphs = full.graphs != 0;
     options.timeLimit = full.time_limit;
+    options.strict = full.strict != 0;
     options.inputOffset = full.input_offset;
     options.deviceOptions = {full.device_index, full.memory_limit, nullptr, full.checks, full.schedule,
                              full.async_point,  full.seed,         full.host_threads};

@@ -11,16 +11,14 @@ namespace cameo::rt {
 
 namespace {
 std::mutex mutex;
-LogCallback callback = nullptr;
-void *callbackUser = nullptr;
+LogCallback callback;
 std::atomic<int> mostVerboseLevel{-1};
 } // namespace
 
-void setLog(LogCallback newCallback, void *user, LogLevel mostVerbose) {
+void setLog(LogCallback newCallback, LogLevel mostVerbose) {
   std::lock_guard lock(mutex);
-  callback = newCallback;
-  callbackUser = user;
-  mostVerboseLevel = newCallback ? int(mostVerbose) : -1;
+  callback = std::move(newCallback);
+  mostVerboseLevel = callback ? int(mostVerbose) : -1;
 }
 
 bool logs(LogLevel level) { return int(level) <= mostVerboseLevel.load(std::memory_order_relaxed); }
@@ -30,7 +28,7 @@ void log(LogLevel level, const std::string &message) {
     return;
   std::lock_guard lock(mutex);
   if (callback)
-    callback(callbackUser, int(level), message.c_str());
+    callback(level, message.c_str());
 }
 
 } // namespace cameo::rt

@@ -4,16 +4,17 @@
 // library does not own those. Without a callback nothing is formatted.
 #pragma once
 
+#include <functional>
 #include <string>
 
 namespace cameo::rt {
 
 enum class LogLevel : int { error = 0, warning = 1, info = 2, debug = 3 };
 
-using LogCallback = void (*)(void *user, int level, const char *message);
+using LogCallback = std::function<void(LogLevel level, const char *message)>;
 
-/// `callback` null: silence. It may be called from several threads, one at a time.
-void setLog(LogCallback callback, void *user, LogLevel mostVerbose);
+/// `callback` empty: silence. It may be called from several threads, one at a time.
+void setLog(LogCallback callback, LogLevel mostVerbose);
 bool logs(LogLevel level);
 void log(LogLevel level, const std::string &message);
 

@@ -97,6 +97,9 @@ Result<std::unique_ptr<Session>> Session::create(std::shared_ptr<LoadedBundle> b
     options.device = cudaDeviceCount() > 0 ? DeviceKind::cuda : DeviceKind::sim;
   if (options.device == DeviceKind::cuda)
     options.inputOffset = 0;
+  if (options.strict)
+    if (Status status = checkStrict(bundle->desc()); !status)
+      return status.error();
   auto model = bundle->model(options.device, options.deviceOptions.index);
   if (!model)
     return model.error();

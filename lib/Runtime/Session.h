@@ -32,6 +32,7 @@ struct SessionOptions {
   double timeLimit = 0;     ///< seconds a run may take; 0: no limit
   bool profile = false;     ///< record each launch; no graphs
   bool graphs = true;       ///< cuda: replay a static program as one graph
+  bool strict = false;      ///< refuse host steps but control operands and shape arithmetic
   uint32_t inputOffset = 0; ///< sim: inputs and outputs begin this many bytes behind an aligned address
 };
 
@@ -165,6 +166,9 @@ private:
   uint32_t launchCount = 0, hostCount = 0;
   std::set<uint32_t> usedKernels;
 };
+
+/// Refuses a program with host steps other than reading control operands and computing with sizes.
+Status checkStrict(const BundleDesc &desc);
 
 /// The integer at `bytes`, of an integer type or boolean.
 int64_t loadInteger(DType type, const void *bytes);

@@ -1,14 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #
-# python -m cameo.reference ort|onnx-reference MODEL DIR: runs MODEL with another engine on DIR/input_K.pb
-# (tensors that carry their names) and writes DIR/output_K.pb in the model's order. What `cameo verify --ref`
-# calls. Opsets that ONNX Runtime does not know yet are allowed; it says itself what it cannot run.
+# reference.py ort|onnx-reference MODEL DIR: runs MODEL with another engine on DIR/input_K.pb (tensors that
+# carry their names) and writes DIR/output_K.pb, in the order of DIR/outputs.txt (a name a line; any value of
+# the graph) or of the model's outputs. What `cameo verify --ref` calls. Exit status: 0, 1 the engine cannot run
+# the model, 3 a package is missing. Opsets that ONNX Runtime does not know yet are tried; it says what it lacks.
 import pathlib
 import sys
 
-import numpy as np
-import onnx
-from onnx import numpy_helper
+try:
+    import numpy as np
+    import onnx
+    from onnx import numpy_helper
+except ImportError as missing:
+    print(f"error: {missing} (the reference needs numpy and onnx)", file=sys.stderr)
+    sys.exit(3)
 
 
 def read_inputs(folder):
@@ -19,36 +24,57 @@ def read_inputs(folder):
     return inputs
 
 
-def run_ort(path, inputs):
+def with_outputs(path, names):
+    """The model, or its path where it has these outputs already: large weights then are not read here."""
+    model = onnx.load(path, load_external_data=False)  # values only, for the names
+    have = [output.name for output in model.graph.output]
+    if names == have:
+        return str(path)
+    model = onnx.load(path)
+    model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names if name not in have)
+    return model
+
+
+def run_ort(model, names, inputs):
     import onnxruntime
 
     settings = onnxruntime.SessionOptions()
     settings.log_severity_level = 3
     # The reference is the model as written: no fusion that changes its arithmetic.
-    settings.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
-    session = onnxruntime.InferenceSession(str(path), settings, providers=["CPUExecutionProvider"])
-    return session.run(None, inputs)
+    settings.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    source = model if isinstance(model, str) else model.SerializeToString()
+    session = onnxruntime.InferenceSession(source, settings, providers=["CPUExecutionProvider"])
+    wanted = {value.name for value in session.get_inputs()}
+    return session.run(names, {name: value for name, value in inputs.items() if name in wanted})
 
 
-def run_onnx(path, inputs):
+def run_onnx(model, names, inputs):
     from onnx.reference import ReferenceEvaluator
 
-    return ReferenceEvaluator(str(path)).run(None, inputs)
+    return ReferenceEvaluator(model).run(names, inputs)
 
 
 ENGINES = {"ort": run_ort, "onnx-reference": run_onnx}
 
 
+def fail(status, message):
+    print(f"error: {message}", file=sys.stderr)
+    sys.exit(status)
+
+
 def main(arguments):
     if len(arguments) != 3 or arguments[0] not in ENGINES:
-        sys.exit("usage: python -m cameo.reference ort|onnx-reference MODEL DIR")
+        fail(2, "usage: reference.py ort|onnx-reference MODEL DIR")
     engine, path, folder = arguments[0], pathlib.Path(arguments[1]), pathlib.Path(arguments[2])
-    # Values only: the weights of a large model need not be read for the names of its outputs.
-    names = [output.name for output in onnx.load(path, load_external_data=False).graph.output]
+    listed = folder / "outputs.txt"
+    names = (listed.read_text().splitlines() if listed.exists() else
+             [output.name for output in onnx.load(path, load_external_data=False).graph.output])
     try:
-        outputs = ENGINES[engine](path, read_inputs(folder))
+        outputs = ENGINES[engine](with_outputs(path, names), names, read_inputs(folder))
+    except ImportError as missing:
+        fail(3, f"{engine}: {missing}")
     except Exception as error:  # whatever an engine throws is the message, not our stack
-        sys.exit(f"error: {engine}: {error}")
+        fail(1, f"{engine}: {error}")
     for index, (name, value) in enumerate(zip(names, outputs)):
         if not isinstance(value, np.ndarray):
             value = np.asarray(value)

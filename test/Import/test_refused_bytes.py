@@ -94,6 +94,23 @@ def test_not_a_file(build_dir, tmp_path):
         assert result.returncode == 9, path
 
 
+def test_configured_sizes(check, tmp_path):
+    """Of the file, of what is parsed of it (tensors' bytes are not), and of a file of external data."""
+    t = tensor((300,), raw_data=b"\0" * 1200)
+    m = model([node("Add", ("x", "w"))], [info("x", (300,))], [info("y", (300,))], initializers=[t])
+    size = len(m.SerializeToString())
+    assert check(m, "--max-file-bytes", str(size))[0] == 0
+    status, problems = check(m, "--max-file-bytes", str(size - 1))
+    assert status == 9 and problems.keys() == {"E0003"}
+    assert check(m, "--max-parsed-bytes", str(size - 1100))[0] == 0
+    status, problems = check(m, "--max-parsed-bytes", "50")
+    assert status == 9 and problems.keys() == {"E0003"}
+    (tmp_path / "w.bin").write_bytes(b"\0" * 12000)
+    t = tensor((3,), data_location=TensorProto.EXTERNAL)
+    t.external_data.add(key="location", value="w.bin")
+    assert "E0003" in check(with_tensor(t), "--max-file-bytes", "11999")[1]
+
+
 def nested_if(depth):
     condition = helper.make_node("Constant", [], ["c"],
                                  value=helper.make_tensor("", TensorProto.BOOL, [], [1]))

@@ -57,6 +57,46 @@ def test_shape(check, case):
     assert status == 3 and code in problems, problems
 
 
+def constant(name, value):
+    return tensor((1,), F, name, float_data=[value])
+
+
+BOMBS = {
+    "expand": (node("Expand", ("v", "c")), [ints("c", [1 << 20, 1 << 12])]),
+    "tile": (node("Tile", ("v", "c")), [ints("c", [1 << 32])]),
+    "pad": (node("Pad", ("v", "c")), [ints("c", [1 << 31, 1 << 31])]),
+    "resize": (helper.make_node("Resize", ["v", "", "", "c"], ["y"]), [ints("c", [1 << 32])]),
+}
+
+
+@pytest.mark.parametrize("case", BOMBS)
+def test_bombs_of_constants_are_not_folded(check, case):
+    """A constant of one element that would fold to gigabytes: legal, and it stays an op."""
+    bomb, sizes = BOMBS[case]
+    m = model([bomb], [], [helper.make_tensor_value_info("y", F, None)],
+              initializers=[constant("v", 1.0), *sizes])
+    status, problems = check(m)
+    assert (status, problems) == (0, {}) or status == 2, problems
+
+
+def test_sizes_that_overflow(check):
+    for op in ("Expand", "Tile"):
+        assert "E0702" in check(shaped(op, [[1 << 40, 1 << 40]]))[1], op
+    status, problems = check(shaped("Pad", [[1 << 62, 0, 1 << 62, 0]]))
+    assert status == 3 and problems.keys() & {"E0701", "E0702"}
+
+
+def test_symbols_that_conflict(check):
+    """Two names for what has to be one size are compared at launch; a name and a number that cannot meet
+    are refused where both are known."""
+    y = helper.make_tensor_value_info("y", F, None)
+    add = [node("Add", ("x", "z"))]
+    assert check(model(add, [info("x", ("N", 3)), info("z", ("M", 3))], [y])) == (0, {})
+    assert "E0701" in check(model(add, [info("x", ("N", 3)), info("z", ("N", 4))], [y]))[1]
+    m = model([node("MatMul", ("x", "z"))], [info("x", ("N", 3)), info("z", (4, "N"))], [y])
+    assert "E0701" in check(m)[1]
+
+
 def test_huge_values_stay_ops(check):
     """Above the cap a value is legal and is not folded; a splat costs nothing."""
     big = [1 << 20, 1 << 12]

@@ -11,12 +11,11 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 
 using namespace llvm;
 
 namespace cameo::tool {
-
-cl::SubCommand &benchCommand();
 
 namespace {
 
@@ -24,8 +23,6 @@ cl::opt<std::string> model(cl::Positional, cl::Required, cl::desc("MODEL.onnx|BU
                            cl::sub(benchCommand()), cl::cat(inputCategory()));
 cl::list<std::string> inputs("input", cl::value_desc("name=@file"), cl::sub(benchCommand()),
                              cl::cat(inputCategory()), cl::desc("An input of the model"));
-cl::list<std::string> shapes("shape", cl::value_desc("input=1x3x224x224"), cl::sub(benchCommand()),
-                             cl::cat(inputCategory()), cl::desc("Specialise the sizes of an input"));
 cl::opt<double> warmUp("warm-up", cl::value_desc("MS"), cl::init(200), cl::sub(benchCommand()),
                        cl::cat(limitCategory()), cl::desc("Warm-up in milliseconds (default 200)"));
 cl::alias warmUpAlias("warmUp", cl::aliasopt(warmUp), cl::Hidden);
@@ -33,8 +30,13 @@ cl::opt<double> duration("duration", cl::value_desc("S"), cl::init(3), cl::sub(b
                          cl::cat(limitCategory()), cl::desc("Measure for so many seconds (default 3)"));
 cl::opt<unsigned> iterations("iterations", cl::init(0), cl::sub(benchCommand()), cl::cat(limitCategory()),
                              cl::desc("Measure so many runs instead"));
+cl::list<unsigned> percentileList("percentile", cl::value_desc("P,…"), cl::CommaSeparated,
+                                 cl::sub(benchCommand()), cl::cat(outputCategory()),
+                                 cl::desc("Percentiles of the times to print (default 90,99)"));
 cl::opt<std::string> jsonFile("json", cl::value_desc("FILE"), cl::sub(benchCommand()),
                               cl::cat(outputCategory()), cl::desc("Write the figures as JSON"));
+
+std::vector<unsigned> percentiles = {90, 99};
 
 double percentile(const std::vector<double> &sorted, double p) {
   return sorted[std::min(sorted.size() - 1, size_t(p * double(sorted.size())))];
@@ -68,44 +70,90 @@ double weight(const Row &row) {
   return row.sum.hasCounts ? double(row.sum.threadInstructions) : row.sum.milliseconds;
 }
 
+json::Object toJson(const Row &row, double share) {
+  json::Array nodes;
+  for (const std::string &node : row.sum.nodes)
+    nodes.push_back(node);
+  json::Object object{{"kernel", row.sum.kernel},     {"family", row.sum.family},
+                      {"nodes", std::move(nodes)},    {"launches", row.launches},
+                      {"share", share},               {"milliseconds", row.sum.milliseconds}};
+  if (row.sum.hasCounts) {
+    object["thread_instructions"] = int64_t(row.sum.threadInstructions);
+    object["global_bytes"] = int64_t(row.sum.globalBytes);
+    object["flop"] = int64_t(2 * row.sum.fma);
+  }
+  return object;
+}
+
+/// One line a kernel, the heaviest first: exact counts on sim, device time elsewhere.
 json::Array printKernels(std::vector<Row> rows) {
   double total = 0;
   for (const Row &row : rows)
     total += weight(row);
-  llvm::sort(rows, [](const Row &a, const Row &b) { return std::pair(-weight(a), a.sum.kernel) < std::pair(-weight(b), b.sum.kernel); });
+  llvm::sort(rows, [](const Row &a, const Row &b) {
+    return std::pair(-weight(a), a.sum.kernel) < std::pair(-weight(b), b.sum.kernel);
+  });
+  bool counts = !rows.empty() && rows.front().sum.hasCounts;
+  outs() << "   share  launches  "
+         << (counts ? "   instructions      global bytes             flop" : "      time (ms)")
+         << "  kernel (nodes)\n";
   json::Array array;
-  outs() << "   share  launches     instructions      global bytes              fma  kernel (nodes)\n";
   for (const Row &row : rows) {
     std::string nodes = row.sum.nodes.empty() ? "" : row.sum.nodes.front();
     if (row.sum.nodes.size() > 1)
       nodes += formatv(" and {0} more", row.sum.nodes.size() - 1).str();
     double share = total > 0 ? 100 * weight(row) / total : 0;
-    outs() << formatv("{0,7:f1}%  {1,8}  {2,15}  {3,16}  {4,15}  {5} ({6})", share, row.launches,
-                      row.sum.threadInstructions, row.sum.globalBytes, row.sum.fma, row.sum.kernel, nodes);
-    if (!row.sum.hasCounts)
-      outs() << formatv("  {0:f4} ms", row.sum.milliseconds);
-    outs() << "\n";
-    array.push_back(json::Object{{"kernel", row.sum.kernel},
-                                 {"family", row.sum.family},
-                                 {"launches", row.launches},
-                                 {"share", share},
-                                 {"milliseconds", row.sum.milliseconds},
-                                 {"thread_instructions", int64_t(row.sum.threadInstructions)},
-                                 {"global_bytes", int64_t(row.sum.globalBytes)},
-                                 {"fma", int64_t(row.sum.fma)}});
+    outs() << formatv("{0,7:f1}%  {1,8}  ", share, row.launches);
+    if (row.sum.hasCounts)
+      outs() << formatv("{0,15}  {1,16}  {2,15}", row.sum.threadInstructions, row.sum.globalBytes,
+                        2 * row.sum.fma);
+    else
+      outs() << formatv("{0,15:f4}", row.sum.milliseconds);
+    outs() << "  " << row.sum.kernel << " (" << nodes << ")\n";
+    array.push_back(toJson(row, share));
   }
   return array;
 }
 
+/// The line of times, and what makes them doubtful.
+void printTimes(const std::vector<double> &times, const std::string &device, bool counting,
+                json::Object &figures) {
+  outs() << formatv("{0}: {1} runs, median {2:f3} ms", device, times.size(), percentile(times, 0.5));
+  figures["median_ms"] = percentile(times, 0.5);
+  for (unsigned p : percentiles) {
+    outs() << formatv(", {0}% {1:f3} ms", p, percentile(times, p / 100.0));
+    figures["p" + std::to_string(p) + "_ms"] = percentile(times, p / 100.0);
+  }
+  outs() << (counting ? " of this machine's time (it says nothing of any GPU)" : "") << "\n";
+  double mean = 0, squares = 0;
+  for (double time : times)
+    mean += time / double(times.size());
+  for (double time : times)
+    squares += (time - mean) * (time - mean) / double(times.size());
+  figures["mean_ms"] = mean;
+  if (!counting && times.size() < 10)
+    errs() << "warning: " << times.size() << " runs are few: raise --duration or --iterations\n";
+  if (!counting && mean > 0 && std::sqrt(squares) > 0.05 * mean)
+    errs() << formatv("warning: times vary by {0:f0} % (coefficient of variation): lock the clocks, or "
+                      "look at what else runs\n", 100 * std::sqrt(squares) / mean);
+}
+
 int run() {
+  CompileOptions options;
+  if (!beginVerb(options.import))
+    return usage;
+  if (!percentileList.empty())
+    percentiles.assign(percentileList.begin(), percentileList.end());
+  for (unsigned p : percentiles)
+    if (p > 100)
+      return fail(usage, "--percentile " + Twine(p) + ": expected 0 to 100");
   auto given = readInputs(inputs);
   if (!given)
     return fail(badInput, given.message());
-  CompileOptions options;
-  if (!parseShapes(shapes, options.import.shapes))
-    return usage;
+  Progress progress;
+  progress.step("compiling " + model);
   ProblemList problems;
-  auto prepared = prepare(model, options, problems, /*profile=*/true);
+  auto prepared = prepare(model, options, problems, {.profile = true});
   if (!prepared)
     return problems.hasErrors() ? reportProblems(problems, false) : report(prepared.error());
   Executor &executor = *prepared->executor;
@@ -113,12 +161,13 @@ int run() {
   if (!values)
     return report(values.error());
 
+  progress.step("measuring on " + executor.device);
   using Clock = std::chrono::steady_clock;
   auto milliseconds = [](Clock::duration d) {
     return std::chrono::duration<double, std::milli>(d).count();
   };
   // The first run always happens: it plans memory and loads modules. Counts on sim need no other.
-  bool counting = StringRef(executor.device).starts_with("sim");
+  bool counting = executor.device == "sim";
   auto begin = Clock::now();
   do {
     auto result = executor.run(*values);
@@ -136,23 +185,13 @@ int run() {
     times.push_back(milliseconds(Clock::now() - start));
   }
   std::sort(times.begin(), times.end());
-  outs() << formatv("{0}: {1} runs, median {2:f3} ms, 90% {3:f3} ms, 99% {4:f3} ms{5}\n", executor.device,
-                    times.size(), percentile(times, 0.5), percentile(times, 0.9), percentile(times, 0.99),
-                    counting ? " of this machine's time (it says nothing of any GPU)" : "");
-  json::Array kernels = printKernels(byKernel(executor.launches()));
-  if (!jsonFile.empty()) {
-    std::error_code error;
-    raw_fd_ostream file(jsonFile, error);
-    if (error)
-      return fail(ioOrMemory, "--json " + jsonFile + ": " + error.message());
-    file << formatv("{0:2}\n", json::Value(json::Object{{"version", 1},
-                                                        {"device", executor.device},
-                                                        {"runs", int64_t(times.size())},
-                                                        {"median_ms", percentile(times, 0.5)},
-                                                        {"p90_ms", percentile(times, 0.9)},
-                                                        {"p99_ms", percentile(times, 0.99)},
-                                                        {"kernels", std::move(kernels)}}));
-  }
+  json::Object figures{{"version", 1}, {"device", executor.device}, {"runs", int64_t(times.size())}};
+  printTimes(times, executor.device, counting, figures);
+  figures["kernels"] = printKernels(byKernel(executor.launches()));
+  if (!jsonFile.empty())
+    if (Status status = writeFile(jsonFile, formatv("{0:2}\n", json::Value(std::move(figures))).str());
+        !status)
+      return fail(ioOrMemory, "--json: " + status.error().message);
   return ok;
 }
 

@@ -3,6 +3,7 @@
 // cameo check MODEL: says whether compiling would succeed, and everything that stands in its way. The
 // stages up to *partition* run, so that an op without a kernel is found here too.
 
+#include "Limits.h"
 #include "Verbs.h"
 
 #include "llvm/Support/raw_ostream.h"
@@ -13,23 +14,19 @@ namespace cameo::tool {
 
 namespace {
 
-cl::SubCommand command("check", "Say whether a model can be compiled, and if not, all reasons");
-cl::opt<std::string> model(cl::Positional, cl::Required, cl::desc("MODEL.onnx"), cl::sub(command),
+cl::opt<std::string> model(cl::Positional, cl::Required, cl::desc("MODEL.onnx"), cl::sub(checkCommand()),
                            cl::cat(inputCategory()));
-cl::list<std::string> shapes("shape", cl::value_desc("input=1x3x224x224"), cl::sub(command),
-                             cl::cat(inputCategory()), cl::desc("Specialise the sizes of an input"));
-cl::list<std::string> allowExternal("allow-external", cl::value_desc("DIR"), cl::sub(command),
-                                    cl::cat(inputCategory()),
-                                    cl::desc("Also read external weights from this folder"));
-cl::opt<bool> json("json", cl::sub(command), cl::cat(outputCategory()),
+cl::opt<bool> json("json", cl::sub(checkCommand()), cl::cat(outputCategory()),
                    cl::desc("Print the problems as JSON on stdout"));
 
 int run() {
   CompileOptions options;
   options.stopAfter = Stage::Partition;
-  options.import.allowExternal.assign(allowExternal.begin(), allowExternal.end());
-  if (!parseShapes(shapes, options.import.shapes))
+  if (!beginVerb(options.import))
     return usage;
+  HostMemoryLimit limit(*memoryLimitOption()); // beginVerb has parsed it
+  Progress progress;
+  options.onStage = [&](Stage stage) { progress.step("checking: " + stageName(stage).str()); };
   CompilerContext compiler;
   ProblemList problems;
   std::optional<Compiled> compiled = compileModel(model, compiler.context, options, problems);
@@ -44,6 +41,6 @@ int run() {
 
 } // namespace
 
-Verb checkVerb() { return {&command, run}; }
+Verb checkVerb() { return {&checkCommand(), run}; }
 
 } // namespace cameo::tool

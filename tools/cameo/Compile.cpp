@@ -2,6 +2,7 @@
 //
 // cameo compile MODEL -o BUNDLE
 
+#include "Limits.h"
 #include "Verbs.h"
 
 #include "cameo/Model/Target.h"
@@ -15,29 +16,31 @@ namespace cameo::tool {
 
 namespace {
 
-cl::SubCommand command("compile", "Compile a model to a bundle");
 cl::opt<std::string> model(cl::Positional, cl::Required, cl::desc("MODEL.onnx"),
-                           cl::sub(command), cl::cat(inputCategory()));
-cl::opt<std::string> output("o", cl::value_desc("FILE"), cl::sub(command), cl::cat(outputCategory()),
+                           cl::sub(compileCommand()), cl::cat(inputCategory()));
+cl::opt<std::string> output("o", cl::value_desc("FILE"), cl::sub(compileCommand()), cl::cat(outputCategory()),
                             cl::desc("The bundle (default: the model's name with .cameo)"));
-cl::list<std::string> shapes("shape", cl::value_desc("input=1x3x224x224"), cl::sub(command),
-                             cl::cat(inputCategory()),
-                             cl::desc("Specialise the sizes of an input ('?' leaves one free)"));
-cl::list<std::string> allowExternal("allow-external", cl::value_desc("DIR"), cl::sub(command),
-                                    cl::cat(inputCategory()),
-                                    cl::desc("Also read external weights from this folder"));
 cl::list<std::string> targets("target", cl::value_desc("sm_80,…"), cl::CommaSeparated,
-                              cl::sub(command), cl::cat(outputCategory()),
+                              cl::sub(compileCommand()), cl::cat(outputCategory()),
                               cl::desc("Targets to emit besides the portable sm_80"));
-cl::opt<std::string> dumpDir("dump-dir", cl::value_desc("DIR"), cl::sub(command),
+cl::opt<WeightStorage> weights(
+    "weights", cl::init(WeightStorage::Automatic), cl::sub(compileCommand()), cl::cat(outputCategory()),
+    cl::desc("Where the bundle has its weights"),
+    cl::values(clEnumValN(WeightStorage::Automatic, "auto",
+                          "in the bundle; above 1 GiB in the model's files where those lie below the "
+                          "bundle's folder (default)"),
+               clEnumValN(WeightStorage::Embed, "embed", "in the bundle"),
+               clEnumValN(WeightStorage::Reference, "reference",
+                          "in the model's files, by relative path, offset, size and checksum")));
+cl::opt<std::string> dumpDir("dump-dir", cl::value_desc("DIR"), cl::sub(compileCommand()),
                              cl::cat(outputCategory()),
                              cl::desc("Leave the IR after each stage, and the PTX, in DIR"));
-cl::opt<std::string> stopAfter("stop-after", cl::value_desc("STAGE"), cl::sub(command),
+cl::opt<std::string> stopAfter("stop-after", cl::value_desc("STAGE"), cl::sub(compileCommand()),
                                cl::cat(outputCategory()), cl::init("bundle"),
                                cl::desc("import, graph, partition, schedule, stage, emit, ptx"));
-cl::opt<bool> json("json", cl::sub(command), cl::cat(outputCategory()),
+cl::opt<bool> json("json", cl::sub(compileCommand()), cl::cat(outputCategory()),
                    cl::desc("Print problems as JSON on stdout"));
-cl::opt<bool> dryRun("dry-run", cl::sub(command), cl::cat(outputCategory()),
+cl::opt<bool> dryRun("dry-run", cl::sub(compileCommand()), cl::cat(outputCategory()),
                      cl::desc("Compile, but write nothing"));
 
 /// Prints what the last stage left, for --stop-after.
@@ -54,23 +57,23 @@ int printArtefact(const Compiled &compiled, Stage last) {
 
 int run() {
   CompileOptions options;
+  if (!beginVerb(options.import))
+    return usage;
   std::optional<Stage> last = parseStage(stopAfter);
   if (!last)
     return fail(usage, "--stop-after " + stopAfter + ": no such stage");
   options.stopAfter = *last;
   options.dumpDir = dumpDir;
-  options.import.allowExternal.assign(allowExternal.begin(), allowExternal.end());
   for (const std::string &target : targets)
     if (!llvm::is_contained(options.targets, target))
       options.targets.push_back(target);
   for (const std::string &target : options.targets)
     if (!findTarget(target))
       return fail(usage, "--target " + target + ": unknown, or older than sm_80");
-  if (!parseShapes(shapes, options.import.shapes))
-    return usage;
 
   Progress progress;
   options.onStage = [&](Stage stage) { progress.step("compiling: " + stageName(stage).str()); };
+  HostMemoryLimit limit(*memoryLimitOption()); // beginVerb has parsed it
   CompilerContext compiler;
   ProblemList problems;
   std::optional<Compiled> compiled =
@@ -84,20 +87,26 @@ int run() {
     problems.print(errs());
   if (*last != Stage::Bundle)
     return dryRun ? int(ok) : printArtefact(*compiled, *last);
-  if (dryRun)
-    return ok;
   SmallString<128> path((StringRef(output)));
   if (path.empty()) {
     path = model;
     sys::path::replace_extension(path, "cameo");
   }
-  if (Status status = writeBundle(compiled->bundle, path.str().str()); !status)
-    return fail(ioOrMemory, status.error().message);
+  if (Status status = storeWeights(compiled->bundle, compiled->files, weights, path); !status)
+    return fail(ExitCode(status.error().code), status.error().message);
+  if (dryRun) {
+    outs() << "would write " << path << ": " << compiled->bundle.kernels.size() << " kernels, "
+           << compiled->bundle.steps.size() << " steps\n";
+    return ok;
+  }
+  progress.step("writing " + path.str().str());
+  if (Status status = writeBundleWatched(compiled->bundle, path.str().str()); !status)
+    return fail(ExitCode(status.error().code), status.error().message);
   return ok;
 }
 
 } // namespace
 
-Verb compileVerb() { return {&command, run}; }
+Verb compileVerb() { return {&compileCommand(), run}; }
 
 } // namespace cameo::tool

@@ -26,6 +26,7 @@ public:
       inputs.push_back(port(main.getArgumentTypes()[i], main.getArgAttrDict(i)));
     for (unsigned i = 0; i < main.getNumResults(); ++i)
       outputs.push_back(port(main.getResultTypes()[i], main.getResultAttrDict(i)));
+    orderOutputs();
   }
 
   Result<std::vector<HostTensor>> run(const std::vector<HostTensor> &values) override {
@@ -36,6 +37,28 @@ public:
   }
 
 private:
+  void orderOutputs() {
+    mlir::Block &body = main.getBody().front();
+    auto values = body.getTerminator()->getOperands();
+    for (mlir::Value value : values) {
+      std::string node;
+      if (mlir::Operation *op = value.getDefiningOp())
+        op->getLoc()->walk([&](mlir::Location location) {
+          if (auto name = mlir::dyn_cast<mlir::NameLoc>(location); name && node.empty())
+            node = name.getName().str();
+          return mlir::WalkResult::advance();
+        });
+      outputNodes.push_back(node);
+      nodeOrder.push_back(nodeOrder.size());
+    }
+    llvm::sort(nodeOrder, [&](size_t a, size_t b) {
+      mlir::Operation *first = values[a].getDefiningOp(), *second = values[b].getDefiningOp();
+      if (first == second)
+        return a < b;
+      return second && (!first || first->isBeforeInBlock(second));
+    });
+  }
+
   static Port port(mlir::Type type, mlir::DictionaryAttr attrs) {
     Port port;
     if (attrs)

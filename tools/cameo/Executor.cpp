@@ -12,8 +12,6 @@
 #include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
 
-#include <atomic>
-#include <csignal>
 #include <cstring>
 
 using namespace llvm;
@@ -23,15 +21,6 @@ namespace cameo::tool {
 using host::HostTensor;
 
 namespace {
-
-std::atomic<cameo_session *> running{nullptr};
-
-void onInterrupt(int) {
-  if (cameo_session *session = running.load())
-    cameo_session_cancel(session);
-  else
-    _exit(interrupted);
-}
 
 Error take(cameo_error *error) {
   Error result;
@@ -63,7 +52,9 @@ public:
       outputs.push_back(port(cameo_bundle_output, i));
     if (cameo_session_create(bundle, &options, &session, &error) != CAMEO_OK)
       return take(error);
-    device = cameo_session_device_name(session);
+    device = "sim";
+    if (cameo_session_device(session) == CAMEO_CUDA)
+      device = std::string("cuda (") + cameo_session_device_name(session) + ")";
     return std::nullopt;
   }
 
@@ -80,12 +71,8 @@ public:
       tensors.push_back(tensor);
     }
     cameo_error *error = nullptr;
-    running = session;
-    auto previous = std::signal(SIGINT, onInterrupt);
     cameo_status status =
         cameo_session_run(session, tensors.data(), tensors.size(), nullptr, 0, &error);
-    std::signal(SIGINT, previous);
-    running = nullptr;
     if (status != CAMEO_OK) {
       Error failure = take(error);
       addFindings(failure);
@@ -188,43 +175,51 @@ Result<std::unique_ptr<Executor>> executeBundle(const std::string &path,
   return std::unique_ptr<Executor>(std::move(executor));
 }
 
-TemporaryBundle::~TemporaryBundle() {
-  if (!path.empty())
-    sys::fs::remove_directories(sys::path::parent_path(path));
-}
-
 Result<std::unique_ptr<TemporaryBundle>> compileTemporary(const std::string &model,
                                                           const CompileOptions &options,
                                                           ProblemList &problems) {
+  auto memory = memoryLimitOption();
+  if (!memory)
+    return memory.error();
+  HostMemoryLimit limit(*memory);
   CompilerContext compiler;
   std::optional<Compiled> compiled = compileModel(model, compiler.context, options, problems);
   if (!compiled)
     return Error{problems.hasErrors() ? ErrorCode(problems.exitCode()) : ErrorCode::unsupported,
                  "'" + model + "' was not compiled"};
-  SmallString<128> folder;
-  if (std::error_code error = sys::fs::createUniqueDirectory("cameo", folder))
-    return Error{ErrorCode::resources, "no temporary folder: " + error.message()};
+  auto folder = TemporaryFolder::create("cameo");
+  if (!folder)
+    return folder.error();
   auto bundle = std::make_unique<TemporaryBundle>();
-  sys::path::append(folder, "model.cameo");
-  bundle->path = folder.str().str();
-  if (Status status = writeBundle(compiled->bundle, bundle->path); !status)
+  bundle->path = folder->path() + "/model.cameo";
+  bundle->folder = std::move(*folder);
+  if (Status status = writeBundleWatched(compiled->bundle, bundle->path); !status)
     return status.error();
   return std::move(bundle);
 }
 
 Result<Prepared> prepare(const std::string &path, const CompileOptions &options, ProblemList &problems,
-                         bool profile) {
+                         PrepareOptions how) {
   Prepared prepared;
   if (deviceOption() == "evaluator") {
+    if (how.strict)
+      return Error{ErrorCode::usage, "--strict is about kernels: the evaluator has none"};
+    if (StringRef(path).ends_with(".cameo"))
+      return Error{ErrorCode::usage, "--device evaluator takes a model, not a bundle"};
+    auto memory = memoryLimitOption();
+    if (!memory)
+      return memory.error();
+    prepared.limit = std::make_unique<HostMemoryLimit>(*memory);
     auto executor = executeGraph(path, options, problems);
     if (!executor)
       return executor.error();
     prepared.executor = std::move(*executor);
     return std::move(prepared);
   }
-  auto session = sessionOptions(profile);
+  auto session = sessionOptions(how.profile);
   if (!session)
     return session.error();
+  session->strict = how.strict;
   std::string bundle = path;
   if (!StringRef(path).ends_with(".cameo")) {
     auto compiled = compileTemporary(path, options, problems);

@@ -4,6 +4,7 @@
 // evaluator on the graph. Inputs and outputs are host tensors in the model's order.
 #pragma once
 
+#include "Limits.h"
 #include "Verbs.h"
 
 #include "cameo/Bundle/Result.h"
@@ -42,6 +43,8 @@ public:
   virtual ~Executor() = default;
   std::vector<Port> inputs, outputs;
   std::string device; ///< "sim", "cuda (NVIDIA H100)", "evaluator"
+  std::vector<std::string> outputNodes; ///< evaluator: the ONNX node of each output, or ""
+  std::vector<size_t> nodeOrder;        ///< evaluator: outputs in the order in which they are computed
 
   virtual Result<std::vector<host::HostTensor>> run(const std::vector<host::HostTensor> &values) = 0;
   /// Bytes of an output that no instruction of a kernel has written (sim; else 0).
@@ -50,13 +53,8 @@ public:
   virtual std::vector<LaunchRecord> launches() { return {}; }
 };
 
-/// The options of the verbs that run something: --device, --time-limit, --memory-limit, --seed,
-/// --checks, --schedule.
-struct ExecutionOptions {
-  std::string device = "auto";
-  bool profile = false;
-};
-/// Fills in what the command line says; a usage error otherwise.
+/// What the command line says (--device, --memory-limit, --seed, --checks, --schedule); a usage error
+/// where it makes no sense.
 Result<cameo_session_options> sessionOptions(bool profile);
 /// The --device in effect: "auto", "sim", "cuda" or "evaluator".
 std::string deviceOption();
@@ -69,12 +67,8 @@ Result<std::unique_ptr<Executor>> executeGraph(const std::string &model, const C
                                                ProblemList &problems);
 
 /// A bundle in a folder of its own that goes when this does.
-class TemporaryBundle {
-public:
-  TemporaryBundle() = default;
-  ~TemporaryBundle();
-  TemporaryBundle(const TemporaryBundle &) = delete;
-  TemporaryBundle &operator=(const TemporaryBundle &) = delete;
+struct TemporaryBundle {
+  TemporaryFolder folder;
   std::string path;
 };
 /// Compiles `model` to a temporary bundle. On failure `problems` or diagnostics have said why and the
@@ -86,10 +80,15 @@ Result<std::unique_ptr<TemporaryBundle>> compileTemporary(const std::string &mod
 /// An executor for a model or a bundle on the device of the command line, with what it owns.
 struct Prepared {
   std::unique_ptr<TemporaryBundle> bundle;
+  std::unique_ptr<HostMemoryLimit> limit; ///< while the evaluator runs
   std::unique_ptr<Executor> executor;
 };
+struct PrepareOptions {
+  bool profile = false; ///< record each launch
+  bool strict = false;  ///< refuse host steps but control operands and shape arithmetic
+};
 Result<Prepared> prepare(const std::string &modelOrBundle, const CompileOptions &options,
-                         ProblemList &problems, bool profile = false);
+                         ProblemList &problems, PrepareOptions how = {});
 
 /// The inputs in order: given ones by name, the others drawn from the seed. Named sizes that no given
 /// input fixes are 1, 3 for a leading one that is free (a batch).

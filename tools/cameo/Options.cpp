@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The sub-commands, and the options that the verbs which execute something share.
+// The sub-commands, and the options that several verbs share.
 
 #include "Executor.h"
+#include "Limits.h"
 
 #include "llvm/Support/CommandLine.h"
 
@@ -10,6 +11,18 @@ using namespace llvm;
 
 namespace cameo::tool {
 
+cl::SubCommand &compileCommand() {
+  static cl::SubCommand command("compile", "Compile a model to a bundle");
+  return command;
+}
+cl::SubCommand &checkCommand() {
+  static cl::SubCommand command("check", "Say whether a model can be compiled, and if not, all reasons");
+  return command;
+}
+cl::SubCommand &inspectCommand() {
+  static cl::SubCommand command("inspect", "Show what a bundle holds, or what a model compiles to");
+  return command;
+}
 cl::SubCommand &runCommand() {
   static cl::SubCommand command("run", "Run a model or a bundle");
   return command;
@@ -29,6 +42,25 @@ cl::SubCommand &conformanceCommand() {
 
 namespace {
 
+cl::list<std::string> shapes("shape", cl::value_desc("input=1x3x224x224"), cl::sub(compileCommand()),
+                             cl::sub(checkCommand()), cl::sub(inspectCommand()), cl::sub(runCommand()),
+                             cl::sub(verifyCommand()), cl::sub(benchCommand()), cl::cat(inputCategory()),
+                             cl::desc("Specialise the sizes of an input ('?' leaves one free)"));
+cl::list<std::string> allowExternal("allow-external", cl::value_desc("DIR"), cl::sub(compileCommand()),
+                                    cl::sub(checkCommand()), cl::sub(inspectCommand()),
+                                    cl::sub(runCommand()), cl::sub(verifyCommand()),
+                                    cl::sub(benchCommand()), cl::cat(inputCategory()),
+                                    cl::desc("Also read external weights from this folder"));
+cl::opt<double> secondsLimit("time-limit", cl::value_desc("SECONDS"), cl::init(0), cl::sub(compileCommand()),
+                          cl::sub(checkCommand()), cl::sub(inspectCommand()), cl::sub(runCommand()),
+                          cl::sub(verifyCommand()), cl::sub(benchCommand()), cl::cat(limitCategory()),
+                          cl::desc("End after this time with exit code 10"));
+cl::opt<std::string> memoryLimit("memory-limit", cl::value_desc("BYTES[K|M|G]"), cl::sub(compileCommand()),
+                                 cl::sub(checkCommand()), cl::sub(inspectCommand()),
+                                 cl::sub(runCommand()), cl::sub(verifyCommand()),
+                                 cl::sub(benchCommand()), cl::cat(limitCategory()),
+                                 cl::desc("What compiling may allocate, and what a run may take of the "
+                                          "device (default: 80 % of what is free)"));
 cl::opt<std::string> device("device", cl::value_desc("sim|cuda|evaluator"), cl::init("auto"),
                             cl::sub(runCommand()), cl::sub(verifyCommand()), cl::sub(benchCommand()),
                             cl::sub(conformanceCommand()), cl::cat(limitCategory()),
@@ -36,13 +68,6 @@ cl::opt<std::string> device("device", cl::value_desc("sim|cuda|evaluator"), cl::
 cl::opt<uint64_t> seed("seed", cl::value_desc("N"), cl::init(1), cl::sub(runCommand()),
                        cl::sub(verifyCommand()), cl::sub(benchCommand()), cl::cat(limitCategory()),
                        cl::desc("Seed of drawn inputs and of random schedules"));
-cl::opt<double> runTimeLimit("time-limit", cl::value_desc("SECONDS"), cl::init(0), cl::sub(runCommand()),
-                          cl::sub(verifyCommand()), cl::sub(benchCommand()), cl::cat(limitCategory()),
-                          cl::desc("End a run after this time with exit code 10"));
-cl::opt<std::string> runMemoryLimit("memory-limit", cl::value_desc("BYTES[K|M|G]"),
-                                 cl::sub(runCommand()), cl::sub(verifyCommand()),
-                                 cl::sub(benchCommand()), cl::cat(limitCategory()),
-                                 cl::desc("Device memory a run may take (default: 80 % of what is free)"));
 cl::opt<std::string> checks("checks", cl::value_desc("none|memory|all"), cl::init("all"),
                             cl::sub(runCommand()), cl::sub(verifyCommand()), cl::sub(benchCommand()),
                             cl::cat(limitCategory()), cl::desc("What sim checks (default: all)"));
@@ -66,7 +91,7 @@ std::optional<uint64_t> parseBytes(StringRef text) {
     unit = uint64_t(1) << 20;
   else if (text.consume_back("K"))
     unit = uint64_t(1) << 10;
-  if (text.getAsInteger(10, value) || __builtin_mul_overflow(value, unit, &value))
+  if (text.getAsInteger(10, value) || value == 0 || __builtin_mul_overflow(value, unit, &value))
     return std::nullopt;
   return value;
 }
@@ -78,6 +103,31 @@ Error usageError(const Twine &message) { return {ErrorCode::usage, message.str()
 std::string deviceOption() { return device; }
 uint64_t seedOption() { return seed; }
 
+Result<uint64_t> memoryLimitOption() {
+  if (memoryLimit.empty())
+    return uint64_t(0);
+  std::optional<uint64_t> bytes = parseBytes(memoryLimit);
+  if (!bytes)
+    return usageError("--memory-limit " + memoryLimit + ": expected a number of bytes, K, M or G");
+  return *bytes;
+}
+
+bool beginVerb(ImportOptions &options) {
+  if (!(secondsLimit >= 0 && secondsLimit <= 1e9)) {
+    fail(usage, "--time-limit: expected a number of seconds");
+    return false;
+  }
+  if (auto bytes = memoryLimitOption(); !bytes) {
+    fail(usage, bytes.error().message);
+    return false;
+  }
+  options.allowExternal.assign(allowExternal.begin(), allowExternal.end());
+  if (!parseShapes(shapes, options.shapes))
+    return false;
+  watchForEnd(secondsLimit);
+  return true;
+}
+
 Result<cameo_session_options> sessionOptions(bool profile) {
   cameo_session_options options;
   cameo_session_options_init(&options);
@@ -86,7 +136,6 @@ Result<cameo_session_options> sessionOptions(bool profile) {
     return usageError("--device " + device + ": expected sim, cuda or evaluator");
   options.device = cameo_device(where);
   options.profile = profile;
-  options.time_limit = runTimeLimit;
   options.seed = seed;
   int level = choice(checks, {"none", "memory", "all"});
   if (level < 0)
@@ -97,12 +146,10 @@ Result<cameo_session_options> sessionOptions(bool profile) {
   if (order < 0)
     return usageError("--schedule " + schedule + ": no such schedule");
   options.schedule = uint32_t(order);
-  if (!runMemoryLimit.empty()) {
-    std::optional<uint64_t> bytes = parseBytes(runMemoryLimit);
-    if (!bytes)
-      return usageError("--memory-limit " + runMemoryLimit + ": expected a number of bytes, K, M or G");
-    options.memory_limit = *bytes;
-  }
+  auto bytes = memoryLimitOption();
+  if (!bytes)
+    return bytes.error();
+  options.memory_limit = *bytes;
   return options;
 }
 

@@ -6,6 +6,8 @@
 
 #include "TensorFiles.h"
 
+#include "Limits.h"
+
 #include <algorithm>
 #include <cstring>
 #include <filesystem>
@@ -197,11 +199,9 @@ Result<NamedTensor> readPb(const std::string &path) {
   return NamedTensor{proto.name(), *tensor};
 }
 
-Status writeFile(const std::string &path, const std::string &data) {
-  std::ofstream file(path, std::ios::binary);
-  file.write(data.data(), std::streamsize(data.size()));
-  file.close();
-  return file ? Status() : error(path, "cannot be written");
+Status store(const std::string &path, const std::string &data) {
+  cameo::Status status = writeFile(path, data);
+  return status ? Status() : Status::error(status.error().message);
 }
 
 } // namespace
@@ -243,7 +243,7 @@ Status writeNpy(const std::string &path, const HostTensor &given) {
   data += header;
   size_t bytes = size_t(*byteSize(packed->dtype(), packed->numElements()));
   data.append(static_cast<const char *>(packed->data()), bytes);
-  return writeFile(path, data);
+  return store(path, data);
 }
 
 Status writePb(const std::string &path, const std::string &name, const HostTensor &given) {
@@ -256,7 +256,7 @@ Status writePb(const std::string &path, const std::string &name, const HostTenso
   for (int64_t dim : tensor->dims())
     proto.add_dims(dim);
   proto.set_raw_data(tensor->data(), size_t(*byteSize(tensor->dtype(), tensor->numElements())));
-  return writeFile(path, proto.SerializeAsString());
+  return store(path, proto.SerializeAsString());
 }
 
 Result<std::map<std::string, HostTensor>> readInputs(const std::vector<std::string> &options) {

@@ -4,6 +4,7 @@
 // one function; what several verbs share is here. Results go to stdout, everything else to stderr.
 #pragma once
 
+#include "cameo/Bundle/Result.h"
 #include "cameo/Import/Problems.h"
 #include "cameo/Pipeline/Pipeline.h"
 
@@ -44,6 +45,15 @@ Verb benchVerb();
 Verb listOpsVerb();
 Verb conformanceVerb();
 
+/// The sub-commands that share options (Options.cpp).
+llvm::cl::SubCommand &compileCommand();
+llvm::cl::SubCommand &checkCommand();
+llvm::cl::SubCommand &inspectCommand();
+llvm::cl::SubCommand &runCommand();
+llvm::cl::SubCommand &verifyCommand();
+llvm::cl::SubCommand &benchCommand();
+llvm::cl::SubCommand &conformanceCommand();
+
 /// Options by group in `--help`.
 llvm::cl::OptionCategory &inputCategory();
 llvm::cl::OptionCategory &outputCategory();
@@ -69,6 +79,12 @@ int reportProblems(const ProblemList &problems, bool json);
 /// Parses `name=1x3x224x224` (a `?` leaves a dimension free) into sizes; false after an error.
 bool parseShapes(llvm::ArrayRef<std::string> texts,
                  std::map<std::string, std::vector<int64_t>> &shapes);
+
+/// What a verb that reads models begins with: --shape and --allow-external go to `options`, and from here
+/// on --time-limit, Ctrl-C and SIGTERM end the process (Limits.h). False after a usage error.
+bool beginVerb(ImportOptions &options);
+/// --memory-limit; 0 where it is not given.
+Result<uint64_t> memoryLimitOption();
 
 /// Shows the step that is running, after 2 s and only on a terminal.
 class Progress {

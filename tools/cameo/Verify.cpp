@@ -2,11 +2,11 @@
 //
 // cameo verify MODEL: runs the compiled kernels and a reference on the same inputs and compares every
 // output by its type's bound. References: `data` (the vectors of --data), `ort` (ONNX Runtime),
-// `onnx-reference`, `evaluator`. The two Python references run in a child process.
+// `onnx-reference`, `evaluator`. With --per-node the output of every node is an output, which keeps the
+// kernels of neighbours apart, and the first node that departs is named.
 
 #include "Compare.h"
-#include "Executor.h"
-#include "TensorFiles.h"
+#include "Reference.h"
 
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
@@ -19,8 +19,6 @@ using namespace llvm;
 
 namespace cameo::tool {
 
-cl::SubCommand &verifyCommand();
-
 namespace {
 
 using host::HostTensor;
@@ -32,8 +30,6 @@ cl::opt<std::string> data("data", cl::value_desc("DIR"), cl::sub(verifyCommand()
                           cl::desc("A test_data_set folder, or one of such folders"));
 cl::list<std::string> inputs("input", cl::value_desc("name=@file"), cl::sub(verifyCommand()),
                              cl::cat(inputCategory()), cl::desc("An input of the model"));
-cl::list<std::string> shapes("shape", cl::value_desc("input=1x3x224x224"), cl::sub(verifyCommand()),
-                             cl::cat(inputCategory()), cl::desc("Sizes of an input, and specialise"));
 cl::opt<std::string> reference("ref", cl::value_desc("evaluator|ort|onnx-reference|data"),
                                cl::sub(verifyCommand()), cl::cat(inputCategory()),
                                cl::desc("The reference (default: data where there is --data, else ort)"));
@@ -41,37 +37,11 @@ cl::opt<double> rtol("rtol", cl::init(-1), cl::sub(verifyCommand()), cl::cat(lim
                      cl::desc("Relative tolerance instead of the type's"));
 cl::opt<double> atol("atol", cl::init(-1), cl::sub(verifyCommand()), cl::cat(limitCategory()),
                      cl::desc("Absolute tolerance instead of the type's"));
+cl::opt<bool> perNode("per-node", cl::sub(verifyCommand()), cl::cat(outputCategory()),
+                      cl::desc("Compare the output of every node, and name the first that departs"));
 cl::opt<std::string> python("python", cl::value_desc("PROGRAM"), cl::sub(verifyCommand()),
                             cl::cat(limitCategory()),
                             cl::desc("Python with onnx and onnxruntime (default: $CAMEO_PYTHON, python3)"));
-
-/// The Python side of `--ref ort` and `--ref onnx-reference`: reads input_K.pb and writes output_K.pb in
-/// a folder. ONNX Runtime runs without optimizations, so that it computes what the model says.
-constexpr const char *referenceScript = R"(
-import pathlib, sys
-import onnx
-from onnx import numpy_helper
-kind, path, folder = sys.argv[1], sys.argv[2], pathlib.Path(sys.argv[3])
-feeds = {}
-for file in sorted(folder.glob("input_*.pb")):
-    tensor = onnx.TensorProto()
-    tensor.ParseFromString(file.read_bytes())
-    feeds[tensor.name] = numpy_helper.to_array(tensor)
-if kind == "ort":
-    import onnxruntime
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    names = [output.name for output in session.get_outputs()]
-    feeds = {i.name: feeds[i.name] for i in session.get_inputs()}
-else:
-    from onnx.reference import ReferenceEvaluator
-    session = ReferenceEvaluator(path)
-    names = list(session.output_names)
-for k, (name, value) in enumerate(zip(names, session.run(None, feeds))):
-    (folder / f"output_{k}.pb").write_bytes(numpy_helper.from_array(value, name).SerializeToString())
-)";
 
 struct DataSet {
   std::string name;
@@ -91,101 +61,91 @@ std::vector<std::string> dataFolders(const std::string &dir) {
   return folders.empty() ? std::vector<std::string>{dir} : folders;
 }
 
-/// Files may name their tensors; otherwise they are in the model's order.
-Result<std::vector<HostTensor>> arrange(const std::vector<NamedTensor> &tensors,
-                                        const std::vector<Port> &ports, StringRef what) {
-  std::vector<HostTensor> ordered;
-  for (auto [i, port] : llvm::enumerate(ports)) {
-    const NamedTensor *found = nullptr;
-    for (const NamedTensor &tensor : tensors)
-      if (tensor.name == port.name)
-        found = &tensor;
-    if (!found && i < tensors.size())
-      found = &tensors[i];
-    if (!found)
-      return badInputs(formatv("--data has no {0} '{1}'", what, port.name).str());
-    ordered.push_back(found->tensor);
-  }
-  return ordered;
-}
-
-/// Runs the Python reference on `values`.
-Result<std::vector<HostTensor>> pythonReference(StringRef kind, const Executor &executor,
-                                                const std::vector<HostTensor> &values) {
-  SmallString<128> folder;
-  if (std::error_code error = sys::fs::createUniqueDirectory("cameo-ref", folder))
-    return Error{ErrorCode::resources, "no temporary folder: " + error.message()};
-  struct Remove {
-    SmallString<128> &path;
-    ~Remove() { sys::fs::remove_directories(path); }
-  } remove{folder};
-  std::string dir = folder.str().str();
-  for (auto [i, value] : llvm::enumerate(values))
-    if (host::Status status = writePb(dir + "/input_" + std::to_string(i) + ".pb",
-                                      executor.inputs[i].name, value);
-        !status)
-      return Error{ErrorCode::resources, status.message()};
-  const char *environment = std::getenv("CAMEO_PYTHON");
-  std::string program = !python.empty() ? python : environment ? environment : std::string("python3");
-  ErrorOr<std::string> path = sys::findProgramByName(program);
-  if (!path)
-    return badInputs("--ref " + kind.str() + ": no program '" + program + "' (see --python)");
-  std::string message;
-  SmallVector<StringRef> arguments{*path, "-c", referenceScript, kind, model, dir};
-  if (sys::ExecuteAndWait(*path, arguments, std::nullopt, {}, 0, 0, &message) != 0)
-    return badInputs("--ref " + kind.str() + ": the reference failed " + message);
-  auto results = readTestData(dir, "output");
-  if (!results)
-    return badInputs(results.message());
-  return arrange(*results, executor.outputs, "output");
-}
-
 Result<std::vector<HostTensor>> expectedFor(StringRef kind, const Executor &executor,
-                                            const DataSet &set, const CompileOptions &options) {
+                                            const DataSet &set, const CompileOptions &options,
+                                            std::unique_ptr<Executor> &evaluator) {
   if (kind == "data") {
     if (set.expected.empty())
       return badInputs("--data has no outputs; choose another --ref");
     return set.expected;
   }
   if (kind != "evaluator")
-    return pythonReference(kind, executor, set.inputs);
-  ProblemList problems;
-  auto evaluator = executeGraph(model, options, problems);
-  if (!evaluator)
-    return evaluator.error();
-  return (*evaluator)->run(set.inputs);
+    return runPythonReference(kind, python, model, executor, set.inputs);
+  if (!evaluator) {
+    ProblemList problems;
+    auto made = executeGraph(model, options, problems);
+    if (!made)
+      return made.error();
+    evaluator = std::move(*made);
+  }
+  return evaluator->run(set.inputs);
 }
 
-bool printComparison(const Executor &executor, StringRef set, const std::vector<HostTensor> &actual,
-                     const std::vector<HostTensor> &expected) {
-  bool matches = true;
-  for (size_t i = 0; i < actual.size(); ++i) {
-    Tolerance tolerance = toleranceOf(expected[i].dtype());
-    if (rtol >= 0)
-      tolerance.relative = rtol;
-    if (atol >= 0)
-      tolerance.absolute = atol;
-    // A whole network's error is relative to the largest element, not to each.
-    if (rtol < 0 && atol < 0 && isFloat(expected[i].dtype()))
-      if (auto numbers = expected[i].toDoubles())
-        for (double value : *numbers)
-          if (std::isfinite(value))
-            tolerance.absolute = std::max(tolerance.absolute, tolerance.relative * std::abs(value));
-    Difference d = compare(actual[i], expected[i], tolerance);
-    matches &= d.matches();
-    outs() << set << (set.empty() ? "" : " ") << executor.outputs[i].name << ": ";
-    if (!d.comparable) {
-      outs() << "DIFFERS: " << d.reason << "\n";
-      continue;
-    }
-    outs() << (d.matches() ? "ok" : "DIFFERS") << ", " << d.elements << " elements, max error "
-           << formatv("{0:e2}, mean {1:e2}, cosine {2:f6}", d.maxAbsolute, d.meanAbsolute, d.cosine);
-    if (!d.matches())
-      outs() << formatv(", {0} outside the bound, worst at {1}: {2} instead of {3}", d.wrong, d.worst,
-                        d.worstActual, d.worstExpected);
-    outs() << "\n";
+/// The type's bound, or what the command line says instead.
+Tolerance boundFor(const HostTensor &expected) {
+  Tolerance tolerance = toleranceOf(expected.dtype());
+  if (rtol >= 0)
+    tolerance.relative = rtol;
+  if (atol >= 0)
+    tolerance.absolute = atol;
+  // A whole network's error is relative to the largest element, not to each.
+  if (rtol < 0 && atol < 0 && isFloat(expected.dtype()))
+    if (auto numbers = expected.toDoubles())
+      for (double value : *numbers)
+        if (std::isfinite(value))
+          tolerance.absolute = std::max(tolerance.absolute, tolerance.relative * std::abs(value));
+  return tolerance;
+}
+
+/// Prints one comparison; true when it holds.
+bool printRow(StringRef title, const HostTensor &actual, const HostTensor &expected) {
+  Tolerance bound = boundFor(expected);
+  Difference d = compare(actual, expected, bound);
+  outs() << title << ": ";
+  if (!d.comparable) {
+    outs() << "DIFFERS: " << d.reason << "\n";
+    return false;
   }
+  outs() << (d.matches() ? "ok" : "DIFFERS") << ", "
+         << (perNode ? describe(expected) : std::to_string(d.elements) + " elements") << ", max error "
+         << formatv("{0:e2}, mean {1:e2}, cosine {2:f6}", d.maxAbsolute, d.meanAbsolute, d.cosine);
+  if (perNode)
+    outs() << formatv(", bound {0:e2}", bound.absolute);
+  if (!d.matches())
+    outs() << formatv(", {0} outside the bound, worst at {1}: {2} instead of {3}", d.wrong, d.worst,
+                      d.worstActual, d.worstExpected);
+  outs() << "\n";
+  return d.matches();
+}
+
+bool printOutputs(const Executor &executor, StringRef set, const std::vector<HostTensor> &actual,
+                  const std::vector<HostTensor> &expected) {
+  bool matches = true;
+  for (size_t i = 0; i < actual.size(); ++i)
+    matches &= printRow((set + (set.empty() ? "" : " ") + executor.outputs[i].name).str(), actual[i],
+                        expected[i]);
   return matches;
+}
+
+/// The values of all nodes in the order of the graph. The model's outputs come first among the results;
+/// `order` has the rest where it belongs.
+bool printNodes(const Executor &executor, const Executor &graph, StringRef set,
+                const std::vector<HostTensor> &actual, const std::vector<HostTensor> &expected) {
+  size_t wrong = 0;
+  std::string first;
+  for (size_t i : graph.nodeOrder) {
+    std::string node = graph.outputNodes[i].empty() ? "" : "node '" + graph.outputNodes[i] + "', ";
+    std::string title = (set + (set.empty() ? "" : " ") + node + "value '" + executor.outputs[i].name + "'").str();
+    if (printRow(title, actual[i], expected[i]))
+      continue;
+    if (wrong++ == 0)
+      first = node + "value '" + executor.outputs[i].name + "'";
+  }
+  if (wrong)
+    outs() << "first that departs: " << first << "; " << wrong << " of " << actual.size() << " values depart\n";
+  else
+    outs() << "no node departs: " << actual.size() << " values\n";
+  return wrong == 0;
 }
 
 Result<std::vector<DataSet>> dataSets(const Executor &executor) {
@@ -208,7 +168,7 @@ Result<std::vector<DataSet>> dataSets(const Executor &executor) {
     if (!values)
       return values.error();
     DataSet set{sys::path::filename(folder).str(), *values, {}};
-    if (!written->empty()) {
+    if (!written->empty() && !perNode) {
       auto expected = arrange(*written, executor.outputs, "output");
       if (!expected)
         return expected.error();
@@ -224,8 +184,11 @@ int run() {
   if (!is_contained({"evaluator", "ort", "onnx-reference", "data"}, kind))
     return fail(usage, "--ref " + reference + ": expected evaluator, ort, onnx-reference or data");
   CompileOptions options;
-  if (!parseShapes(shapes, options.import.shapes))
+  if (perNode && kind == "data")
+    return fail(usage, "--per-node needs a reference that computes: evaluator, ort or onnx-reference");
+  if (!beginVerb(options.import))
     return usage;
+  options.import.everyValue = perNode;
   Progress progress;
   progress.step("compiling " + model);
   ProblemList problems;
@@ -233,6 +196,13 @@ int run() {
   if (!prepared)
     return problems.hasErrors() ? reportProblems(problems, false) : report(prepared.error());
   Executor &executor = *prepared->executor;
+  std::unique_ptr<Executor> graph;
+  if (perNode) {
+    auto imported = executeGraph(model, options, problems);
+    if (!imported)
+      return report(imported.error());
+    graph = std::move(*imported);
+  }
   auto sets = dataSets(executor);
   if (!sets)
     return report(sets.error());
@@ -243,10 +213,11 @@ int run() {
     if (!actual)
       return report(actual.error());
     progress.step("running the reference");
-    auto expected = expectedFor(kind, executor, set, options);
+    auto expected = expectedFor(kind, executor, set, options, graph);
     if (!expected)
       return report(expected.error());
-    matches &= printComparison(executor, set.name, *actual, *expected);
+    matches &= perNode ? printNodes(executor, *graph, set.name, *actual, *expected)
+                       : printOutputs(executor, set.name, *actual, *expected);
   }
   return matches ? ok : mismatch;
 }

@@ -41,5 +41,5 @@ int main(int argc, char **argv) {
     if (*verb.command)
       return verb.run();
   cl::PrintHelpMessage(false, true);
-  return usage;
+  return fail(usage, "no verb given");
 }

@@ -278,8 +278,10 @@ std::optional<SmTarget> parseSmTarget(std::string_view text);
 Status validate(const BundleDesc &desc);
 
 /// Writes to a new temporary file beside `path` and renames it: `path` is either complete or as it
-/// was. The bytes depend on `desc` alone. Weights are streamed.
-Status writeBundle(const BundleDesc &desc, const std::string &path);
+/// was. The bytes depend on `desc` alone. Weights are streamed; once `stop`, which is asked every few
+/// megabytes, returns true, writing ends with ErrorCode::interrupted and nothing is left behind.
+Status writeBundle(const BundleDesc &desc, const std::string &path,
+                   const std::function<bool()> &stop = {});
 
 /// An open bundle: immutable, shared by any number of threads.
 class Bundle {

@@ -12,6 +12,7 @@
 #include "mlir/IR/OwningOpRef.h"
 
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -32,12 +33,24 @@ struct ImportOptions {
   std::map<std::string, std::vector<int64_t>> shapes;
   /// `--allow-external DIR`: folders besides the model's own where external data may lie.
   std::vector<std::string> allowExternal;
+  /// Makes what every node of the main graph computes an output, after the model's own.
+  bool everyValue = false;
+};
+
+/// A mapped file that the resources of an imported module may point into.
+struct WeightFile {
+  std::string path; ///< absolute, without symbolic links
+  const char *data = nullptr;
+  uint64_t bytes = 0;
+  std::shared_ptr<const void> mapping = {}; ///< keeps `data` in place
 };
 
 /// Imports `path` (binary ONNX; `.onnxtxt` is ONNX's text format). On failure returns null and
-/// `problems` says why; on success `problems` may hold warnings. Loads the dialects it needs.
+/// `problems` says why; on success `problems` may hold warnings and `files`, where given,
+/// what was mapped. Loads the dialects it needs.
 mlir::OwningOpRef<mlir::ModuleOp> importOnnx(llvm::StringRef path, mlir::MLIRContext &context,
-                                             const ImportOptions &options, ProblemList &problems);
+                                             const ImportOptions &options, ProblemList &problems,
+                                             std::vector<WeightFile> *files = nullptr);
 
 /// Whether importing would succeed: the same code, the result thrown away.
 bool checkModel(llvm::StringRef path, const ImportOptions &options, ProblemList &problems);

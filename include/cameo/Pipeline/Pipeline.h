@@ -42,6 +42,7 @@ void registerCameoPipelines();
 
 /// What a compilation left behind.
 struct Compiled {
+  std::vector<WeightFile> files;            ///< mapped files in which weights may lie
   mlir::OwningOpRef<mlir::ModuleOp> module; ///< after the last stage that ran; owns the weights
   std::vector<std::pair<std::string, std::string>> ptx; ///< (target, text), from stage ptx on
   BundleDesc bundle;                                    ///< from stage bundle on
@@ -52,6 +53,17 @@ struct Compiled {
 /// reported as diagnostics of `context`.
 std::optional<Compiled> compileModel(llvm::StringRef path, mlir::MLIRContext &context,
                                      const CompileOptions &options, ProblemList &problems);
+/// Where a bundle has its weights: inside, or in the files that they were read from.
+enum class WeightStorage {
+  Automatic, ///< references above 1 GiB where the files lie below the bundle's folder, else embedded
+  Embed,
+  Reference,
+};
+/// Makes weights that lie in `files` references of a bundle to be written to `bundlePath`. Fails when
+/// references are asked for and a file lies outside of the bundle's folder.
+Status storeWeights(BundleDesc &desc, llvm::ArrayRef<WeightFile> files, WeightStorage storage,
+                    llvm::StringRef bundlePath);
+
 /// The same from a module in the graph dialect.
 std::optional<Compiled> compileModule(mlir::OwningOpRef<mlir::ModuleOp> module,
                                       const CompileOptions &options);

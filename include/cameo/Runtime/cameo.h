@@ -144,6 +144,9 @@ typedef struct cameo_session_options {
   uint64_t seed;
   uint32_t host_threads; /* 0: all cores */
   uint32_t input_offset; /* inputs and outputs begin this many bytes behind a 256-byte boundary */
+  /* all devices: 1 refuses bundles with host steps other than reading control operands before launch and
+   * integer arithmetic on at most 64 elements that reaches only those (CAMEO_UNSUPPORTED) */
+  int32_t strict;
 } cameo_session_options;
 CAMEO_EXPORT void cameo_session_options_init(cameo_session_options *options);
 

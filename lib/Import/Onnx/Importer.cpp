@@ -431,9 +431,28 @@ bool Importer::checkDeclared(const onnx::ValueInfoProto &info, const Operand &op
   return true;
 }
 
+/// What nodes compute as data and the model does not give away.
+void Importer::addEveryValue(const onnx::GraphProto &graph, llvm::SmallVectorImpl<Value> &values,
+                             llvm::SmallVectorImpl<std::string> &names) {
+  llvm::StringSet<> seen;
+  for (const std::string &name : names)
+    seen.insert(name);
+  for (const auto &node : graph.node())
+    for (const std::string &name : node.output()) {
+      Operand *operand = name.empty() ? nullptr : top.lookup(name);
+      if (!operand || !operand->known || operand->data || operand->contents || !operand->value)
+        continue;
+      Operation *op = operand->value.getDefiningOp();
+      if (!op || isa<graph::ConstantOp>(op) || !seen.insert(name).second)
+        continue;
+      values.push_back(operand->value);
+      names.push_back(name);
+    }
+}
+
 bool Importer::finish(const onnx::GraphProto &graph, ModuleOp module) {
   llvm::SmallVector<Value> values;
-  llvm::SmallVector<Type> types;
+  llvm::SmallVector<std::string> names;
   bool ok = true;
   for (const auto &output : graph.output()) {
     Operand *operand = top.lookup(output.name());
@@ -441,7 +460,7 @@ bool Importer::finish(const onnx::GraphProto &graph, ModuleOp module) {
     ok &= operand && checkDeclared(output, *operand, /*isOutput=*/true) && value;
     if (value) {
       values.push_back(value);
-      types.push_back(value.getType());
+      names.push_back(output.name());
     }
   }
   for (const auto &info : graph.value_info())
@@ -449,11 +468,13 @@ bool Importer::finish(const onnx::GraphProto &graph, ModuleOp module) {
       ok &= checkDeclared(info, *operand, /*isOutput=*/false);
   if (!ok)
     return false;
+  if (options.everyValue)
+    addEveryValue(graph, values, names);
   func::ReturnOp::create(bodyBuilder, function.getLoc(), values);
   function.setFunctionType(FunctionType::get(
-      &mlirContext, function.getFunctionType().getInputs(), types));
-  for (auto [i, output] : llvm::enumerate(graph.output()))
-    function.setResultAttr(i, graph::nameAttrName, bodyBuilder.getStringAttr(output.name()));
+      &mlirContext, function.getFunctionType().getInputs(), ValueRange(values).getTypes()));
+  for (auto [i, name] : llvm::enumerate(names))
+    function.setResultAttr(i, graph::nameAttrName, bodyBuilder.getStringAttr(name));
   std::string why;
   ScopedDiagnosticHandler handler(&mlirContext, [&](Diagnostic &diagnostic) {
     why += (why.empty() ? "" : "; ") + diagnostic.str();

@@ -78,6 +78,8 @@ private:
   bool checkLimit(NodeBuilder &b, const Limit &limit);
   bool checkTypes(NodeBuilder &b);
   bool checkDeclared(const onnx::ValueInfoProto &info, const Operand &operand, bool isOutput);
+  void addEveryValue(const onnx::GraphProto &graph, llvm::SmallVectorImpl<Value> &values,
+                     llvm::SmallVectorImpl<std::string> &names);
   bool finish(const onnx::GraphProto &graph, mlir::ModuleOp module);
   mlir::OpBuilder hoisted();
   void remember(mlir::Operation *op) { lastHoisted = op; }

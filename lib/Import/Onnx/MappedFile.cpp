@@ -40,7 +40,7 @@ int MappedFile::openFile(const std::string &path, bool noFollow, Status &status)
 std::shared_ptr<MappedFile> MappedFile::mapFile(int fd, Status &status) {
   if (status.size == 0) {
     closeFile(fd);
-    return std::shared_ptr<MappedFile>(new MappedFile(nullptr, 0));
+    return std::shared_ptr<MappedFile>(new MappedFile(nullptr, 0, status.resolved));
   }
   void *data = ::mmap(nullptr, status.size, PROT_READ, MAP_PRIVATE, fd, 0);
   if (data == MAP_FAILED)
@@ -48,7 +48,8 @@ std::shared_ptr<MappedFile> MappedFile::mapFile(int fd, Status &status) {
   closeFile(fd);
   if (data == MAP_FAILED)
     return nullptr;
-  return std::shared_ptr<MappedFile>(new MappedFile(static_cast<char *>(data), status.size));
+  return std::shared_ptr<MappedFile>(
+      new MappedFile(static_cast<char *>(data), status.size, status.resolved));
 }
 
 void MappedFile::closeFile(int fd) {

@@ -40,15 +40,19 @@ public:
   MappedFile &operator=(const MappedFile &) = delete;
 
   llvm::ArrayRef<char> bytes() const { return {data, size}; }
+  /// Without symbolic links, as it was when the file was opened; may be empty.
+  const std::string &path() const { return resolved; }
 
 private:
-  MappedFile(const char *data, size_t size) : data(data), size(size) {}
+  MappedFile(const char *data, size_t size, std::string resolved)
+      : data(data), size(size), resolved(std::move(resolved)) {}
   static int openFile(const std::string &path, bool noFollow, Status &status);
   static std::shared_ptr<MappedFile> mapFile(int fd, Status &status);
   static void closeFile(int fd);
 
   const char *data;
   size_t size;
+  std::string resolved;
 };
 
 } // namespace cameo::importer

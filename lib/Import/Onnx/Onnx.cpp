@@ -15,7 +15,8 @@ using namespace cameo::importer;
 mlir::OwningOpRef<mlir::ModuleOp> cameo::importOnnx(llvm::StringRef path,
                                                     mlir::MLIRContext &context,
                                                     const ImportOptions &options,
-                                                    ProblemList &problems) {
+                                                    ProblemList &problems,
+                                                    std::vector<WeightFile> *files) {
   context.loadDialect<graph::GraphDialect, mlir::func::FuncDialect>();
   std::unique_ptr<ModelFile> file = readModel(path, options, problems);
   if (!file)
@@ -26,7 +27,13 @@ mlir::OwningOpRef<mlir::ModuleOp> cameo::importOnnx(llvm::StringRef path,
   if (problems.has("E0003") || problems.has("E0404"))
     return nullptr;
   Importer importer(*file, index, context, options, problems);
-  return importer.run();
+  mlir::OwningOpRef<mlir::ModuleOp> module = importer.run();
+  if (module && files)
+    file->tensors->forEachFile([&](const std::shared_ptr<MappedFile> &mapped) {
+      if (!mapped->bytes().empty() && !mapped->path().empty())
+        files->push_back({mapped->path(), mapped->bytes().data(), mapped->bytes().size(), mapped});
+    });
+  return module;
 }
 
 bool cameo::checkModel(llvm::StringRef path, const ImportOptions &options, ProblemList &problems) {

@@ -9,6 +9,7 @@
 #include "MappedFile.h"
 #include "cameo/Import/Onnx.h"
 
+#include "llvm/ADT/STLFunctionalExtras.h"
 #include "llvm/ADT/SmallVector.h"
 
 #include <map>
@@ -46,6 +47,10 @@ public:
   /// Bytes [offset, offset + size) that the tensor's external_data names, or nothing and a problem.
   std::optional<TensorData> read(const onnx::TensorProto &tensor, uint64_t size,
                                  const std::string &where, ProblemList &problems);
+  void forEachFile(llvm::function_ref<void(const std::shared_ptr<MappedFile> &)> visit) const {
+    for (const auto &entry : files)
+      visit(entry.second.file);
+  }
 
 private:
   struct Reference {
@@ -77,6 +82,12 @@ public:
   /// `where` says what the tensor is ("initializer \"W\""). Nothing and a problem when it is illegal.
   std::optional<TensorData> load(const onnx::TensorProto &tensor, const std::string &where,
                                  ProblemList &problems);
+  /// Every file in which loaded tensors may lie: the model's, then those of external data.
+  void forEachFile(llvm::function_ref<void(const std::shared_ptr<MappedFile> &)> visit) const {
+    if (model)
+      visit(model);
+    external.forEachFile(visit);
+  }
 
 private:
   std::shared_ptr<MappedFile> model;

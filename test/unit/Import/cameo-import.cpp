@@ -26,6 +26,8 @@ static cl::list<std::string> shapes("shape", cl::desc("name=1x3x224x224"));
 static cl::list<std::string> allow("allow-external", cl::desc("Folder of external data"));
 static cl::opt<unsigned> nesting("max-nesting", cl::init(100));
 static cl::opt<unsigned> maxNodes("max-nodes", cl::init(1000000));
+static cl::opt<uint64_t> maxFile("max-file-bytes", cl::init(cameo::ImportLimits().maxFileBytes));
+static cl::opt<uint64_t> maxParsed("max-parsed-bytes", cl::init(cameo::ImportLimits().maxParsedBytes));
 
 static bool parseShape(StringRef text, cameo::ImportOptions &options) {
   auto [name, dims] = text.rsplit('=');
@@ -84,6 +86,8 @@ int main(int argc, char **argv) {
   cameo::ImportOptions options;
   options.limits.maxNesting = nesting;
   options.limits.maxNodes = maxNodes;
+  options.limits.maxFileBytes = maxFile;
+  options.limits.maxParsedBytes = maxParsed;
   options.allowExternal.assign(allow.begin(), allow.end());
   for (const std::string &shape : shapes)
     if (!parseShape(shape, options)) {
