@@ -103,7 +103,7 @@ def test_configured_sizes(check, tmp_path):
     status, problems = check(m, "--max-file-bytes", str(size - 1))
     assert status == 9 and problems.keys() == {"E0003"}
     assert check(m, "--max-parsed-bytes", str(size - 1100))[0] == 0
-    status, problems = check(m, "--max-parsed-bytes", "50")
+    status, problems = check(m, "--max-parsed-bytes", "10")
     assert status == 9 and problems.keys() == {"E0003"}
     (tmp_path / "w.bin").write_bytes(b"\0" * 12000)
     t = tensor((3,), data_location=TensorProto.EXTERNAL)

@@ -75,13 +75,12 @@ def test_bombs_of_constants_are_not_folded(check, case):
     bomb, sizes = BOMBS[case]
     m = model([bomb], [], [helper.make_tensor_value_info("y", F, None)],
               initializers=[constant("v", 1.0), *sizes])
-    status, problems = check(m)
-    assert (status, problems) == (0, {}) or status == 2, problems
+    assert check(m) == (0, {})
 
 
 def test_sizes_that_overflow(check):
     for op in ("Expand", "Tile"):
-        assert "E0702" in check(shaped(op, [[1 << 40, 1 << 40]]))[1], op
+        assert "E0702" in check(shaped(op, [[1 << 40, 1 << 40]], x=(1, 1)))[1], op
     status, problems = check(shaped("Pad", [[1 << 62, 0, 1 << 62, 0]]))
     assert status == 3 and problems.keys() & {"E0701", "E0702"}
 
