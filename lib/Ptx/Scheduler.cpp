@@ -369,7 +369,7 @@ RunStatus Worker::runBlock(Block &block, uint64_t slice, bool &finished) {
   x.block = &block;
   uint64_t begin = warpInstructions;
   while (warpInstructions - begin < slice) {
-    if ((launch.cancel && *launch.cancel))
+    if (launch.cancel && __atomic_load_n(launch.cancel, __ATOMIC_RELAXED))
       return RunStatus::Cancelled;
     if (launch.stopAll.load(std::memory_order_relaxed))
       return RunStatus::Stopped;

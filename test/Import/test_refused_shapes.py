@@ -82,7 +82,7 @@ def test_sizes_that_overflow(check):
     for op in ("Expand", "Tile"):
         assert "E0702" in check(shaped(op, [[1 << 40, 1 << 40]], x=(1, 1)))[1], op
     status, problems = check(shaped("Pad", [[1 << 62, 0, 1 << 62, 0]]))
-    assert status == 3 and problems.keys() & {"E0701", "E0702"}
+    assert status == 3 and problems.keys() == {"E0702"}
 
 
 def test_symbols_that_conflict(check):

@@ -117,7 +117,7 @@ typedef struct cameo_ptx_launch {
   uint32_t counts; /* 1: fill the counts (slower) */
   uint64_t seed;
   uint64_t step_limit;        /* warp instructions of one block; 0: none */
-  const volatile int *cancel; /* may be null; polled; any value but 0 stops the launch */
+  const volatile int *cancel; /* may be null; polled atomically; any value but 0 stops the launch */
   uint32_t host_threads;      /* 0: as many as the machine has cores */
   uint32_t max_findings;      /* 0: 16; findings of one PTX line and kind are reported once */
 } cameo_ptx_launch;

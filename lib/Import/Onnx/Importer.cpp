@@ -299,11 +299,19 @@ bool Importer::importNode(const onnx::NodeProto &original, int64_t position, Nod
         output->known = false;
     return false;
   }
-  for (Operand *output : b.outputs)
-    if (output && !output->known) {
+  for (Operand *output : b.outputs) {
+    if (!output)
+      continue;
+    if (!output->known) {
       (void)b.fail("E0807", "output \"" + output->name + "\" is not supported");
       return false;
     }
+    if (llvm::any_of(graph::getSizes(output->type), [](const SizeExpr &s) { return s.isOverflow(); })) {
+      (void)b.fail("E0702", "a size of output \"" + output->name + "\" overflows");
+      output->known = false;
+      return false;
+    }
+  }
   return true;
 }
 
