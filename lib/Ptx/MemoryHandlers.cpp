@@ -42,16 +42,21 @@ unsigned countWavefronts(const Exec &x, const u64 *offset, unsigned width) {
   // Accesses of 8 and 16 bytes go in two and four parts of the warp.
   unsigned part = width <= 4 ? lanes : width == 8 ? 16 : 8, total = 0;
   for (unsigned begin = 0; begin < lanes; begin += part) {
-    u64 words[lanes * 8];
-    unsigned n = 0, perBank[32] = {}, most = 0;
+    // A lane takes a bank once, so that no bank sees more words than there are lanes; most see one.
+    u64 words[32][lanes];
+    unsigned perBank[32] = {}, most = 0;
+    auto take = [&](u64 word) {
+      u64 *bank = words[word & 31];
+      unsigned &n = perBank[word & 31];
+      if (std::find(bank, bank + n, word) != bank + n)
+        return;
+      bank[n++] = word;
+      most = std::max(most, n);
+    };
     for (unsigned i = begin; i < begin + part; ++i)
       if (x.mask >> i & 1)
         for (u64 w = offset[i] / 4; w <= (offset[i] + width - 1) / 4; ++w)
-          words[n++] = w;
-    std::sort(words, words + n);
-    n = static_cast<unsigned>(std::unique(words, words + n) - words);
-    for (unsigned i = 0; i < n; ++i)
-      most = std::max(most, ++perBank[words[i] & 31]);
+          take(w);
     total += most;
   }
   return total;
