@@ -5,7 +5,9 @@
 import os
 import pathlib
 import subprocess
+import sys
 
+import onnx
 import pytest
 
 FROZEN = pathlib.Path(__file__).resolve().parents[1] / "bundle" / "v1.0.cameo"
@@ -80,7 +82,7 @@ def run(*command, **more):
     return result.stdout
 
 
-@pytest.mark.full
+@pytest.mark.slow
 def test_an_application_builds_against_an_installation_and_runs(build_dir, tmp_path):
     prefix, source = tmp_path / "prefix", tmp_path / "source"
     run("cmake", "--install", build_dir, "--prefix", prefix)
@@ -94,3 +96,19 @@ def test_an_application_builds_against_an_installation_and_runs(build_dir, tmp_p
     for program in ("in_c", "in_cpp"):
         output = run(tmp_path / "build" / program, FROZEN, env=environment)
         assert [float(word) for word in output.split()] == [3, -8, 1.5, 24]
+    installed_tool(prefix, tmp_path, environment)
+
+
+def installed_tool(prefix, folder, environment):
+    """Compiles, runs, and finds the module of its references beside itself."""
+    node = onnx.helper.make_node("Softmax", ["x"], ["y"])
+    value = onnx.helper.make_tensor_value_info
+    graph = onnx.helper.make_graph([node], "g", [value("x", 1, ["N", 7])], [value("y", 1, ["N", 7])])
+    onnx.save_model(onnx.helper.make_model(graph, ir_version=9, opset_imports=[onnx.helper.make_opsetid("", 20)]),
+                    folder / "m.onnx")
+    environment = {**environment, "CAMEO_PYTHON": sys.executable}
+    environment.pop("PYTHONPATH", None)
+    tool = prefix / "bin" / "cameo"
+    run(tool, "compile", folder / "m.onnx", env=environment, cwd=folder)
+    run(tool, "run", folder / "m.cameo", "--device", "sim", env=environment, cwd=folder)
+    assert "y: ok" in run(tool, "verify", folder / "m.onnx", "--device", "sim", "--ref", "ort", env=environment, cwd=folder)
