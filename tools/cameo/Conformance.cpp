@@ -140,7 +140,7 @@ CaseResult runCase(const std::string &name) {
   }
   CompileOptions options;
   ProblemList problems;
-  auto prepared = prepare(model, options, problems);
+  auto prepared = prepare(model, options, problems, {.strict = deviceOption() != "evaluator"});
   if (!temporary.empty())
     sys::fs::remove(temporary);
   if (!prepared) {
