@@ -4,6 +4,7 @@
 #include "Environment.h"
 
 #include "cameo/Dialect/Graph/IR/Graph.h"
+#include "cameo/Dialect/Graph/IR/LoopAttrs.h"
 #include "cameo/HostOps/HostOps.h"
 
 #include "llvm/ADT/TypeSwitch.h"
@@ -23,6 +24,12 @@ Result<bool> isTrue(const HostTensor &condition) {
   if (values->size() != 1)
     return host::error("a condition is not one element");
   return (*values)[0] != 0;
+}
+
+/// After partition the number of an iteration is a symbol, too.
+void setIteration(Operation *op, int64_t number, Environment &env) {
+  if (auto name = op->getAttrOfType<StringAttr>(graph::iterationAttrName))
+    env.symbols[name.getValue().str()] = number;
 }
 
 /// Elements collected over the iterations, as one tensor with a new leading axis.
@@ -68,8 +75,12 @@ Result<Tensors> finish(Tensors carried, const std::vector<Tensors> &collected, O
 Result<Tensors> run(graph::LoopOp op, Environment &env) {
   Block &body = op.getBody().front();
   int64_t trips = kMaxIterations;
-  bool limited = bool(op.getTripCount());
-  if (limited) {
+  if (auto known = op->getAttrOfType<StringAttr>(graph::tripCountAttrName)) {
+    auto count = env.evaluate(graph::getSizeExpr(known.getValue()));
+    if (!count)
+      return count.status();
+    trips = *count;
+  } else if (op.getTripCount()) {
     auto count = env.get(op.getTripCount()).toIntegers();
     if (!count || count->size() != 1)
       return host::error("the trip count is not one integer");
@@ -89,6 +100,7 @@ Result<Tensors> run(graph::LoopOp op, Environment &env) {
       break;
     if (i >= kMaxIterations)
       return host::error("the loop does not end");
+    setIteration(op, i, env);
     env.set(body.getArgument(0), *HostTensor::ofIntegers(DType::i64, {}, {i}));
     env.set(body.getArgument(1), condition);
     for (auto [k, tensor] : llvm::enumerate(carried))
@@ -117,6 +129,7 @@ Result<Tensors> run(graph::ScanOp op, Environment &env) {
   std::vector<Tensors> collected(op.getNumResults() - carried.size());
   for (int64_t i = 0; i < scanned[0].dim(0); ++i) {
     unsigned argument = 0;
+    setIteration(op, i, env);
     for (const HostTensor &tensor : carried)
       env.set(body.getArgument(argument++), tensor);
     for (const HostTensor &tensor : scanned) {

@@ -7,6 +7,7 @@
 
 #include "cameo/Pipeline/BuildBundle.h"
 
+#include "BundleBuilder.h"
 #include "Constants.h"
 
 #include "cameo/Dialect/Graph/IR/Graph.h"
@@ -40,15 +41,7 @@ std::vector<std::string> strings(ArrayAttr attr) {
   return result;
 }
 
-/// Bytes of a tensor in memory: booleans are bytes, 4- and 2-bit elements are packed.
-SizeExpr bytesOf(Type type) {
-  auto sizes = graph::getSizes(type);
-  SizeExpr elements = product({sizes.begin(), sizes.end()});
-  unsigned bits = bitWidth(graph::dtypeOf(cast<RankedTensorType>(type).getElementType()));
-  return bits >= 8 ? elements * int64_t(bits / 8) : ceilDiv(elements * int64_t(bits), 8);
-}
-
-class Builder {
+class Builder : public BundleBuilder {
 public:
   Builder(ModuleOp module, func::FuncOp main) : module(module), main(main) {}
 
@@ -62,9 +55,8 @@ public:
     desc.modules.push_back(std::move(code));
     addInputs();
     addOutputs();
-    for (Operation &op : main.getBody().front().without_terminator())
-      if (failed(addOp(op)))
-        return failure();
+    if (failed(addBlock(main.getBody().front())))
+      return failure();
     addChecks();
     desc.report = report();
     if (!desc.undeclared.empty())
@@ -73,7 +65,12 @@ public:
   }
 
 private:
-  ExprId expr(const SizeExpr &e) { return desc.expr(e); }
+  LogicalResult addBlock(Block &block) override {
+    for (Operation &op : block.without_terminator())
+      if (failed(addOp(op)))
+        return failure();
+    return success();
+  }
 
   void declareSymbols() {
     if (auto symbols = main->getAttrOfType<ArrayAttr>(graph::symbolsAttrName))
@@ -89,6 +86,10 @@ private:
         else
           desc.symbol(name, bundle::Symbol::Source::step);
     });
+    main.walk([&](Operation *op) {
+      if (auto name = op->getAttrOfType<StringAttr>(graph::iterationAttrName))
+        desc.symbol(name.getValue(), bundle::Symbol::Source::step);
+    });
   }
 
   bundle::Port port(Type type, std::string name) {
@@ -100,7 +101,8 @@ private:
     return port;
   }
 
-  BufferId addBuffer(bundle::Buffer::Kind kind, uint32_t index, Type type, StringRef name) {
+  BufferId addBuffer(bundle::Buffer::Kind kind, uint32_t index, Type type,
+                     StringRef name) override {
     bundle::Buffer buffer;
     buffer.kind = kind;
     buffer.index = index;
@@ -121,7 +123,7 @@ private:
   }
 
   /// The allocation whose memory `value` is, through launches and reshapes.
-  Value memoryOf(Value value) {
+  Value memoryOf(Value value) const override {
     while (true) {
       if (auto reshape = value.getDefiningOp<graph::ReshapeOp>())
         value = reshape.getX();
@@ -145,7 +147,7 @@ private:
     }
   }
 
-  FailureOr<BufferId> bufferOf(Value value) {
+  FailureOr<BufferId> bufferOf(Value value) override {
     Value memory = memoryOf(value);
     if (auto it = buffers.find(memory); it != buffers.end())
       return it->second;
@@ -161,7 +163,7 @@ private:
     return buffers[memory] = addBuffer(bundle::Buffer::Kind::temporary, 0, memory.getType(), "");
   }
 
-  void use(BufferId id) {
+  void use(BufferId id) override {
     bundle::Buffer &buffer = desc.buffers[id];
     uint32_t step = uint32_t(desc.steps.size());
     if (buffer.firstStep == kNone)
@@ -176,6 +178,8 @@ private:
       return addLaunch(launch);
     if (auto read = dyn_cast<graph::ReadSizesOp>(op))
       return addRead(read);
+    if (isa<graph::IfOp, graph::LoopOp, graph::ScanOp>(op))
+      return addControl(*this, &op);
     return op.emitError("is neither a launch nor a host step of a bundle");
   }
 
@@ -295,8 +299,6 @@ private:
 
   ModuleOp module;
   func::FuncOp main;
-  BundleDesc desc;
-  DenseMap<Value, BufferId> buffers;
   std::map<std::string, uint32_t> kernels;
 };
 

@@ -235,7 +235,6 @@ Status Session::step(uint32_t index, const bundle::Copy &copy) {
   auto target = address(*to), source = address(*from);
   if (!target || !source)
     return atStep(target ? source.error() : target.error(), index);
-  ++hostCount;
   return to->bytes ? device->copy(*target, *source, to->bytes) : Status();
 }
 

@@ -51,7 +51,7 @@ def write_data_set(arrays, folder):
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for index, (name, array) in enumerate(arrays.items()):
-        tensor = numpy_helper.from_array(np.ascontiguousarray(array), name)
+        tensor = numpy_helper.from_array(np.asarray(array, order="C"), name)  # scalars stay scalars
         (folder / f"input_{index}.pb").write_bytes(tensor.SerializeToString())
         if array.dtype.kind in "biuf":
             np.save(folder / f"{name.replace('/', '_')}.npy", array)

@@ -12,7 +12,7 @@ import models
 from models.inputs import random_inputs, write_data_set
 
 SIZES = [{}, {"batch": 1, "sequence": 1, "past": 0}, {"batch": 3, "sequence": 13, "past": 31}]
-# The recurrence as a Scan is refused for now (test below); traced, it compiles.
+# Traced; the recurrence as a Scan has a test of its own below.
 OPTIONS = {"mamba": {"form": "unrolled", "sequence": 5}}
 GENERATED = sorted(set(models.FAMILIES) - {"digits"})
 # In f16, one with convolutions and one with products; the others take a minute together.
@@ -61,8 +61,13 @@ def test_one_bundle_serves_all_sizes(cameo, family, dtype, tmp_path):
             assert_close(f"{name} at {sizes}", np.load(results / f"{name}.npy"), want, dtype)
 
 
-def test_scan_is_refused_by_name(cameo, tmp_path):
-    onnx.save_model(models.FAMILIES["mamba"](**models.TINY["mamba"]), tmp_path / "model.onnx")
-    result = cameo("compile", tmp_path / "model.onnx", "-o", tmp_path / "out.cameo", check=False)
-    assert result.returncode == 2
-    assert "/layers.0/Scan" in result.stderr
+@pytest.mark.slow
+def test_recurrence_as_a_scan(cameo, tmp_path):
+    model = models.FAMILIES["mamba"](**models.TINY["mamba"])
+    inputs = random_inputs(model, {}, seed=0)
+    onnx.save_model(model, tmp_path / "model.onnx")
+    write_data_set(inputs, tmp_path / "data")
+    given = [f"--input={name}=@{tmp_path}/data/input_{index}.pb" for index, name in enumerate(inputs)]
+    cameo("run", tmp_path / "model.onnx", "--device", "sim", *given, "--output-dir", tmp_path / "results")
+    for name, want in reference(model, inputs).items():
+        assert_close(name, np.load(tmp_path / "results" / f"{name}.npy"), want, "f32")

@@ -33,11 +33,11 @@ bool anchorTakesPointwiseOperands(Operation *anchor) {
 
 class Planner {
 public:
-  explicit Planner(func::FuncOp func) : func(func) {}
+  explicit Planner(Block &block) : block(block) {}
 
   FusionPlan run() {
     SmallVector<Operation *> ops;
-    for (Operation &op : func.getBody().front().without_terminator())
+    for (Operation &op : block.without_terminator())
       if (classify(&op) != OpClass::Host)
         ops.push_back(&op);
     for (Operation *op : llvm::reverse(ops))
@@ -100,6 +100,10 @@ private:
     for (Operation *user : op->getUsers()) {
       if (isa<func::ReturnOp>(user)) {
         reason = "it is an output of the model";
+        return {};
+      }
+      if (user->hasTrait<OpTrait::IsTerminator>()) {
+        reason = "it leaves a branch or the body of a loop";
         return {};
       }
       auto it = groupsOf.find(user);
@@ -213,7 +217,7 @@ private:
     reasons[op] = reason;
   }
 
-  func::FuncOp func;
+  Block &block;
   std::vector<std::unique_ptr<Group>> groups;
   llvm::DenseMap<Operation *, SmallVector<Group *, 1>> groupsOf;
   llvm::DenseMap<Operation *, std::string> reasons;
@@ -232,11 +236,11 @@ OpClass classify(Operation *op) {
   // An antialiased resize sums over a number of taps that depends on the scale.
   if (auto resize = dyn_cast<graph::ResizeOp>(op))
     return resize.getAntialias() ? OpClass::Anchor : OpClass::View;
-  if (isa<graph::ConstantOp, graph::ReadSizesOp>(op))
+  if (isa<graph::ConstantOp, graph::ReadSizesOp, graph::IfOp, graph::LoopOp, graph::ScanOp>(op))
     return OpClass::Host;
   return OpClass::Anchor;
 }
 
-FusionPlan planFusion(func::FuncOp func) { return Planner(func).run(); }
+FusionPlan planFusion(Block &block) { return Planner(block).run(); }
 
 } // namespace cameo::graphtokernel

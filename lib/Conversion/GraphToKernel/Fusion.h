@@ -17,7 +17,7 @@
 namespace cameo::graphtokernel {
 
 enum class OpClass {
-  Host,      ///< no kernel: constants, aliases, read_sizes
+  Host,      ///< no kernel: constants, aliases, read_sizes, control flow
   Pointwise, ///< one element from one element of each operand
   View,      ///< one element from one element elsewhere: transpose, slice, pad, gather, concat …
   Anchor,    ///< keeps loops of its own: reductions, contractions, windows, scans
@@ -38,6 +38,7 @@ struct FusionPlan {
   llvm::MapVector<mlir::Operation *, std::string> reasons;
 };
 
-FusionPlan planFusion(mlir::func::FuncOp func);
+/// Of one block: bodies of control flow are planned by themselves, and are users like the host is.
+FusionPlan planFusion(mlir::Block &block);
 
 } // namespace cameo::graphtokernel

@@ -2,7 +2,7 @@
 //
 // The pass convert-graph-to-kernel (stage *partition*): afterwards every compute op of the model is in
 // exactly one kernel.func, and @main holds only constants, reads of control operands, reshapes (the same
-// memory), allocations and launches. What only the launch can decide about sizes (two dimensions that
+// memory), allocations, launches, and control flow whose bodies hold the same. What only the launch can decide about sizes (two dimensions that
 // must agree) becomes a list of checks on the function. Ops without a kernel are all reported, each at
 // its own node, before the pass fails.
 
@@ -14,6 +14,7 @@
 #include "Tiles.h"
 
 #include "cameo/Dialect/Graph/IR/Graph.h"
+#include "cameo/Dialect/Graph/IR/LoopAttrs.h"
 #include "cameo/Dialect/Kernel/IR/Kernel.h"
 
 #include "mlir/Pass/Pass.h"
@@ -83,7 +84,22 @@ public:
 
   LogicalResult run() {
     materializeOutputs();
-    FusionPlan plan = planFusion(func);
+    nameIterations();
+    if (!check(func.getBody().front()))
+      return failure();
+    func->setAttr("cameo.checks", collectChecks(func));
+    if (mlir::failed(convert(func.getBody().front())))
+      return failure();
+    for (auto &[value, result] : results)
+      value.replaceAllUsesExcept(result, result.getDefiningOp());
+    eraseFused(func.getBody().front());
+    return success();
+  }
+
+private:
+  /// Plans a block and the bodies of its control flow; reports what no kernel computes.
+  bool check(Block &block) {
+    FusionPlan &plan = plans.try_emplace(&block, planFusion(block)).first->second;
     bool failed = false;
     for (const Group &group : plan.groups)
       if (!builderFor(group.anchor)) {
@@ -94,19 +110,91 @@ public:
             << group.anchor->getName() << " writes elements of less than a byte";
         failed = true;
       }
-    if (failed)
-      return failure();
-    func->setAttr("cameo.checks", collectChecks(func));
+    for (Operation &op : block)
+      for (Region &region : op.getRegions())
+        failed |= !check(region.front());
+    return !failed;
+  }
+
+  /// Kernels and bodies in program order, so that what a body uses from around it is there.
+  LogicalResult convert(Block &block) {
+    FusionPlan &plan = plans.find(&block)->second;
+    llvm::DenseMap<Operation *, const Group *> groupOf;
     for (const Group &group : plan.groups)
-      if (!isAlias(group) && mlir::failed(convert(group, plan.reasons)))
+      groupOf[group.root] = &group;
+    for (Operation &op : llvm::make_early_inc_range(block)) {
+      if (const Group *group = groupOf.lookup(&op);
+          group && !isAlias(*group) && mlir::failed(convert(*group, plan.reasons)))
         return failure();
-    eraseFused(plan);
+      if (isControl(&op))
+        for (Region &region : op.getRegions())
+          if (mlir::failed(convert(region.front())))
+            return failure();
+    }
     return success();
   }
 
-private:
-  /// Every output of the model is written by a kernel of its own: one that is an input, a constant, or
-  /// the memory of another output gets an identity that becomes a copy.
+  static bool isControl(Operation *op) { return isa<graph::IfOp, graph::LoopOp, graph::ScanOp>(op); }
+
+  /// The one number that sizes or constants say `value` is.
+  static std::optional<SizeExpr> knownNumber(Value value) {
+    Operation *op = value.getDefiningOp();
+    bool asFlag = false;
+    while (isa_and_nonnull<graph::ReshapeOp, graph::CastOp>(op)) {
+      asFlag |= isa<graph::CastOp>(op);
+      op = op->getOperand(0).getDefiningOp();
+    }
+    auto element = cast<RankedTensorType>(value.getType()).getElementType();
+    if (asFlag && !element.isInteger(1))
+      return std::nullopt; // a conversion of numbers may change them
+    if (auto sizes = dyn_cast_or_null<graph::FromSizesOp>(op)) {
+      SizeExpr number = sizes.getSizeExprs().front();
+      return asFlag ? ne(number, 0) : number;
+    }
+    DenseIntElementsAttr constant;
+    if (op && !asFlag && matchPattern(op, m_Constant(&constant))) {
+      APInt number = *constant.value_begin<APInt>();
+      return SizeExpr(number.getBitWidth() == 1 ? int64_t(number.getZExtValue())
+                                                : number.getSExtValue());
+    }
+    return std::nullopt;
+  }
+
+  /// The number of an iteration is a symbol, which launches in the body can pass on; so are a trip count
+  /// and a condition that sizes decide.
+  void nameIterations() {
+    unsigned count = 0;
+    func.walk([&](Operation *op) {
+      if (auto branch = dyn_cast<graph::IfOp>(op))
+        if (std::optional<SizeExpr> known = knownNumber(branch.getCondition()))
+          op->setAttr(graph::conditionAttrName, StringAttr::get(op->getContext(), known->str()));
+      if (!isa<graph::LoopOp, graph::ScanOp>(op))
+        return;
+      OpBuilder b(op);
+      std::string name = "loop." + std::to_string(count++);
+      if (auto given = op->getAttrOfType<StringAttr>(graph::iterationAttrName))
+        name = given.getValue().str();
+      op->setAttr(graph::iterationAttrName, b.getStringAttr(name));
+      auto loop = dyn_cast<graph::LoopOp>(op);
+      if (!loop)
+        return;
+      BlockArgument number = loop.getBody().front().getArgument(0);
+      if (!number.use_empty()) {
+        b.setInsertionPointToStart(number.getOwner());
+        number.replaceAllUsesWith(graph::FromSizesOp::create(b, op->getLoc(), number.getType(),
+                                                             SizeExpr::symbol(name)));
+      }
+      if (!loop.getTripCount())
+        return;
+      if (std::optional<SizeExpr> known = knownNumber(loop.getTripCount())) {
+        op->setAttr(graph::tripCountAttrName, b.getStringAttr(known->str()));
+        loop.getTripCountMutable().clear();
+      }
+    });
+  }
+
+  /// Every output of the model is written by a kernel of its own: one that is an input, a constant, the
+  /// memory of another output, or comes out of control flow gets an identity that becomes a copy.
   void materializeOutputs() {
     Operation *terminator = func.getBody().front().getTerminator();
     llvm::SmallPtrSet<void *, 8> written;
@@ -115,7 +203,8 @@ private:
       Value memory = operand.get();
       while (auto reshape = memory.getDefiningOp<graph::ReshapeOp>())
         memory = reshape.getX();
-      bool computed = memory.getDefiningOp() && !memory.getDefiningOp<graph::ConstantOp>();
+      bool computed = memory.getDefiningOp() && !memory.getDefiningOp<graph::ConstantOp>() &&
+                      !isControl(memory.getDefiningOp());
       if (computed && written.insert(memory.getAsOpaquePointer()).second)
         continue;
       Location loc = memory.getDefiningOp() ? memory.getLoc() : terminator->getLoc();
@@ -193,17 +282,20 @@ private:
     return it == results.end() ? value : it->second;
   }
 
-  void eraseFused(const FusionPlan &plan) {
-    for (auto &[value, result] : results)
-      value.replaceAllUsesExcept(result, result.getDefiningOp());
-    for (Operation &op : llvm::make_early_inc_range(llvm::reverse(func.getBody().front())))
+  void eraseFused(Block &block) {
+    for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block))) {
+      for (Region &region : op.getRegions())
+        if (isControl(&op))
+          eraseFused(region.front());
       if (op.use_empty() && op.getNumResults() > 0 && isMemoryEffectFree(&op))
         op.erase();
+    }
   }
 
   ModuleOp module;
   func::FuncOp func;
   llvm::MapVector<Value, Value> results;
+  std::map<Block *, FusionPlan> plans;
 };
 
 struct ConvertGraphToKernelPass

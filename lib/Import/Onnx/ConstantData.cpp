@@ -3,6 +3,7 @@
 // Elements of constants: as attributes (large ones as resources that point into the file), as
 // contents for shape arithmetic, and back from contents to IR.
 #include "Importer.h"
+#include "Rows.h"
 
 #include "mlir/IR/DialectResourceBlobManager.h"
 
@@ -171,7 +172,7 @@ Value Importer::materialize(Operand &operand) {
     return operand.value;
   OpBuilder at = hoisted();
   Location loc = NameLoc::get(at.getStringAttr(operand.name));
-  auto keep = [&](Value v) {
+  std::function<Value(Value)> keep = [&](Value v) {
     remember(v.getDefiningOp());
     return operand.value = v;
   };
@@ -181,6 +182,17 @@ Value Importer::materialize(Operand &operand) {
     return {};
   if (ElementsAttr attribute = constantContents(*operand.contents, operand.type))
     return keep(graph::ConstantOp::create(at, loc, attribute));
+  // What counts of data are made of comes after the kernels that count, and the number of an iteration
+  // stays in its loop.
+  bool isLate = llvm::any_of(*operand.contents, [&](const Number &n) {
+    std::set<std::string> names;
+    n.expr.collectSymbols(names);
+    return llvm::any_of(names, [&](const std::string &name) { return StringRef(name).starts_with(countPrefix) || StringRef(name).starts_with(iterationPrefix); });
+  });
+  if (isLate) {
+    at = bodyBuilder;
+    keep = [&](Value v) { return operand.value = v; };
+  }
   // Symbolic: integers first, then the element type and the shape that is wanted.
   Type element = operand.type.getElementType();
   bool isInt = graph::isIntElement(element);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Lookup in the capability table, its rows in words, and the check of a node against its row.
-#include "Table.h"
+#include "Rows.h"
 
 #include "Importer.h"
 
@@ -14,8 +14,9 @@ using llvm::StringRef;
 llvm::ArrayRef<llvm::ArrayRef<OpRow>> importer::allRows() {
   static const llvm::ArrayRef<OpRow> families[] = {
       constantRows(),  contractionRows(), controlRows(),       elementwiseRows(), functionRows(),
-      indexedRows(),   movementRows(),    normalizationRows(), poolingRows(),     quantizeRows(),
-      reductionRows(), resizeRows(),      shapeRows()};
+      indexedRows(),   loopRows(),        movementRows(),      normalizationRows(), poolingRows(),
+      quantizeRows(),  recurrentRows(),   reductionRows(),     resizeRows(),      sampleRows(),
+      selectionRows(), shapeRows(),       spectralRows(),      suppressionRows()};
   return families;
 }
 

@@ -140,6 +140,8 @@ void BlockBuilder::prologue() {
         sizes = view.getSizes();
       if (auto view = dyn_cast<ComputedViewOp>(op))
         sizes = view.getSizes();
+      if (auto scatter = dyn_cast<ScatterOp>(op)) // its updates may be a constant
+        sizes = scatter.getSizes();
       if (sizes.size() == 2 && !columnCount) {
         rowCount = in(sizes[0]);
         columnCount = in(sizes[1]);

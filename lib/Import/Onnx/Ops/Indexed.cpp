@@ -170,32 +170,7 @@ LogicalResult reverseSequence(NodeBuilder &b) {
                                                static_cast<uint64_t>(time)));
 }
 
-/// Positions of what is known not to be zero; of data their number would depend on data.
-LogicalResult nonZero(NodeBuilder &b) {
-  std::optional<llvm::SmallVector<double>> values = b.reals(0);
-  if (!values)
-    return failure();
-  int64_t rank = std::max<int64_t>(b.rank(0), 1);
-  llvm::SmallVector<Contents> rows(rank);
-  for (auto [linear, value] : llvm::enumerate(*values)) {
-    if (value == 0)
-      continue;
-    auto rest = static_cast<int64_t>(linear);
-    for (int64_t d = rank - 1; d >= 0; --d) {
-      int64_t size = b.rank(0) ? b.type(0).getDimSize(d) : 1;
-      rows[d].push_back(Number::integer(rest % size));
-      rest /= size;
-    }
-  }
-  auto count = static_cast<int64_t>(rows.front().size());
-  Contents contents;
-  for (const Contents &row : rows)
-    contents.append(row.begin(), row.end());
-  return b.outContents(0, RankedTensorType::get({rank, count}, b.i64()), std::move(contents));
-}
-
 constexpr Limit kControl1[] = {limit::control(1)};
-constexpr Limit kConstant0[] = {limit::constant(0)};
 
 constexpr OpRow kRows[] = {
     {"Gather", 1, gather},
@@ -206,8 +181,6 @@ constexpr OpRow kRows[] = {
     {"GatherND", 11, gatherNd},
     {"GatherND", 12, gatherNd},
     {"GatherND", 13, gatherNd},
-    {"NonZero", 9, nonZero, kReals | kBool, kConstant0},
-    {"NonZero", 13, nonZero, kReals | kBool, kConstant0},
     {"OneHot", 9, oneHot, kReals},
     {"OneHot", 11, oneHot, kReals},
     {"OneHot", 28, oneHot, kReals},

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Discardable attributes of control flow after partition: what is known before it runs.
+#ifndef CAMEO_DIALECT_GRAPH_IR_LOOPATTRS_H
+#define CAMEO_DIALECT_GRAPH_IR_LOOPATTRS_H
+
+#include "llvm/ADT/StringRef.h"
+
+namespace cameo::graph {
+
+/// The symbol that counts iterations, which launches in the body may pass on.
+constexpr llvm::StringLiteral iterationAttrName = "graph.iteration";
+/// How many iterations there are, where that is known before the loop; the trip count operand is
+/// gone.
+constexpr llvm::StringLiteral tripCountAttrName = "graph.trip_count";
+
+/// On graph.if: the condition as a size expression, where sizes decide it.
+constexpr llvm::StringLiteral conditionAttrName = "graph.condition";
+
+} // namespace cameo::graph
+
+#endif // CAMEO_DIALECT_GRAPH_IR_LOOPATTRS_H
