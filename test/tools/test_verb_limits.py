@@ -2,8 +2,10 @@
 #
 # --time-limit, --memory-limit and signals: the exit code of the cause, within a second, nothing half-written.
 # A second is for a machine that has one: the tests allow the scheduler a few more.
+import os
 import pathlib
 import signal
+import subprocess
 import time
 
 import pytest
@@ -82,3 +84,24 @@ def test_memory_limit_of_running(cameo, bundle):
 def test_limits_that_make_no_sense(cameo, model, tmp_path, flag):
     result = cameo("compile", model, flag, "-o", tmp_path / "out.cameo", check=False)
     assert result.returncode == 1 and flag.split("=")[0].strip("-") in result.stderr
+
+
+def test_progress_shows_on_a_terminal_after_two_seconds(build_dir, tmp_path):
+    terminal, other = os.openpty()
+    process = subprocess.Popen([build_dir / "bin" / "cameo", "run", small.slow(tmp_path / "slow.onnx"), "--device",
+                                "sim"], stdout=subprocess.PIPE, stderr=other)
+    os.close(other)
+    seen = b""
+    try:
+        while b"running on sim" not in seen:
+            seen += os.read(terminal, 1000)
+    finally:
+        process.send_signal(signal.SIGINT)
+        output = process.communicate(timeout=60)[0]
+        os.close(terminal)
+    assert process.returncode == 130 and output == b""
+
+
+def test_no_progress_without_a_terminal(start, tmp_path):
+    process = start("run", small.slow(tmp_path / "slow.onnx"), "--device", "sim", "--time-limit", "4")
+    assert process.end()[2] == "error: the time limit of 4.000 s passed\n"

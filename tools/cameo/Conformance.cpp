@@ -159,6 +159,7 @@ CaseResult runCase(const std::string &name) {
 }
 
 int workerLoop() {
+  watchForEnd(0); // Ctrl-C reaches the workers too: they remove their bundles
   for (std::string name; std::getline(std::cin, name);) {
     auto begin = std::chrono::steady_clock::now();
     CaseResult result = runCase(name);
