@@ -2,8 +2,9 @@
 //
 // What a strict session refuses. The host may decide sizes and nothing else: it reads control operands
 // (axes, shape, starts, k, …) before launch, and it computes with integers that reach only such sizes.
-// Everything that leaves data in memory is a kernel's work. So a strict program holds launches, control
-// flow, reads of the model's inputs, and values of at most 64 integers that only the host reads back.
+// Every result is a kernel's work. So a strict program holds launches, control flow with the copies of
+// the device that it needs, reads of the model's inputs, and values of at most 64 integers that only the
+// host reads back.
 
 #include "Session.h"
 
@@ -58,7 +59,12 @@ private:
   std::string refuse(const bundle::Launch &) const { return ""; }
   std::string refuse(const bundle::If &) const { return ""; }
   std::string refuse(const bundle::Loop &) const { return ""; }
-  std::string refuse(const bundle::Copy &) const { return "copies data on the host's behalf"; }
+  std::string refuse(const bundle::Copy &copy) const {
+    // From one temporary to another the device copies by itself, between launches: what goes round a
+    // loop, what leaves a branch. Results are a kernel's work.
+    bool inner = kindOf(copy.to.buffer) == bundle::Buffer::Kind::temporary;
+    return inner ? "" : "copies data on the host's behalf";
+  }
   std::string refuse(const bundle::Fill &) const { return "fills memory on the host's behalf"; }
   std::string refuse(const bundle::HostOp &host) const {
     return "is the host operation '" + host.name + "'";
