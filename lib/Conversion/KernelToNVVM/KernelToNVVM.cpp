@@ -60,6 +60,15 @@ static Type parameterType(Type type, bool index64) {
   return type;
 }
 
+/// How many blocks a multiprocessor shall hold at least. Left to itself, ptxas spills a few bytes to fit one
+/// block more; told a number, it uses the registers that this leaves. 512 threads leave 128 registers to each
+/// (of 65,536); products keep their accumulators there and take what they need.
+static int32_t residentBlocks(VariantOp variant) {
+  if (variant.getFunc().getFamily() == "gemm")
+    return 1;
+  return std::max(512 / int32_t(variant.getThreads()), 1);
+}
+
 static LLVM::LLVMFuncOp makeFunction(VariantOp variant, gpu::GPUModuleOp module) {
   OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
   Location loc = variant.getLoc();
@@ -70,6 +79,7 @@ static LLVM::LLVMFuncOp makeFunction(VariantOp variant, gpu::GPUModuleOp module)
   auto function = LLVM::LLVMFuncOp::create(builder, loc, variant.getEntryName(), type);
   function->setAttr(NVVM::NVVMDialect::getKernelFuncAttrName(), builder.getUnitAttr());
   function->setAttr("nvvm.reqntid", builder.getDenseI32ArrayAttr({int32_t(variant.getThreads()), 1, 1}));
+  function->setAttr("nvvm.minctasm", builder.getI32IntegerAttr(residentBlocks(variant)));
   if (ArrayAttr nodes = variant.getFunc().getNodesAttr())
     function->setAttr("cameo.nodes", nodes);
   if (Attribute target = variant->getAttr("kernel.target"))

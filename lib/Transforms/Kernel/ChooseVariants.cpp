@@ -36,6 +36,8 @@ constexpr RowSchedule rowSchedules[] = {
 constexpr int64_t shortRow = 32;
 constexpr RowSchedule columnSchedule = {0, 128, 4, 1, 128, false};
 constexpr int32_t pointwiseThreads = 256, pointwiseElements = 4, serialThreads = 128;
+/// An element of more operations than this (a bicubic resize has five hundred) fills the registers alone.
+constexpr unsigned heavyElement = 160;
 
 unsigned bytesOf(Type element) { return std::max(1u, element.getIntOrFloatBitWidth() / 8); }
 
@@ -48,13 +50,13 @@ public:
 
   std::vector<VariantPlan> pointwise() {
     std::vector<VariantPlan> plans;
-    int32_t vector = 1;
+    int32_t vector = 1, elements = operationsPerElement() > heavyElement ? 1 : pointwiseElements;
     std::vector<int32_t> align = alignments(vector);
-    if (vector > 1 && !never())
-      plans.push_back(flat("wide", narrow, std::max(vector, pointwiseElements), vector, align));
+    if (vector > 1 && elements > 1 && !never())
+      plans.push_back(flat("wide", narrow, std::max(vector, elements), vector, align));
     if (!never())
-      plans.push_back(flat("narrow", narrow, pointwiseElements, 1, {}));
-    plans.push_back(flat("any", SizeExpr(1), pointwiseElements, 1, {}));
+      plans.push_back(flat("narrow", narrow, elements, 1, {}));
+    plans.push_back(flat("any", SizeExpr(1), elements, 1, {}));
     plans.back().index64 = true;
     return plans;
   }
@@ -116,6 +118,14 @@ private:
     VariantPlan plan = base(name, guard, schedule.rows, schedule.threads);
     plan.schedule = ReduceAttr::get(context, schedule.rows, schedule.columns, schedule.lanes, 1, schedule.whole);
     return plan;
+  }
+
+  unsigned operationsPerElement() {
+    unsigned count = 0;
+    for (Operation &op : kernel.getEntry())
+      for (Region &region : op.getRegions())
+        region.walk([&](Operation *) { ++count; });
+    return count;
   }
 
   /// Registers hold a row sixteen elements a thread only while few rows are alive at once and elements

@@ -32,7 +32,7 @@ struct GemmTiles {
 constexpr GemmTiles gemmTiles[] = {
     {GemmEngine::Fma, 4, {"large", 128, 128, 16, 2, 4}, {"small", 64, 64, 16, 2, 2}},
     // Eight-byte elements take two registers each: no large tile.
-    {GemmEngine::Fma, 8, {"large", 64, 64, 8, 2, 2}, {"small", 64, 64, 8, 2, 2}},
+    {GemmEngine::Fma, 8, {"large", 64, 64, 8, 2, 4}, {"small", 64, 64, 8, 2, 4}},
     {GemmEngine::MmaSync, 4, {"large", 128, 128, 32, 2, 4}, {"small", 64, 64, 32, 2, 2}},
 };
 constexpr int64_t stages = 2;

@@ -7,7 +7,7 @@
 #id = affine_map<(i) -> (i)>
 
 // CHECK-LABEL: llvm.func @scale_v0(%{{.*}}: !llvm.ptr<1>, %{{.*}}: !llvm.ptr<1>, %{{.*}}: i32, %{{.*}}: f32)
-// CHECK-SAME: nvvm.kernel, nvvm.reqntid = array<i32: 32, 1, 1>
+// CHECK-SAME: nvvm.kernel, nvvm.minctasm = 16 : i32, nvvm.reqntid = array<i32: 32, 1, 1>
 // CHECK: llvm.cond_br
 // CHECK: llvm.load %{{.*}} {alignment = 16 : i64} : !llvm.ptr<1> -> vector<4xf32>
 // CHECK-COUNT-4: llvm.inline_asm "@$2 ld.global.f32 $0, [$1];"

@@ -81,6 +81,25 @@ void sortAxes(Plan &plan) {
   plan = sorted;
 }
 
+/// An axis that keeps its size has every coordinate on an element, whatever the rule: exporters name all
+/// axes, and taps of weight zero along batch and channels would multiply the work. (tf_crop_and_resize
+/// crops there too.)
+void dropUnchangedAxes(NodeBuilder &b, Plan &plan) {
+  Sizes in = b.sizes(0);
+  Plan kept{{}, plan.sizes, {}, plan.roi};
+  llvm::SmallVector<double> scales;
+  for (auto [i, axis] : llvm::enumerate(plan.axes)) {
+    if (plan.scales ? (*plan.scales)[i] == 1 : plan.sizes[axis] == in[axis])
+      continue;
+    kept.axes.push_back(axis);
+    if (plan.scales)
+      scales.push_back((*plan.scales)[i]);
+  }
+  if (plan.scales)
+    kept.scales = scales;
+  plan = kept;
+}
+
 LogicalResult emitResize(NodeBuilder &b, Plan plan, graph::CoordinateMode coordinates,
                          graph::NearestMode nearest) {
   std::string name = b.string("mode", "nearest");
@@ -91,6 +110,10 @@ LogicalResult emitResize(NodeBuilder &b, Plan plan, graph::CoordinateMode coordi
     if (std::optional<int64_t> c = s.asConstant(); c && *c < 0)
       return b.fail("E0702", "a size is " + llvm::Twine(*c));
   sortAxes(plan);
+  if (coordinates != graph::CoordinateMode::TfCropAndResize)
+    dropUnchangedAxes(b, plan);
+  if (plan.axes.empty())
+    return b.out(b.in(0));
   RankedTensorType type = b.makeType(b.elementType(0), plan.sizes);
   auto attribute = [&](const std::optional<llvm::SmallVector<double>> &values) {
     return values ? b.builder().getDenseF64ArrayAttr(*values) : DenseF64ArrayAttr();
