@@ -11,6 +11,7 @@ import random
 import re
 import sys
 
+import numpy as np
 import onnx
 import pytest
 
@@ -21,7 +22,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "hostops")]
 from assembly import ARCHITECTURES, bundle_complaints, complaints, modules_of  # noqa: E402
 from families import FAMILIES  # noqa: E402
 from hostops_client import Evaluator  # noqa: E402
-from problem import F32, Bench, Graph  # noqa: E402
+from problem import F16, F32, Bench, Graph  # noqa: E402
 
 # The recurrence as a Scan is refused for now; traced, it compiles.
 OPTIONS = {"mamba": {"form": "unrolled", "sequence": 5}}
@@ -94,3 +95,24 @@ def test_a_spill_is_found(ptxas, cameo, tmp_path):
     starved = re.sub(r"^\.minnctapersm.*$", ".maxnreg 40", text, flags=re.MULTILINE)
     assert any("spill stores" in line for line in complaints(starved, ptxas, "sm_80"))
     assert any("refused" in line for line in complaints(text.replace("fma.rn.f32", "fma.xx.f32"), ptxas, "sm_80"))
+
+
+# One problem a family whose operator is repeated below at several sizes.
+GROWING = [("MatMul", F32, ("M", "K"), ("K", "N")), ("MatMul", F16, ("M", "K"), ("K", "N")), ("Add", F32, ("M", "N"), ("N",)),
+           ("Softmax", F32, ("M", "N")), ("ReduceSum", F32, ("M", "N")), ("CumSum", F32, ("M", "N"))]
+
+
+@pytest.mark.parametrize("op, dtype, dims", [(op, dtype, dims) for op, dtype, *dims in GROWING],
+                         ids=[f"{op}-{np.dtype(dtype).name}" for op, dtype, *_ in GROWING])
+def test_kernels_do_not_grow_with_sizes(op, dtype, dims, cameo, tmp_path):
+    """A model that repeats an operator, each time at sizes of their own names, has the kernels of one of them."""
+    def kernels(count):
+        graph = Graph("growing", "plain")
+        for number in range(count):
+            operands = [graph.input(f"x{number}_{k}", dtype, tuple(f"{d}{number}" for d in shape)) for k, shape in enumerate(dims)]
+            axis = [graph.constant(1)] if op == "CumSum" else [graph.constant([1])] if op == "ReduceSum" else []
+            graph.result(graph.op(op, *operands, *axis), f"y{number}", dtype)
+        onnx.save_model(graph.model(), tmp_path / f"{count}.onnx")
+        cameo("compile", tmp_path / f"{count}.onnx", "-o", tmp_path / f"{count}.cameo")
+        return cameo("inspect", "--ptx", tmp_path / f"{count}.cameo").stdout.count(".visible .entry")
+    assert kernels(5) == kernels(1) > 0
