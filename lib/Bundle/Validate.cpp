@@ -72,9 +72,8 @@ void Validator::symbols() {
       demand(symbol.index < input.dims.size(), "symbol '", symbol.name, "' comes from dimension ",
              symbol.index, " of input '", input.name, "', which has rank ", input.dims.size());
     else
-      demand((isInteger(input.dtype) && !isPacked(input.dtype)) || input.dtype == DType::boolean,
-             "symbol '", symbol.name, "' comes from the elements of input '", input.name,
-             "', which are not integers");
+      demand(isSizeType(input.dtype) || isRealSizeType(input.dtype), "symbol '", symbol.name,
+             "' comes from the elements of input '", input.name, "', which are no numbers");
   }
 }
 

@@ -8,6 +8,15 @@
 
 namespace cameo {
 
+/// Elements that sizes are read from and written to.
+inline bool isSizeType(DType type) {
+  return (isInteger(type) && !isPacked(type)) || type == DType::boolean;
+}
+/// Reals enter as fixed-point numbers (Support/FixedPoint.h).
+inline bool isRealSizeType(DType type) {
+  return type == DType::f16 || type == DType::bf16 || type == DType::f32 || type == DType::f64;
+}
+
 class Validator {
 public:
   explicit Validator(const BundleDesc &desc) : desc(desc) {}

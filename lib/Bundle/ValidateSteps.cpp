@@ -17,10 +17,6 @@ constexpr size_t maxVariants = 64;
 
 std::string stepText(uint32_t index) { return "step " + std::to_string(index); }
 
-bool isSizeType(DType type) {
-  return (isInteger(type) && !isPacked(type)) || type == DType::boolean;
-}
-
 } // namespace
 
 void Validator::steps() { walk(0, uint32_t(desc.steps.size()), 0); }
@@ -174,7 +170,8 @@ void Validator::step(uint32_t index, const Fill &fill) {
 
 void Validator::step(uint32_t index, const ReadSymbols &read) {
   use(index, read.buffer, false);
-  demand(isSizeType(read.dtype), stepText(index), " reads sizes that are not integers");
+  demand(isSizeType(read.dtype) || isRealSizeType(read.dtype), stepText(index),
+         " reads sizes that are neither integers nor reals");
   demand(read.firstElement <= uint64_t(1) << 40, stepText(index), " reads at an absurd offset");
   for (SymbolId symbol : read.symbols)
     demand(symbol < desc.symbols.size() && desc.symbols[symbol].source == Symbol::Source::step,

@@ -5,6 +5,7 @@
 
 #include "cameo/Dialect/Graph/IR/Graph.h"
 #include "cameo/HostOps/HostOps.h"
+#include "cameo/Support/FixedPoint.h"
 
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -39,8 +40,24 @@ Result<Tensors> run(graph::FromSizesOp op, Environment &env) {
   return one(HostTensor::ofIntegers(dtypeOf(op.getResult()), *dims, *values));
 }
 
+Result<std::vector<int64_t>> fixedPoints(const host::HostTensor &tensor) {
+  auto reals = tensor.toDoubles();
+  if (!reals)
+    return reals.status();
+  std::vector<int64_t> values;
+  for (double real : *reals) {
+    std::optional<int64_t> value = fixedPoint(real);
+    if (!value)
+      return host::error("a control operand has an element that is not finite or above 2^30");
+    values.push_back(*value);
+  }
+  return values;
+}
+
 Result<Tensors> run(graph::ReadSizesOp op, Environment &env) {
-  auto values = env.get(op.getX()).toIntegers();
+  Type element = cast<RankedTensorType>(op.getX().getType()).getElementType();
+  auto values = isa<FloatType>(element) ? fixedPoints(env.get(op.getX()))
+                                        : env.get(op.getX()).toIntegers();
   if (!values)
     return values.status();
   ArrayAttr names = op.getSymbols();

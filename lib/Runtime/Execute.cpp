@@ -284,9 +284,14 @@ Status Session::step(uint32_t index, const bundle::ReadSymbols &read) {
     if (Status status = device->read(elements.data(), *source + begin, bytes); !status)
       return status;
   ++hostCount;
-  for (size_t i = 0; i < read.symbols.size(); ++i)
-    if (Status s = setSymbol(read.symbols[i], loadInteger(read.dtype, &elements[i * width])); !s)
+  for (size_t i = 0; i < read.symbols.size(); ++i) {
+    std::optional<int64_t> value = loadSize(read.dtype, &elements[i * width]);
+    if (!value)
+      return atStep({ErrorCode::badInput, "a size is read from a number that is not finite or above 2^30"},
+                    index);
+    if (Status s = setSymbol(read.symbols[i], *value); !s)
       return s;
+  }
   return runLateChecks();
 }
 

@@ -6,6 +6,9 @@
 
 #include "Session.h"
 
+#include "cameo/Support/FixedPoint.h"
+#include "cameo/Support/SmallFloat.h"
+
 #include <cstring>
 #include <limits>
 
@@ -19,12 +22,17 @@ std::string typeName(DType type) { return std::string(name(type)); }
 
 } // namespace
 
-int64_t loadInteger(DType type, const void *bytes) {
-  auto load = [&](auto zero) {
+std::optional<int64_t> loadSize(DType type, const void *bytes) {
+  auto raw = [&](auto zero) {
     std::memcpy(&zero, bytes, sizeof zero);
-    return int64_t(zero);
+    return zero;
   };
+  auto load = [&](auto zero) { return int64_t(raw(zero)); };
   switch (type) {
+  case DType::f16: return fixedPoint(decodeF16(raw(uint16_t())));
+  case DType::bf16: return fixedPoint(decodeBF16(raw(uint16_t())));
+  case DType::f32: return fixedPoint(raw(float()));
+  case DType::f64: return fixedPoint(raw(double()));
   case DType::u8: return load(uint8_t());
   case DType::i8: return load(int8_t());
   case DType::u16: return load(uint16_t());
@@ -118,9 +126,13 @@ Status Session::readElements(std::span<const Tensor> inputs, Values &v, std::vec
     } else {
       std::memcpy(element, source, width);
     }
-    int64_t value = loadInteger(tensor.dtype, element);
-    v.set(id, value, false);
-    key.push_back(value);
+    std::optional<int64_t> value = loadSize(tensor.dtype, element);
+    if (!value)
+      return bad("input '" + desc().inputs[symbol.input].name + "': element " +
+                 std::to_string(symbol.index) + ", which the model's sizes depend on, is not finite or "
+                 "above 2^30");
+    v.set(id, *value, false);
+    key.push_back(*value);
   }
   return {};
 }

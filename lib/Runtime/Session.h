@@ -171,7 +171,9 @@ private:
 Status checkStrict(const BundleDesc &desc);
 
 /// The integer at `bytes`, of an integer type or boolean.
-int64_t loadInteger(DType type, const void *bytes);
+/// An element of a control operand: an integer as it is, a real as a fixed-point number
+/// (Support/FixedPoint.h), nothing for a real that has none.
+std::optional<int64_t> loadSize(DType type, const void *bytes);
 /// False when `value` does not fit the type.
 bool storeInteger(DType type, int64_t value, void *bytes);
 

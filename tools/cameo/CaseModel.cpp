@@ -102,7 +102,17 @@ std::optional<CaseModel> describeModel(const std::string &path, const std::strin
   return result;
 }
 
-bool writeDynamicModel(const std::string &from, const std::string &to) {
+/// Whether the last size of this input is the length of index tuples, which decides the result's rank.
+static bool holdsIndexTuples(const onnx::GraphProto &graph, const std::string &name) {
+  return std::any_of(graph.node().begin(), graph.node().end(), [&](const auto &node) {
+    return (node.op_type() == "GatherND" || node.op_type() == "ScatterND") && node.input_size() > 1 &&
+           node.input(1) == name;
+  });
+}
+
+bool writeDynamicModel(const std::string &from, const std::string &to,
+                       const std::vector<std::string> &controls,
+                       std::vector<std::string> &fixed) {
   onnx::ModelProto model;
   if (!load(from, model))
     return false;
@@ -113,7 +123,14 @@ bool writeDynamicModel(const std::string &from, const std::string &to) {
     if (!type.has_tensor_type() || !type.tensor_type().has_shape())
       continue;
     auto &shape = *type.mutable_tensor_type()->mutable_shape();
-    for (int d = 0; d < shape.dim_size(); ++d)
+    const std::string &name = graph.input(i).name();
+    bool isControl = std::find(controls.begin(), controls.end(), name) != controls.end();
+    int last = shape.dim_size() - 1;
+    bool isRank = last >= 0 && shape.dim(last).has_dim_value() &&
+                  ((isControl && last == 0) || holdsIndexTuples(graph, name));
+    if (isRank)
+      fixed.push_back(name + "." + std::to_string(last));
+    for (int d = 0; d < shape.dim_size() - isRank; ++d)
       shape.mutable_dim(d)->set_dim_param("d" + std::to_string(i) + "_" + std::to_string(d));
   }
   for (auto &output : *graph.mutable_output())

@@ -22,7 +22,10 @@ struct CaseModel {
 /// Nothing when the file is no model.
 std::optional<CaseModel> describeModel(const std::string &path, const std::string &caseName);
 
-/// Writes the dynamic form of a model; false when it cannot be read or written.
-bool writeDynamicModel(const std::string &from, const std::string &to);
+/// Writes the dynamic form of a model; false when it cannot be read or written. A bundle has one rank a
+/// tensor, so sizes that are ranks stay, and are told in `fixed` ("axes.0"): the number of elements of
+/// `controls`, the length of the index tuples of GatherND and ScatterND.
+bool writeDynamicModel(const std::string &from, const std::string &to,
+                       const std::vector<std::string> &controls, std::vector<std::string> &fixed);
 
 } // namespace cameo::tool

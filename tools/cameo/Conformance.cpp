@@ -8,7 +8,11 @@
 #include "CaseModel.h"
 #include "Compare.h"
 #include "Executor.h"
+#include "LineProcess.h"
+#include "SecondSize.h"
 #include "TensorFiles.h"
+
+#include "cameo/Import/Onnx.h"
 
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/JSON.h"
@@ -17,12 +21,10 @@
 #include "llvm/Support/raw_ostream.h"
 
 #include <chrono>
+#include <csignal>
 #include <iostream>
 #include <mutex>
-#include <poll.h>
-#include <sys/wait.h>
 #include <thread>
-#include <unistd.h>
 
 using namespace llvm;
 
@@ -55,6 +57,8 @@ constexpr const char *noKernelCode = "E0901";
 struct CaseResult {
   std::string outcome, code, reason;
   unsigned kernels = 0, hostSteps = 0;
+  std::vector<std::string> fixed;     ///< with --dynamic, sizes that stay numbers, since they are ranks
+  std::optional<json::Object> second; ///< with --dynamic, of cases that pass at their own size
 };
 
 Tolerance caseTolerance(const std::string &name) {
@@ -89,53 +93,105 @@ Tolerance outputTolerance(const std::string &name, DType dtype) {
   return tolerance;
 }
 
+/// Scales in 16 bits: ONNX's reference multiplies them in 16 bits too, and what it quantizes with the
+/// product may depart from ours by one step where that rounds. The case's own data are exact.
+Tolerance secondTolerance(const std::string &name, const std::vector<host::HostTensor> &inputs,
+                          DType dtype) {
+  Tolerance tolerance = outputTolerance(name, dtype);
+  bool halves = llvm::any_of(inputs, [](const host::HostTensor &input) {
+    return input.dtype() == DType::f16 || input.dtype() == DType::bf16;
+  });
+  if (halves && isInteger(dtype) && bitWidth(dtype) <= 8)
+    tolerance.absolute = 1;
+  return tolerance;
+}
+
+/// Runs the case on `inputs` and compares; an outcome, and why.
+CaseResult runOnce(Executor &executor, const std::vector<host::HostTensor> &inputs,
+                   const std::vector<host::HostTensor> &expected,
+                   llvm::function_ref<Tolerance(DType)> tolerance) {
+  auto actual = executor.run(inputs);
+  RunInfo info = executor.info();
+  auto result = [&](const char *outcome, const char *code, std::string reason) {
+    return CaseResult{outcome, code, std::move(reason), info.kernels, info.hostSteps, {}, {}};
+  };
+  if (!actual) {
+    bool unsupportedHere = actual.error().code == ErrorCode::unsupported;
+    return result(unsupportedHere ? "refused" : "mismatch", unsupportedHere ? noKernelCode : "",
+                  actual.error().message);
+  }
+  if (actual->size() != expected.size())
+    return result("mismatch", "", "another number of outputs");
+  for (size_t i = 0; i < actual->size(); ++i) {
+    Difference d = compare((*actual)[i], expected[i], tolerance(expected[i].dtype()));
+    if (!d.comparable)
+      return result("mismatch", "", "output " + std::to_string(i) + " " + d.reason);
+    if (d.wrong)
+      return result("mismatch", "",
+                    formatv("output {0}: {1} of {2} elements, worst at {3}: {4} instead of {5}", i,
+                            d.wrong, d.elements, d.worst, d.worstActual, d.worstExpected)
+                        .str());
+    if (uint64_t missing = executor.unwrittenBytes(i))
+      return result("mismatch", "",
+                    formatv("{0} bytes of output {1} were written by no kernel", missing, i).str());
+  }
+  return result("pass", "", "");
+}
+
+std::vector<host::HostTensor> tensorsOf(const std::vector<NamedTensor> &named) {
+  std::vector<host::HostTensor> tensors;
+  for (const NamedTensor &tensor : named)
+    tensors.push_back(tensor.tensor);
+  return tensors;
+}
+
 CaseResult runDataSets(Executor &executor, const std::string &name, const std::string &dir) {
-  CaseResult result{"pass", "", ""};
-  for (int set = 0;; ++set) {
+  CaseResult result{"pass", "", "", 0, 0, {}, {}};
+  for (int set = 0; result.outcome == "pass"; ++set) {
     std::string data = dir + "/test_data_set_" + std::to_string(set);
     if (!sys::fs::is_directory(data))
       return result;
     auto inputs = readTestData(data, "input"), expected = readTestData(data, "output");
     if (!inputs || !expected)
-      return {"refused", "E0902", (!inputs ? inputs : expected).message()};
-    std::vector<host::HostTensor> values;
-    for (const NamedTensor &tensor : *inputs)
-      values.push_back(tensor.tensor);
-    auto actual = executor.run(values);
-    RunInfo info = executor.info();
-    result.kernels = info.kernels;
-    result.hostSteps = info.hostSteps;
-    if (!actual) {
-      bool unsupportedHere = actual.error().code == ErrorCode::unsupported;
-      return {unsupportedHere ? "refused" : "mismatch", unsupportedHere ? noKernelCode : "",
-              actual.error().message};
-    }
-    if (actual->size() != expected->size())
-      return {"mismatch", "", "another number of outputs"};
-    for (size_t i = 0; i < actual->size(); ++i) {
-      Difference d = compare((*actual)[i], (*expected)[i].tensor,
-                             outputTolerance(name, (*expected)[i].tensor.dtype()));
-      if (!d.comparable)
-        return {"mismatch", "", "output " + std::to_string(i) + " " + d.reason};
-      if (d.wrong)
-        return {"mismatch", "",
-                formatv("output {0}: {1} of {2} elements, worst at {3}: {4} instead of {5}", i, d.wrong,
-                        d.elements, d.worst, d.worstActual, d.worstExpected)
-                    .str()};
-      if (uint64_t missing = executor.unwrittenBytes(i))
-        return {"mismatch", "",
-                formatv("{0} bytes of output {1} were written by no kernel", missing, i).str()};
-    }
+      return {"refused", "E0902", (!inputs ? inputs : expected).message(), 0, 0, {}, {}};
+    result = runOnce(executor, tensorsOf(*inputs), tensorsOf(*expected),
+                     [&](DType dtype) { return outputTolerance(name, dtype); });
   }
+  return result;
 }
 
-CaseResult runCase(const std::string &name) {
+/// The same bundle at one other size that ONNX allows. What it gives there decides on the case too.
+void runSecondSize(Executor &executor, const std::string &name,
+                   const std::vector<std::string> &controls, SecondSizes &sizes,
+                   CaseResult &result) {
+  SecondSize second = sizes.find(folder + "/" + name, controls);
+  json::Object record{{"outcome", second.outcome}, {"reason", json::fixUTF8(second.reason)}};
+  if (second.outcome == "ok") {
+    CaseResult other = runOnce(executor, second.inputs, second.expected, [&](DType dtype) {
+      return secondTolerance(name, second.inputs, dtype);
+    });
+    record = json::Object{{"outcome", other.outcome},
+                          {"reason", json::fixUTF8(other.reason)},
+                          {"sizes", std::move(second.sizes)},
+                          {"controls", std::move(second.controls)}};
+    if (other.outcome != "pass") {
+      result.outcome = other.outcome;
+      result.code = other.code;
+      result.reason = "at the second size: " + other.reason;
+    }
+  }
+  result.second = std::move(record);
+}
+
+CaseResult runCase(const std::string &name, SecondSizes *sizes) {
   std::string dir = folder + "/" + name, model = dir + "/model.onnx";
   SmallString<128> temporary;
+  std::vector<std::string> controls, fixed;
   if (dynamic) {
+    controls = listControlInputs(model);
     if (sys::fs::createTemporaryFile("cameo-dynamic", "onnx", temporary) ||
-        !writeDynamicModel(model, temporary.str().str()))
-      return {"refused", "E0902", "the model cannot be rewritten"};
+        !writeDynamicModel(model, temporary.str().str(), controls, fixed))
+      return {"refused", "E0902", "the model cannot be rewritten", 0, 0, {}, {}};
     model = temporary.str().str();
   }
   CompileOptions options;
@@ -153,16 +209,27 @@ CaseResult runCase(const std::string &name) {
       reason = problem.message;
       break;
     }
-    return {"refused", code, reason};
+    return {"refused", code, reason, 0, 0, {}, {}};
   }
-  return runDataSets(*prepared->executor, name, dir);
+  CaseResult result = runDataSets(*prepared->executor, name, dir);
+  result.fixed = std::move(fixed);
+  if (sizes && result.outcome == "pass")
+    runSecondSize(*prepared->executor, name, controls, *sizes, result);
+  return result;
 }
 
 int workerLoop() {
   watchForEnd(0); // Ctrl-C reaches the workers too: they remove their bundles
+  std::unique_ptr<SecondSizes> sizes;
+  if (dynamic) {
+    auto created = SecondSizes::create();
+    if (!created)
+      return report(created.error());
+    sizes = std::move(*created);
+  }
   for (std::string name; std::getline(std::cin, name);) {
     auto begin = std::chrono::steady_clock::now();
-    CaseResult result = runCase(name);
+    CaseResult result = runCase(name, sizes.get());
     std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
     json::Object line{{"outcome", result.outcome},
                       {"code", result.code},
@@ -170,95 +237,14 @@ int workerLoop() {
                       {"kernels", result.kernels},
                       {"host_steps", result.hostSteps},
                       {"seconds", seconds.count()}};
+    if (dynamic)
+      line["fixed"] = json::Array(result.fixed);
+    if (result.second)
+      line["second"] = std::move(*result.second);
     std::cout << formatv("{0}", json::Value(std::move(line))).str() << std::endl;
   }
   return ok;
 }
-
-/// A child process that runs cases; replaced after a crash or a time-out.
-class WorkerProcess {
-public:
-  explicit WorkerProcess(std::vector<std::string> command) : command(std::move(command)) {}
-  ~WorkerProcess() { stop(); }
-
-  /// The answer to one case, or nothing and why (crash or timeout).
-  std::optional<json::Value> ask(const std::string &name, std::string &failure) {
-    if (pid < 0 && !start()) {
-      failure = "crash";
-      return std::nullopt;
-    }
-    std::string line = name + "\n";
-    if (write(toChild, line.data(), line.size()) != ssize_t(line.size())) {
-      stop();
-      failure = "crash";
-      return std::nullopt;
-    }
-    auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(caseLimit);
-    while (true) {
-      size_t newline = pending.find('\n');
-      if (newline != std::string::npos) {
-        auto parsed = json::parse(pending.substr(0, newline));
-        pending.erase(0, newline + 1);
-        if (parsed)
-          return std::move(*parsed);
-        consumeError(parsed.takeError());
-        continue;
-      }
-      auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
-          end - std::chrono::steady_clock::now());
-      pollfd waiting{fromChild, POLLIN, 0};
-      int ready = left.count() > 0 ? poll(&waiting, 1, int(left.count())) : 0;
-      char buffer[4096];
-      ssize_t count = ready > 0 ? read(fromChild, buffer, sizeof buffer) : 0;
-      if (ready <= 0 || count <= 0) {
-        failure = ready <= 0 ? "timeout" : "crash";
-        stop();
-        return std::nullopt;
-      }
-      pending.append(buffer, size_t(count));
-    }
-  }
-
-private:
-  bool start() {
-    int in[2], out[2];
-    if (pipe(in) || pipe(out))
-      return false;
-    pid = fork();
-    if (pid == 0) {
-      dup2(in[0], 0);
-      dup2(out[1], 1);
-      for (int fd : {in[0], in[1], out[0], out[1]})
-        close(fd);
-      std::vector<char *> argv;
-      for (std::string &argument : command)
-        argv.push_back(argument.data());
-      argv.push_back(nullptr);
-      execv(argv[0], argv.data());
-      _exit(127);
-    }
-    close(in[0]);
-    close(out[1]);
-    toChild = in[1];
-    fromChild = out[0];
-    pending.clear();
-    return pid > 0;
-  }
-  void stop() {
-    if (pid <= 0)
-      return;
-    close(toChild);
-    close(fromChild);
-    kill(pid, SIGKILL);
-    waitpid(pid, nullptr, 0);
-    pid = -1;
-  }
-
-  std::vector<std::string> command;
-  pid_t pid = -1;
-  int toChild = -1, fromChild = -1;
-  std::string pending;
-};
 
 std::vector<std::string> caseNames() {
   std::vector<std::string> names;
@@ -309,10 +295,10 @@ std::vector<json::Object> runAll(const std::vector<std::string> &names) {
   std::vector<std::thread> threads;
   for (unsigned i = 0; i < count; ++i)
     threads.emplace_back([&] {
-      WorkerProcess process(command);
+      LineProcess process(command);
       for (size_t k; (k = next++) < names.size();) {
         std::string failure;
-        std::optional<json::Value> answer = process.ask(names[k], failure);
+        std::optional<json::Value> answer = process.ask(names[k], caseLimit, failure);
         records[k] = caseRecord(names[k], std::move(answer), failure);
       }
     });
@@ -321,15 +307,30 @@ std::vector<json::Object> runAll(const std::vector<std::string> &names) {
   return records;
 }
 
+/// How many cases ran at a second size, and why the others that pass did not.
+void printSecondSizes(const std::vector<json::Object> &records) {
+  std::map<std::string, unsigned> counts;
+  for (const json::Object &record : records)
+    if (const json::Object *second = record.getObject("second"))
+      ++counts[second->getString("outcome").value_or("").str()];
+  outs() << "second size:";
+  for (const auto &[outcome, count] : counts)
+    outs() << " " << count << " " << outcome;
+  outs() << "\n";
+}
+
 int run() {
   if (worker)
     return workerLoop();
+  // Said once, not by every worker.
+  if (dynamic)
+    if (auto sizes = SecondSizes::create(); !sizes)
+      return report(sizes.error());
   std::vector<std::string> names = caseNames();
   if (names.empty())
     return fail(usage, "no case in '" + folder + "'");
   std::vector<json::Object> records = runAll(names);
   std::map<std::string, unsigned> counts;
-  json::Array cases;
   for (json::Object &record : records) {
     std::string outcome = record.getString("outcome").value_or("").str();
     ++counts[outcome];
@@ -337,17 +338,21 @@ int run() {
       errs() << outcome << " " << record.getString("name").value_or("") << " "
              << record.getString("code").value_or("") << " "
              << record.getString("reason").value_or("") << "\n";
-    cases.push_back(std::move(record));
   }
   outs() << names.size() << " cases:";
   for (const char *outcome : {"pass", "refused", "mismatch", "crash", "timeout"})
     outs() << " " << counts[outcome] << " " << outcome;
   outs() << "\n";
+  if (dynamic)
+    printSecondSizes(records);
   if (!jsonFile.empty()) {
     std::error_code error;
     raw_fd_ostream file(jsonFile, error);
     if (error)
       return fail(ioOrMemory, "--json " + jsonFile + ": " + error.message());
+    json::Array cases;
+    for (json::Object &record : records)
+      cases.push_back(std::move(record));
     file << formatv("{0:2}\n", json::Value(json::Object{{"cases", std::move(cases)}}));
   }
   return counts["mismatch"] + counts["crash"] + counts["timeout"] ? mismatch : ok;

@@ -55,6 +55,10 @@ mlir::OwningOpRef<mlir::ModuleOp> importOnnx(llvm::StringRef path, mlir::MLIRCon
 /// Whether importing would succeed: the same code, the result thrown away.
 bool checkModel(llvm::StringRef path, const ImportOptions &options, ProblemList &problems);
 
+/// Inputs of the model that only steer (axes, shapes, pads, scales, …), or of which small integer
+/// arithmetic leads to such an operand. Empty for a file that is no model.
+std::vector<std::string> listControlInputs(llvm::StringRef path);
+
 /// One supported (operator, version) with its limits in words, for `cameo list-ops`.
 struct SupportedOp {
   std::string domain, op;

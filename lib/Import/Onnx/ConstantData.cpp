@@ -5,6 +5,8 @@
 #include "Importer.h"
 #include "Rows.h"
 
+#include "cameo/Support/FixedPoint.h"
+
 #include "mlir/IR/DialectResourceBlobManager.h"
 
 #include <cstring>
@@ -118,7 +120,7 @@ ElementsAttr Importer::attributeOf(const TensorData &data, llvm::StringRef name)
 
 const std::optional<Contents> &Importer::contentsOf(Operand &operand) {
   if (operand.steers && !operand.contents)
-    (void)readSizes(operand);
+    return readNumbers(operand);
   if (operand.contents || !operand.data || operand.data->numElements > kMaxContents)
     return operand.contents;
   Contents contents;
@@ -224,34 +226,37 @@ Value Importer::materialize(Operand &operand) {
   return value;
 }
 
-std::optional<Sizes> Importer::readSizes(Operand &operand) {
-  const std::optional<Contents> &contents =
-      operand.isModelInput ? operand.contents : contentsOf(operand);
-  if (contents) {
-    Sizes sizes;
-    for (const Number &n : *contents) {
-      if (n.factor != 1)
-        return std::nullopt;
-      sizes.push_back(n.expr);
-    }
-    return sizes;
-  }
-  if (!operand.isModelInput || !operand.type.hasStaticShape() ||
-      operand.type.getNumElements() > kMaxContents ||
-      !graph::isIntElement(operand.type.getElementType()))
-    return std::nullopt;
+const std::optional<Contents> &Importer::readNumbers(Operand &operand) {
+  if (!operand.isModelInput || operand.contents)
+    return operand.isModelInput ? operand.contents : contentsOf(operand);
+  Type element = operand.type.getElementType();
+  bool isReal = element.isF16() || element.isBF16() || element.isF32() || element.isF64();
+  if (!operand.type.hasStaticShape() || operand.type.getNumElements() > kMaxContents ||
+      (!graph::isIntElement(element) && !isReal))
+    return operand.contents;
   Contents elements;
   llvm::SmallVector<Attribute> names;
-  Sizes sizes;
   OpBuilder at = hoisted();
   for (int64_t i = 0; i < operand.type.getNumElements(); ++i) {
     std::string name = operand.name + "[" + std::to_string(i) + "]";
     names.push_back(at.getStringAttr(name));
-    sizes.push_back(SizeExpr::symbol(name));
-    elements.push_back(Number::integer(sizes.back()));
+    elements.push_back({SizeExpr::symbol(name), isReal ? std::ldexp(1.0, -fixedPointBits) : 1.0});
   }
   remember(graph::ReadSizesOp::create(at, NameLoc::get(at.getStringAttr(operand.name)),
                                       operand.value, at.getArrayAttr(names)));
   operand.contents = std::move(elements);
+  return operand.contents;
+}
+
+std::optional<Sizes> Importer::readSizes(Operand &operand) {
+  const std::optional<Contents> &contents = readNumbers(operand);
+  if (!contents)
+    return std::nullopt;
+  Sizes sizes;
+  for (const Number &n : *contents) {
+    if (n.factor != 1)
+      return std::nullopt;
+    sizes.push_back(n.expr);
+  }
   return sizes;
 }

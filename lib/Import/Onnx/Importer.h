@@ -46,6 +46,8 @@ public:
   Value materialize(Operand &operand);
   const std::optional<Contents> &contentsOf(Operand &operand);
   std::optional<Sizes> readSizes(Operand &operand);
+  /// The same for elements that may be real.
+  const std::optional<Contents> &readNumbers(Operand &operand);
   std::optional<TensorData> loadTensor(const onnx::TensorProto &tensor, const std::string &where) {
     return file.tensors->load(tensor, where, problems);
   }

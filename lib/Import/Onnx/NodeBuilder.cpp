@@ -51,6 +51,14 @@ std::optional<Sizes> NodeBuilder::control(unsigned i) {
   return sizes;
 }
 
+std::optional<Contents> NodeBuilder::numbers(unsigned i) {
+  const std::optional<Contents> &numbers = importer.readNumbers(*inputs[i]);
+  if (!numbers)
+    (void)fail("E0806", "input " + llvm::Twine(i) + " (\"" + inputs[i]->name +
+                            "\") is computed from data");
+  return numbers;
+}
+
 std::optional<Ints> NodeBuilder::constants(unsigned i) {
   const std::optional<Contents> &values = contents(i);
   Ints result;
@@ -366,6 +374,16 @@ Value NodeBuilder::matmul(Value a, Value b, bool transposeA, bool transposeB) {
 Value NodeBuilder::splat(Type elementType, double value, llvm::ArrayRef<int64_t> sizes) {
   auto type = RankedTensorType::get(sizes, elementType);
   return graph::createSplat(builder(), loc, type, value);
+}
+
+Value NodeBuilder::scalarIfOne(Value v) {
+  return v && rankOf(v) == 1 && sizesOf(v)[0].isConstant(1) ? reshape(v, {}) : v;
+}
+
+Value NodeBuilder::oneOrEach(unsigned i, const SizeExpr &size) {
+  Value v = scalarIfOne(in(i));
+  bool unknown = v && rankOf(v) == 1 && !sizesOf(v)[0].asConstant();
+  return unknown ? broadcast(v, size) : v;
 }
 
 Value NodeBuilder::fromSizes(llvm::ArrayRef<SizeExpr> sizes, Type elementType) {

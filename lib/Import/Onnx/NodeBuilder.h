@@ -56,7 +56,9 @@ public:
   std::optional<Sizes> control(unsigned i);
   /// The same where only numbers will do (axes): constants.
   std::optional<Ints> constants(unsigned i);
-  /// Floating-point constants of a control operand (scales).
+  /// The elements of a control operand that may be real (scales); reads a model input as `control` does.
+  std::optional<Contents> numbers(unsigned i);
+  /// Floating-point constants of a control operand.
   std::optional<llvm::SmallVector<double>> reals(unsigned i);
 
   // Attributes; those absent have the schema's default, or the one given.
@@ -141,6 +143,10 @@ public:
   /// A constant splat of `elementType` and static sizes (none: a scalar).
   Value splat(Type elementType, double value, llvm::ArrayRef<int64_t> sizes = {});
   /// Sizes as a tensor of integers.
+  /// A vector of one element as a scalar, anything else as it is.
+  Value scalarIfOne(Value v);
+  /// Operand `i` that is one number or one for each of `size`: which it is can be unknown until launch.
+  Value oneOrEach(unsigned i, const SizeExpr &size);
   Value fromSizes(llvm::ArrayRef<SizeExpr> sizes, Type elementType);
   /// [C] to [C, 1, …] with `trailing` ones, to broadcast along a channel dimension.
   Value alignChannels(Value x, int64_t trailing);

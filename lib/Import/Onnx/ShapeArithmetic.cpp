@@ -120,6 +120,9 @@ std::optional<SizeExpr> floorOf(const Number &x) {
     if (numerator == std::floor(numerator) && std::abs(numerator) < 1e9)
       return floorDiv(x.expr * SizeExpr(static_cast<int64_t>(numerator)), SizeExpr(denominator));
   }
+  int exponent = 0; // elements of real control operands are multiples of a small power of two
+  if (std::frexp(x.factor, &exponent) == 0.5 && exponent < 0 && exponent > -60)
+    return floorDiv(x.expr, SizeExpr(int64_t(1) << (1 - exponent)));
   double inverse = 1 / x.factor; // size / 3 arrives as size * 0.333…
   if (inverse == std::round(inverse) && std::abs(inverse) < 1e9)
     return floorDiv(x.expr, SizeExpr(static_cast<int64_t>(inverse)));

@@ -24,24 +24,21 @@ bool isShapeArithmetic(llvm::StringRef op) {
       .Default(false);
 }
 
-} // namespace
-
-void Importer::findSteeringInputs(const onnx::GraphProto &graph) {
+/// Values that operands known before launch come from, inputs of the graph among them.
+llvm::StringSet<> steeringValues(const onnx::GraphProto &graph, int opset,
+                                 std::initializer_list<Limit::Kind> kinds) {
   llvm::StringMap<const onnx::NodeProto *> producer;
   std::vector<llvm::StringRef> work;
   for (const onnx::NodeProto &node : graph.node()) {
     for (const std::string &output : node.output())
       producer[output] = &node;
-    auto import = index.opsets.find("");
-    if (!canonicalDomain(node.domain()).empty() || import == index.opsets.end())
-      continue;
     const SchemaInfo *schema =
-        lookupSchema("", node.op_type(), static_cast<int>(import->second));
+        canonicalDomain(node.domain()).empty() ? lookupSchema("", node.op_type(), opset) : nullptr;
     const OpRow *row = schema ? lookupRow(schema->name, schema->since) : nullptr;
     if (!row)
       continue;
     for (const Limit &limit : row->limits)
-      if (limit.kind == Limit::Control && limit.index < node.input_size())
+      if (llvm::is_contained(kinds, limit.kind) && limit.index < node.input_size())
         work.push_back(node.input(limit.index));
     if (node.op_type() == "Range")
       work.insert(work.end(), node.input().begin(), node.input().end());
@@ -52,13 +49,41 @@ void Importer::findSteeringInputs(const onnx::GraphProto &graph) {
     work.pop_back();
     if (name.empty() || !seen.insert(name).second)
       continue;
-    if (auto it = producer.find(name); it != producer.end()) {
+    if (auto it = producer.find(name); it != producer.end())
       if (isShapeArithmetic(it->second->op_type()))
         work.insert(work.end(), it->second->input().begin(), it->second->input().end());
-      continue;
-    }
-    Operand *operand = top.lookup(name);
+  }
+  return seen;
+}
+
+} // namespace
+
+void Importer::findSteeringInputs(const onnx::GraphProto &graph) {
+  auto import = index.opsets.find("");
+  if (import == index.opsets.end())
+    return;
+  for (const auto &entry :
+       steeringValues(graph, static_cast<int>(import->second), {Limit::Control})) {
+    Operand *operand = top.lookup(entry.getKey());
     if (operand && operand->known && operand->isModelInput)
       operand->steers = true;
   }
+}
+
+std::vector<std::string> cameo::listControlInputs(llvm::StringRef path) {
+  ProblemList problems;
+  std::unique_ptr<ModelFile> file = readModel(path, {}, problems);
+  std::vector<std::string> names;
+  if (!file)
+    return names;
+  int opset = 0;
+  for (const auto &import : file->model->opset_import())
+    if (canonicalDomain(import.domain()).empty())
+      opset = static_cast<int>(import.version());
+  const onnx::GraphProto &graph = file->model->graph();
+  llvm::StringSet<> values = steeringValues(graph, opset, {Limit::Control, Limit::Constant});
+  for (const auto &input : graph.input())
+    if (values.contains(input.name()))
+      names.push_back(input.name());
+  return names;
 }

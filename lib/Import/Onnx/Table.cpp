@@ -193,7 +193,7 @@ bool Importer::checkLimit(NodeBuilder &b, const Limit &limit) {
     return false;
   }
   case Limit::Control:
-    if (!known || readSizes(b.operand(limit.index)))
+    if (!known || readNumbers(b.operand(limit.index)))
       return true;
     (void)b.fail("E0806", "input " + llvm::Twine(int(limit.index)) + " (\"" +
                               b.operand(limit.index).name + "\") is computed from data",

@@ -58,7 +58,11 @@ FailureOr<KernelDomain> cameo::kernel::domainOf(FuncOp kernel) {
         sizes = view.getSizes();
     } else if (auto scatter = dyn_cast<ScatterOp>(op)) {
       sizes = scatter.getSizes();
-    } else if (isa<linalg::GenericOp, ComputedViewOp, StridedViewOp>(op)) {
+    } else if (auto empty = dyn_cast<tensor::EmptyOp>(op)) {
+      // A kernel without operands reads through no view.
+      if (int64_t(empty.getDynamicSizes().size()) == empty.getType().getRank())
+        sizes = empty.getDynamicSizes();
+    } else if (isa<ComputedViewOp, StridedViewOp>(op)) {
       if (auto view = dyn_cast<StridedViewOp>(op))
         sizes = view.getSizes();
       if (auto view = dyn_cast<ComputedViewOp>(op))

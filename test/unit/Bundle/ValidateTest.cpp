@@ -44,8 +44,12 @@ const Fault faults[] = {
     {"SymbolTwice", [](BundleDesc &d) { d.symbols.push_back(d.symbols[0]); }, "two symbols"},
     {"SymbolOfNoInput", [](BundleDesc &d) { d.symbols[0].input = 9; }, "comes from input 9"},
     {"SymbolOfNoDimension", [](BundleDesc &d) { d.symbols[0].index = 1; }, "which has rank 1"},
-    {"SymbolOfFloats",
-     [](BundleDesc &d) { d.symbols[0].source = bundle::Symbol::Source::inputElement; }, "not integers"},
+    {"SymbolOfSmallFloats",
+     [](BundleDesc &d) {
+       d.symbols[0].source = bundle::Symbol::Source::inputElement;
+       d.inputs[d.symbols[0].input].dtype = DType::f8e4m3fn;
+     },
+     "which are no numbers"},
     {"ExprUnderflow", [](BundleDesc &d) { d.exprs[0] = {{SizeExpr::Op::Add, 0}}; }, "on its stack"},
     {"ExprLeftOver",
      [](BundleDesc &d) { d.exprs[0] = {{SizeExpr::Op::Constant, 0}, {SizeExpr::Op::Constant, 0}}; },
@@ -124,8 +128,9 @@ const Fault faults[] = {
     {"ReadIntoInputSymbol",
      [](BundleDesc &d) { d.steps.push_back(bundle::ReadSymbols{2, DType::i64, 0, {0}}); },
      "no step may set"},
-    {"ReadFloats", [](BundleDesc &d) { d.steps.push_back(bundle::ReadSymbols{2, DType::f32, 0, {}}); },
-     "not integers"},
+    {"ReadSmallFloats",
+     [](BundleDesc &d) { d.steps.push_back(bundle::ReadSymbols{2, DType::f8e4m3fn, 0, {}}); },
+     "neither integers nor reals"},
     {"IfTooLong", [](BundleDesc &d) { d.steps.push_back(bundle::If{0, 1, 0}); }, "longer than what encloses"},
     {"LoopTooLong",
      [](BundleDesc &d) { d.steps.push_back(bundle::Loop{kNone, kNone, kNone, ~0u}); },

@@ -100,8 +100,9 @@ OpFoldResult FromSizesOp::fold(FoldAdaptor) {
 LogicalResult ReadSizesOp::verify() {
   TensorType type = getX().getType();
   Type element = type.getElementType();
-  if (!isIntElement(element) && !isBoolElement(element))
-    return emitOpError() << "reads integers, not " << element;
+  bool isReal = element.isF16() || element.isBF16() || element.isF32() || element.isF64();
+  if (!isIntElement(element) && !isBoolElement(element) && !isReal)
+    return emitOpError() << "reads integers and reals, not " << element;
   if (!type.hasStaticShape() || type.getNumElements() != int64_t(getSymbols().size()))
     return emitOpError() << "has " << getSymbols().size() << " symbols for " << type;
   llvm::StringSet<> seen;

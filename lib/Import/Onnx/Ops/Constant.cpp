@@ -4,6 +4,8 @@
 #include "../Importer.h"
 #include "../ShapeArithmetic.h"
 
+#include "cameo/Support/FixedPoint.h"
+
 #include <cmath>
 
 using namespace cameo;
@@ -109,17 +111,49 @@ SizeExpr rangeLength(const SizeExpr &start, const SizeExpr &limit, const SizeExp
   return max(count, 0);
 }
 
+/// A number in units of 2^-32, as elements of real control operands are.
+std::optional<SizeExpr> inFixedPoint(const Number &n) {
+  double unit = std::ldexp(1.0, fixedPointBits), factor = n.factor * unit;
+  bool whole = factor == std::floor(factor) && std::abs(factor) < 0x1p62;
+  if (std::optional<double> real = n.asReal()) {
+    std::optional<int64_t> value = fixedPoint(*real);
+    return value ? std::optional<SizeExpr>(*value) : std::nullopt;
+  }
+  return whole ? std::optional(n.expr * SizeExpr(static_cast<int64_t>(factor))) : std::nullopt;
+}
+
+LogicalResult emitRange(NodeBuilder &b, RankedTensorType type, std::optional<Contents> contents) {
+  auto scalar = [&](unsigned i) { return b.reshape(b.in(i), {}); };
+  return outArithmetic(b, std::move(contents), type, [&]() -> Value {
+    Value from = scalar(0), step = scalar(2);
+    return from && step ? b.emit<graph::IotaOp>(type, from, step) : Value();
+  });
+}
+
+/// A range of reals whose length is known at launch.
+LogicalResult realRange(NodeBuilder &b, const Number &start, const Number &limit,
+                        const Number &delta) {
+  auto s = inFixedPoint(start), l = inFixedPoint(limit), d = inFixedPoint(delta);
+  if (!s || !l || !d)
+    return b.fail("E0806", "the length of the range is no expression over sizes");
+  return emitRange(b, b.makeType(b.elementType(0), rangeLength(*s, *l, *d)), std::nullopt);
+}
+
 LogicalResult range(NodeBuilder &b) {
   Type element = b.elementType(0);
   SizeExpr length;
   std::optional<Contents> contents;
   if (graph::isFloatElement(element)) {
-    auto s = b.reals(0), l = b.reals(1), d = b.reals(2);
+    auto s = b.numbers(0), l = b.numbers(1), d = b.numbers(2);
     if (!s || !l || !d)
       return failure();
-    double count = std::ceil((l->front() - s->front()) / d->front());
-    if (!(d->front() != 0) || !(count < 9e15))
-      return b.fail("E0702", "the range has no length (delta is " + std::to_string(d->front()) + ")");
+    std::optional<double> start = s->front().asReal(), limit = l->front().asReal(),
+                          delta = d->front().asReal();
+    if (!start || !limit || !delta)
+      return realRange(b, s->front(), l->front(), d->front());
+    double count = std::ceil((*limit - *start) / *delta);
+    if (!(*delta != 0) || !(count < 9e15))
+      return b.fail("E0702", "the range has no length (delta is " + std::to_string(*delta) + ")");
     length = SizeExpr(static_cast<int64_t>(std::max(count, 0.0)));
   } else {
     auto s = b.control(0), l = b.control(1), d = b.control(2);
@@ -138,11 +172,7 @@ LogicalResult range(NodeBuilder &b) {
   if (failed(checkSizes(b, length)))
     return failure();
   RankedTensorType type = b.makeType(element, length);
-  auto scalar = [&](unsigned i) { return b.reshape(b.in(i), {}); };
-  return outArithmetic(b, contents, type, [&]() -> Value {
-    Value from = scalar(0), step = scalar(2);
-    return from && step ? b.emit<graph::IotaOp>(type, from, step) : Value();
-  });
+  return emitRange(b, type, std::move(contents));
 }
 
 /// Ones where column - row equals k: a comparison of two ramps.

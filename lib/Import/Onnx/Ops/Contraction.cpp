@@ -56,7 +56,8 @@ LogicalResult matmulInteger(NodeBuilder &b) {
     return failure();
   MatmulOperands m = promote(b, b.in(0), b.in(1));
   Value result = b.emit<graph::MatmulIntegerOp>(RankedTensorType::get({}, b.builder().getI32Type()),
-                                                m.a, m.b, b.in(2), b.in(3));
+                                                m.a, m.b, b.oneOrEach(2, b.size(0, std::max<int64_t>(b.rank(0) - 2, 0))),
+                                                b.oneOrEach(3, b.size(1, b.rank(1) - 1)));
   return b.out(demote(b, result, m));
 }
 
@@ -85,19 +86,21 @@ LogicalResult gemm(NodeBuilder &b) {
   return b.out(c ? b.add(product, c) : Value());
 }
 
-/// The window of the weights, checked against kernel_shape.
+/// The window of the weights, checked against kernel_shape, which alone says it where the weights' sizes
+/// are unknown until launch.
 std::optional<Ints> kernelOf(NodeBuilder &b, unsigned weights) {
+  std::optional<Ints> stated = b.integers("kernel_shape");
+  bool isStated = stated && static_cast<int64_t>(stated->size()) == b.rank(weights) - 2;
   Ints kernel;
   for (int64_t d = 2; d < b.rank(weights); ++d) {
     std::optional<int64_t> size = b.size(weights, d).asConstant();
-    if (!size) {
+    if (!size && !isStated) {
       (void)b.fail("E0809", "the window of the weights has a dynamic size",
-                   "weights with a static window");
+                   "weights with a static window, or kernel_shape");
       return std::nullopt;
     }
-    kernel.push_back(*size);
+    kernel.push_back(size ? *size : (*stated)[d - 2]);
   }
-  std::optional<Ints> stated = b.integers("kernel_shape");
   if (kernel.empty())
     (void)b.fail("E0701", "the weights have no spatial dimensions");
   else if (stated && !stated->empty() && *stated != kernel)
@@ -105,6 +108,14 @@ std::optional<Ints> kernelOf(NodeBuilder &b, unsigned weights) {
   else
     return kernel;
   return std::nullopt;
+}
+
+/// The weights with a static window; a launch checks that they have it.
+Value withWindow(NodeBuilder &b, unsigned weights, llvm::ArrayRef<int64_t> kernel) {
+  Sizes sizes = b.sizes(weights);
+  for (auto [d, size] : llvm::enumerate(kernel))
+    sizes[d + 2] = SizeExpr(size);
+  return b.reshape(b.in(weights), sizes);
 }
 
 /// Weights (M, C / group, …) against operand (N, C, …) and bias (M).
@@ -128,7 +139,10 @@ LogicalResult conv(NodeBuilder &b) {
   std::optional<Window> w = readWindow(b, 0, *kernel, 0.0);
   if (!w || !checkChannels(b, 0, 1, group))
     return failure();
-  return b.out(b.emit<graph::ConvOp>(b.type(0), w->x, b.in(1), b.in(2), w->strides, w->pads,
+  Value weights = withWindow(b, 1, *kernel);
+  if (!weights)
+    return failure();
+  return b.out(b.emit<graph::ConvOp>(b.type(0), w->x, weights, b.in(2), w->strides, w->pads,
                                      w->dilations, static_cast<uint64_t>(group)));
 }
 
@@ -140,8 +154,11 @@ LogicalResult convInteger(NodeBuilder &b) {
   std::optional<Window> w = readWindow(b, 0, *kernel, std::nullopt);
   if (!w || !checkChannels(b, 0, 1, group))
     return failure();
+  Value weights = withWindow(b, 1, *kernel);
+  if (!weights)
+    return failure();
   return b.out(b.emit<graph::ConvIntegerOp>(RankedTensorType::get({}, b.builder().getI32Type()),
-                                            w->x, b.in(1), b.in(2), b.in(3), w->strides, w->pads,
+                                            w->x, weights, b.in(2), b.in(3), w->strides, w->pads,
                                             w->dilations, static_cast<uint64_t>(group)));
 }
 
@@ -201,7 +218,10 @@ LogicalResult convTranspose(NodeBuilder &b) {
   if (!b.requireEqual(b.size(0, 1), b.size(1, 0), "channels of the operand and of the weights") ||
       failed(transposedPads(b, w, outputPadding)))
     return failure();
-  return b.out(b.emit<graph::ConvTransposeOp>(b.type(0), w.x, b.in(1), b.in(2), w.strides, w.pads,
+  Value weights = withWindow(b, 1, *kernel);
+  if (!weights)
+    return failure();
+  return b.out(b.emit<graph::ConvTransposeOp>(b.type(0), w.x, weights, b.in(2), w.strides, w.pads,
                                               w.dilations, outputPadding,
                                               static_cast<uint64_t>(group)));
 }

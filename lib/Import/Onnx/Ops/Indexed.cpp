@@ -104,18 +104,14 @@ LogicalResult scatterNd(NodeBuilder &b) {
 
 /// depth may be any number; what matters is its integer part.
 LogicalResult oneHot(NodeBuilder &b) {
-  SizeExpr depth;
-  if (graph::isFloatElement(b.elementType(1))) {
-    auto values = b.reals(1);
-    if (!values || values->size() != 1)
-      return values ? b.fail("E0702", "depth has to be one number") : failure();
-    depth = SizeExpr(static_cast<int64_t>(values->front()));
-  } else {
-    std::optional<Sizes> values = b.control(1);
-    if (!values || values->size() != 1)
-      return values ? b.fail("E0702", "depth has to be one number") : failure();
-    depth = values->front();
-  }
+  std::optional<Contents> values = b.numbers(1);
+  if (!values || values->size() != 1)
+    return values ? b.fail("E0702", "depth has to be one number") : failure();
+  // A real depth is cut to an integer.
+  std::optional<Number> whole = foldUnary(graph::UnaryKind::Floor, values->front());
+  if (!whole || whole->factor != 1)
+    return b.fail("E0806", "depth is no expression over sizes");
+  SizeExpr depth = whole->expr;
   if (std::optional<int64_t> c = depth.asConstant(); c && *c < 0)
     return b.fail("E0702", "depth is " + llvm::Twine(*c));
   std::optional<int64_t> axis = b.axis(b.integer("axis", -1), b.rank(0) + 1);
@@ -181,9 +177,9 @@ constexpr OpRow kRows[] = {
     {"GatherND", 11, gatherNd},
     {"GatherND", 12, gatherNd},
     {"GatherND", 13, gatherNd},
-    {"OneHot", 9, oneHot, kReals},
-    {"OneHot", 11, oneHot, kReals},
-    {"OneHot", 28, oneHot, kReals},
+    {"OneHot", 9, oneHot, kReals, kControl1},
+    {"OneHot", 11, oneHot, kReals, kControl1},
+    {"OneHot", 28, oneHot, kReals, kControl1},
     {"ReverseSequence", 10, reverseSequence},
     {"ReverseSequence", 28, reverseSequence},
     {"Scatter", 9, scatterElements},

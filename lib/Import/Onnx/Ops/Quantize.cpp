@@ -41,16 +41,20 @@ std::optional<int64_t> scaleAxis(NodeBuilder &b) {
   return b.axis(b.integer("axis", 1), b.rank(0));
 }
 
-Value scalarIfOne(NodeBuilder &b, Value v) {
-  bool one = v && NodeBuilder::rankOf(v) == 1 && NodeBuilder::sizesOf(v)[0].isConstant(1);
-  return one ? b.reshape(v, {}) : v;
+/// Scale (1) and zero point (2) of QuantizeLinear and DequantizeLinear.
+Value parameter(NodeBuilder &b, unsigned i, int64_t axis) {
+  if (i == 2 && b.has(2) && b.rank(1) == 0)
+    return b.reshape(b.in(2), {});
+  if (!b.has(i) || b.rank(i) != 1 || b.rank(0) == 0 || b.integer("block_size"))
+    return b.scalarIfOne(b.in(i));
+  return b.oneOrEach(i, b.size(0, axis));
 }
 
 LogicalResult checkZeroPoint(NodeBuilder &b) {
   auto single = [&](unsigned i) {
     return b.type(i).hasStaticShape() && b.type(i).getNumElements() == 1;
   };
-  if (!b.has(2) || (single(1) && single(2)))
+  if (!b.has(2) || (single(1) && single(2)) || (b.rank(1) == 0 && b.rank(2) == 1))
     return success();
   if (b.rank(1) != b.rank(2))
     return b.fail("E0703", "the zero point has rank " + llvm::Twine(b.rank(2)) + ", the scale " +
@@ -80,13 +84,13 @@ LogicalResult quantize(NodeBuilder &b) {
     return failure();
   Type element = graph::typeOf(b.context(), static_cast<DType>(number));
   // Integers are quantized as the real numbers that they are.
-  Value x = b.in(0), scale = scalarIfOne(b, b.in(1));
+  Value x = b.in(0), scale = parameter(b, 1, *axis);
   if (graph::isIntElement(b.elementType(0)))
     x = b.cast(x, b.f32());
   if (!x)
     return failure();
   return b.out(b.emit<graph::QuantizeOp>(graph::withElementType(b.type(0), element), x, scale,
-                                         scalarIfOne(b, b.in(2)), static_cast<uint64_t>(*axis),
+                                         parameter(b, 2, *axis), static_cast<uint64_t>(*axis),
                                          static_cast<uint64_t>(b.integer("block_size")),
                                          b.integer("saturate", 1) == 1));
 }
@@ -104,23 +108,33 @@ LogicalResult dequantize(NodeBuilder &b) {
     return failure();
   Value x = b.in(0);
   return b.out(b.emit<graph::DequantizeOp>(graph::withElementType(b.type(0), element), x,
-                                           scalarIfOne(b, b.in(1)), scalarIfOne(b, b.in(2)),
+                                           parameter(b, 1, *axis), parameter(b, 2, *axis),
                                            static_cast<uint64_t>(*axis),
                                            static_cast<uint64_t>(b.integer("block_size"))));
 }
 
-/// Exact i32 sums, scaled once in f32, quantized to the type of the zero point in input `zero`.
-LogicalResult requantize(NodeBuilder &b, Value sums, Value factor, unsigned scale, unsigned zero) {
+/// Exact i32 sums, scaled once in f32, quantized to the type of the zero point in input `zero`; scale and
+/// zero point are one number, or one for each of `each` along `axis`.
+LogicalResult requantize(NodeBuilder &b, Value sums, Value factor, unsigned scale, unsigned zero,
+                         const SizeExpr &each = 1, uint64_t axis = 0) {
   Value real = b.mul(b.cast(sums, b.f32()), factor);
   if (!real)
     return failure();
-  if (b.rank(scale) > 1 || (b.rank(scale) == 1 && !b.size(scale, 0).isConstant(1)))
+  auto fits = [&](unsigned i) {
+    return b.rank(i) == 0 || (b.rank(i) == 1 && (b.size(i, 0).isConstant(1) ||
+                                                 !eq(b.size(i, 0), each).isConstant(0)));
+  };
+  if (!fits(scale) || !fits(zero))
     return b.fail("E0703", "the result's scale is not one number");
+  auto value = [&](unsigned i) {
+    if (b.rank(i) == 0 || each.isConstant(1))
+      return b.reshape(b.in(i), {});
+    return b.oneOrEach(i, each);
+  };
   auto type = graph::withElementType(llvm::cast<RankedTensorType>(real.getType()),
                                      b.elementType(zero));
-  return b.out(b.emit<graph::QuantizeOp>(
-      type, real, b.cast(scalarIfOne(b, b.in(scale)), b.f32()), scalarIfOne(b, b.in(zero)),
-      uint64_t(0), uint64_t(0), true));
+  return b.out(b.emit<graph::QuantizeOp>(type, real, b.cast(value(scale), b.f32()), value(zero), axis,
+                                         uint64_t(0), true));
 }
 
 /// Inputs: a, a_scale, a_zero_point, b, b_scale, b_zero_point, y_scale, y_zero_point.
@@ -130,14 +144,18 @@ LogicalResult qlinearMatmul(NodeBuilder &b) {
   for (unsigned i : {1u, 4u, 6u})
     if (failed(checkScale(b, i)))
       return failure();
-  Value sums = b.emit<graph::MatmulIntegerOp>(
-      RankedTensorType::get({}, b.builder().getI32Type()), b.in(0), b.in(3),
-      scalarIfOne(b, b.in(2)), scalarIfOne(b, b.in(5)));
   // Scales of a run along rows, those of b along columns.
-  Value rows = scalarIfOne(b, b.in(1)), columns = scalarIfOne(b, b.in(4));
-  if (rows && NodeBuilder::rankOf(rows) == 1)
+  SizeExpr m = b.size(0, b.rank(0) - 2), n = b.size(3, b.rank(3) - 1);
+  Value sums = b.emit<graph::MatmulIntegerOp>(
+      RankedTensorType::get({}, b.builder().getI32Type()), b.in(0), b.in(3), b.oneOrEach(2, m),
+      b.oneOrEach(5, n));
+  Value rows = b.oneOrEach(1, m), columns = b.oneOrEach(4, n);
+  if (!sums || !rows || !columns)
+    return failure();
+  if (NodeBuilder::rankOf(rows) == 1)
     rows = b.alignChannels(rows, 1);
-  return requantize(b, sums, b.mul(b.cast(rows, b.f32()), b.cast(columns, b.f32())), 6, 7);
+  auto rank = static_cast<uint64_t>(NodeBuilder::rankOf(sums));
+  return requantize(b, sums, b.mul(b.cast(rows, b.f32()), b.cast(columns, b.f32())), 6, 7, m, rank - 2);
 }
 
 /// Inputs: x, x_scale, x_zero_point, w, w_scale, w_zero_point, y_scale, y_zero_point, B.
@@ -157,16 +175,16 @@ LogicalResult qlinearConv(NodeBuilder &b) {
       return failure();
   Value sums = b.emit<graph::ConvIntegerOp>(
       RankedTensorType::get({}, b.builder().getI32Type()), w->x, b.in(3),
-      scalarIfOne(b, b.in(2)), scalarIfOne(b, b.in(5)), w->strides, w->pads, w->dilations,
+      b.scalarIfOne(b.in(2)), b.scalarIfOne(b.in(5)), w->strides, w->pads, w->dilations,
       static_cast<uint64_t>(b.integer("group", 1)));
   auto spatial = static_cast<int64_t>(kernel.size());
   auto byChannel = [&](Value v) {
-    v = scalarIfOne(b, v);
+    v = b.scalarIfOne(v);
     return v && NodeBuilder::rankOf(v) == 1 ? b.alignChannels(v, spatial) : v;
   };
   if (b.has(8))
     sums = b.add(sums, b.alignChannels(b.in(8), spatial));
-  return requantize(b, sums, b.mul(scalarIfOne(b, b.in(1)), byChannel(b.in(4))), 6, 7);
+  return requantize(b, sums, b.mul(b.scalarIfOne(b.in(1)), byChannel(b.in(4))), 6, 7);
 }
 
 constexpr TypeMask kBytes = maskOf(2, 3), kReal = kFloat32 | kHalf | maskOf(6),

@@ -17,6 +17,7 @@ struct Plan {
   Ints axes;
   Sizes sizes; ///< of the result, all dimensions
   std::optional<llvm::SmallVector<double>> scales, roi;
+  Value scaleOperand, roiOperand; ///< instead of those, where they are known at launch only
 };
 
 /// floor(size * scale), also of a symbolic size where the scale is a simple fraction.
@@ -29,6 +30,17 @@ std::optional<SizeExpr> scaledSize(const SizeExpr &size, double scale) {
     return size;
   std::optional<Number> n = foldUnary(graph::UnaryKind::Floor, Number{size, scale});
   return n ? std::optional(n->expr) : std::nullopt;
+}
+
+/// All elements as numbers, if they are constants.
+std::optional<llvm::SmallVector<double>> realsOf(const Contents &contents) {
+  llvm::SmallVector<double> reals;
+  for (const Number &n : contents) {
+    if (!n.asReal())
+      return std::nullopt;
+    reals.push_back(*n.asReal());
+  }
+  return reals;
 }
 
 LogicalResult applyScales(NodeBuilder &b, Plan &plan) {
@@ -47,14 +59,57 @@ LogicalResult applyScales(NodeBuilder &b, Plan &plan) {
   return success();
 }
 
+/// Scales from operand `i`: constants, or read before launch; then the kernel reads them, too.
+LogicalResult scalesFrom(NodeBuilder &b, Plan &plan, unsigned i) {
+  std::optional<Contents> numbers = b.numbers(i);
+  if (!numbers)
+    return failure();
+  plan.scales = realsOf(*numbers);
+  if (plan.scales)
+    return applyScales(b, plan);
+  if (numbers->size() != plan.axes.size())
+    return b.fail("E0702", llvm::Twine(numbers->size()) + " scales for " +
+                               llvm::Twine(plan.axes.size()) + " dimensions");
+  for (auto [axis, n] : llvm::zip_equal(plan.axes, *numbers)) {
+    std::optional<Number> size =
+        foldUnary(graph::UnaryKind::Floor, {plan.sizes[axis] * n.expr, n.factor});
+    if (!size)
+      return b.fail("E0806", "a scale is no simple expression over sizes");
+    plan.sizes[axis] = size->expr;
+  }
+  plan.scaleOperand = b.cast(b.in(i), b.f32());
+  return success(plan.scaleOperand != nullptr);
+}
+
+/// One scale num / den for all axes: the smallest or largest ratio of sizes known at launch.
+LogicalResult keepUnknownRatio(NodeBuilder &b, Plan &plan, llvm::ArrayRef<SizeExpr> wanted,
+                               bool larger) {
+  SizeExpr num = wanted.front(), den = plan.sizes[plan.axes.front()];
+  for (size_t k = 1; k < wanted.size(); ++k) {
+    const SizeExpr &to = wanted[k], &from = plan.sizes[plan.axes[k]];
+    SizeExpr better = larger ? lt(num * from, to * den) : lt(to * den, num * from);
+    SizeExpr previous = num;
+    num = select(better, to, previous);
+    den = select(better, from, den);
+  }
+  auto real = [&](const SizeExpr &e) { return b.cast(b.fromSizes(e, b.i64()), b.builder().getF64Type()); };
+  Value scale = b.binary(graph::BinaryKind::Div, real(num), real(den));
+  plan.scaleOperand = b.broadcast(scale, SizeExpr(static_cast<int64_t>(plan.axes.size())));
+  for (int64_t axis : plan.axes) // rounded to nearest, halves up
+    plan.sizes[axis] = floorDiv(SizeExpr(2) * num * plan.sizes[axis] + den, SizeExpr(2) * den);
+  return success(plan.scaleOperand != nullptr);
+}
+
 /// keep_aspect_ratio_policy: one scale for all axes, the smallest or largest ratio.
 LogicalResult keepAspectRatio(NodeBuilder &b, Plan &plan, llvm::ArrayRef<SizeExpr> wanted,
                               bool larger) {
   double scale = larger ? 0 : std::numeric_limits<double>::infinity();
   for (auto [axis, size] : llvm::zip_equal(plan.axes, wanted)) {
     std::optional<int64_t> to = size.asConstant(), from = plan.sizes[axis].asConstant();
-    if (!to || !from || *from == 0)
-      return b.fail("E0809", "keep_aspect_ratio_policy over dynamic sizes", "stretch");
+    if (!to || !from)
+      return keepUnknownRatio(b, plan, wanted, larger);
+    if (*from == 0)
+      return b.fail("E0702", "keep_aspect_ratio_policy of an empty operand");
     double ratio = static_cast<double>(*to) / static_cast<double>(*from);
     scale = larger ? std::max(scale, ratio) : std::min(scale, ratio);
   }
@@ -66,10 +121,22 @@ LogicalResult keepAspectRatio(NodeBuilder &b, Plan &plan, llvm::ArrayRef<SizeExp
 }
 
 /// The op wants axes ascending; scales and roi follow.
-void sortAxes(Plan &plan) {
+void sortAxes(NodeBuilder &b, Plan &plan) {
   llvm::SmallVector<size_t> order = llvm::to_vector(llvm::seq<size_t>(0, plan.axes.size()));
   llvm::sort(order, [&](size_t i, size_t j) { return plan.axes[i] < plan.axes[j]; });
+  if (llvm::is_sorted(plan.axes))
+    return;
   Plan sorted = plan;
+  auto reordered = [&](Value operand, llvm::ArrayRef<size_t> halves) -> Value {
+    llvm::SmallVector<Value> parts;
+    for (size_t half : halves)
+      for (size_t from : order)
+        parts.push_back(b.slice(operand, SizeExpr(static_cast<int64_t>(half + from)), SizeExpr(1),
+                                SizeExpr(1)));
+    return operand ? b.concat(parts, 0) : operand;
+  };
+  sorted.scaleOperand = reordered(plan.scaleOperand, {0});
+  sorted.roiOperand = reordered(plan.roiOperand, {0, order.size()});
   for (auto [to, from] : llvm::enumerate(order)) {
     sorted.axes[to] = plan.axes[from];
     if (plan.scales)
@@ -109,8 +176,8 @@ LogicalResult emitResize(NodeBuilder &b, Plan plan, graph::CoordinateMode coordi
   for (const SizeExpr &s : plan.sizes)
     if (std::optional<int64_t> c = s.asConstant(); c && *c < 0)
       return b.fail("E0702", "a size is " + llvm::Twine(*c));
-  sortAxes(plan);
-  if (coordinates != graph::CoordinateMode::TfCropAndResize)
+  sortAxes(b, plan);
+  if (coordinates != graph::CoordinateMode::TfCropAndResize && !plan.scaleOperand)
     dropUnchangedAxes(b, plan);
   if (plan.axes.empty())
     return b.out(b.in(0));
@@ -119,7 +186,7 @@ LogicalResult emitResize(NodeBuilder &b, Plan plan, graph::CoordinateMode coordi
     return values ? b.builder().getDenseF64ArrayAttr(*values) : DenseF64ArrayAttr();
   };
   return b.out(b.emit<graph::ResizeOp>(
-      type, *mode, b.in(0), Value(), Value(), coordinates, plan.axes, nearest,
+      type, *mode, b.in(0), plan.scaleOperand, plan.roiOperand, coordinates, plan.axes, nearest,
       llvm::APFloat(b.real("cubic_coeff_a", -0.75)),
       llvm::APFloat(b.real("extrapolation_value", 0)), b.integer("exclude_outside") == 1,
       b.integer("antialias") == 1, attribute(plan.scales), attribute(plan.roi)));
@@ -132,8 +199,12 @@ Plan allAxes(NodeBuilder &b) {
 /// Upsample 7 and 9, Resize 10: scales alone.
 LogicalResult upsample(NodeBuilder &b) {
   Plan plan = allAxes(b);
-  plan.scales = b.since() == 7 ? b.floats("scales") : b.reals(1);
-  if (!plan.scales || failed(applyScales(b, plan)))
+  if (b.since() == 7)
+    plan.scales = b.floats("scales");
+  LogicalResult known = b.since() != 7 ? scalesFrom(b, plan, 1)
+                        : plan.scales  ? applyScales(b, plan)
+                                       : failure();
+  if (failed(known))
     return failure();
   return emitResize(b, plan, graph::CoordinateMode::Asymmetric, graph::NearestMode::Floor);
 }
@@ -157,11 +228,13 @@ LogicalResult resize(NodeBuilder &b) {
   if (*coordinates == graph::CoordinateMode::TfCropAndResize) {
     if (!b.has(1))
       return b.fail("E0603", "tf_crop_and_resize without roi");
-    plan.roi = b.reals(1);
-    if (!plan.roi)
-      return failure();
-    if (plan.roi->size() != 2 * plan.axes.size())
-      return b.fail("E0702", llvm::Twine(plan.roi->size()) + " numbers of roi for " +
+    const std::optional<Contents> &roi = b.contents(1);
+    plan.roi = roi ? realsOf(*roi) : std::nullopt;
+    if (!plan.roi) // data as any other
+      plan.roiOperand = b.cast(b.in(1), b.f32());
+    auto count = static_cast<int64_t>(2 * plan.axes.size());
+    if (b.rank(1) != 1 || eq(b.size(1, 0), SizeExpr(count)).isConstant(0))
+      return b.fail("E0702", graph::sizesText(b.sizes(1)) + " numbers of roi for " +
                                  llvm::Twine(plan.axes.size()) + " dimensions");
   }
   // An empty tensor stands for an absent operand in version 11.
@@ -172,8 +245,7 @@ LogicalResult resize(NodeBuilder &b) {
     return b.fail("E0603", given(2) ? "both scales and sizes are given"
                                     : "neither scales nor sizes are given");
   if (given(2)) {
-    plan.scales = b.reals(2);
-    if (!plan.scales || failed(applyScales(b, plan)))
+    if (failed(scalesFrom(b, plan, 2)))
       return failure();
     return emitResize(b, plan, *coordinates, *nearest);
   }
@@ -195,20 +267,21 @@ LogicalResult resize(NodeBuilder &b) {
 }
 
 constexpr TypeMask kTypes = kReals;
+constexpr Limit kScales[] = {limit::control(1)};
 constexpr Limit kLimits[] = {
-    limit::control(3),
+    limit::control(2), limit::control(3),
     limit::attrIn("coordinate_transformation_mode",
                   "half_pixel half_pixel_symmetric pytorch_half_pixel align_corners asymmetric "
                   "tf_crop_and_resize")};
 
 constexpr OpRow kRows[] = {
-    {"Resize", 10, upsample, kTypes},
+    {"Resize", 10, upsample, kTypes, kScales},
     {"Resize", 11, resize, kTypes, kLimits},
     {"Resize", 13, resize, kTypes, kLimits},
     {"Resize", 18, resize, kTypes, kLimits},
     {"Resize", 19, resize, kTypes, kLimits},
     {"Upsample", 7, upsample, kTypes},
-    {"Upsample", 9, upsample, kTypes},
+    {"Upsample", 9, upsample, kTypes, kScales},
 };
 
 } // namespace
