@@ -147,6 +147,13 @@ void BlockBuilder::prologue() {
         columnCount = in(sizes[1]);
       }
     });
+    // A kernel without operands reads through no view.
+    kernel.getEntry().walk([&](tensor::EmptyOp empty) {
+      if (empty.getDynamicSizes().size() == 2 && !columnCount) {
+        rowCount = in(empty.getDynamicSizes()[0]);
+        columnCount = in(empty.getDynamicSizes()[1]);
+      }
+    });
   }
   whole.column = arith::ConstantIndexOp::create(builder, loc, 0);
 }
