@@ -153,7 +153,8 @@ void sortAxes(NodeBuilder &b, Plan &plan) {
 /// crops there too.)
 void dropUnchangedAxes(NodeBuilder &b, Plan &plan) {
   Sizes in = b.sizes(0);
-  Plan kept{{}, plan.sizes, {}, plan.roi};
+  Plan kept = plan;
+  kept.axes.clear();
   llvm::SmallVector<double> scales;
   for (auto [i, axis] : llvm::enumerate(plan.axes)) {
     if (plan.scales ? (*plan.scales)[i] == 1 : plan.sizes[axis] == in[axis])
@@ -193,7 +194,7 @@ LogicalResult emitResize(NodeBuilder &b, Plan plan, graph::CoordinateMode coordi
 }
 
 Plan allAxes(NodeBuilder &b) {
-  return {Ints(llvm::to_vector(llvm::seq<int64_t>(0, b.rank(0)))), b.sizes(0), {}, {}};
+  return {Ints(llvm::to_vector(llvm::seq<int64_t>(0, b.rank(0)))), b.sizes(0), {}, {}, {}, {}};
 }
 
 /// Upsample 7 and 9, Resize 10: scales alone.
