@@ -130,8 +130,12 @@ private:
 
   /// Registers hold a row sixteen elements a thread only while few rows are alive at once and elements
   /// are cheap to make; expanded functions and computed accesses multiply the code.
+  /// Eight-byte elements take two registers each.
   bool heavy() {
     unsigned cost = 0;
+    for (BlockArgument buffer : kernel.getArguments().take_front(kernel.getNumBuffers()))
+      if (bytesOf(cast<RankedTensorType>(buffer.getType()).getElementType()) == 8)
+        return true;
     kernel.getBody().walk([&](Operation *op) {
       if (isa<ComputedViewOp>(op) || isa<math::MathDialect>(op->getDialect()))
         ++cost;
