@@ -84,7 +84,7 @@ std::string describe(const HostTensor &tensor) {
   return std::string(name(tensor.dtype())) + host::toString(tensor.dims());
 }
 
-Difference compare(const HostTensor &actual, const HostTensor &expected, const Tolerance &tolerance) {
+Difference compare(const HostTensor &actual, const HostTensor &expected, Tolerance tolerance) {
   Difference d;
   if (actual.dtype() != expected.dtype() || actual.dims() != expected.dims()) {
     d.comparable = false;
@@ -97,6 +97,11 @@ Difference compare(const HostTensor &actual, const HostTensor &expected, const T
     d.reason = (!a ? a : e).message();
     return d;
   }
+  double largest = 0;
+  for (double value : *e)
+    if (std::isfinite(value))
+      largest = std::max(largest, std::abs(value));
+  tolerance.absolute = std::max(tolerance.absolute, tolerance.ofLargest * largest);
   Sums sums;
   d.elements = int64_t(a->size());
   for (size_t i = 0; i < a->size(); ++i)

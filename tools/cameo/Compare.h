@@ -10,8 +10,10 @@
 
 namespace cameo::tool {
 
+/// |a - e| may be absolute + relative |e|, where `absolute` is at least `ofLargest` of the output's largest
+/// finite |e|: what cancels in a sum leaves an error of the size of its terms.
 struct Tolerance {
-  double relative = 0, absolute = 0;
+  double relative = 0, absolute = 0, ofLargest = 0;
 };
 /// The bound for whole networks of an element type: exact for integers and booleans.
 Tolerance toleranceOf(DType dtype);
@@ -31,7 +33,7 @@ struct Difference {
 /// Element by element: |a - e| <= absolute + relative * |e|; NaN equals NaN, infinities equal
 /// themselves. Complex numbers compare as pairs.
 Difference compare(const host::HostTensor &actual, const host::HostTensor &expected,
-                   const Tolerance &tolerance);
+                   Tolerance tolerance);
 
 /// "float32[2,3]", for messages.
 std::string describe(const host::HostTensor &tensor);
