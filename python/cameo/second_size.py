@@ -66,6 +66,16 @@ def in_words(error):
     return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
 
 
+def check_attention_mask(node, values):
+    """Attention's mask has the length of past and present keys: the reference extends a shorter one, ONNX's
+    own function body does not."""
+    if node.op_type != "Attention" or len(node.input) < 4 or node.input[3] not in values:
+        return
+    keys = [values[name].shape[-2] for name in (node.input[1], *node.input[4:5]) if name in values]
+    if values[node.input[3]].shape[-1] not in (1, sum(keys)):
+        raise ValueError("the mask has another length than the keys")
+
+
 class Case:
     def __init__(self, model, inputs, expected, controls):
         self.model, self.inputs = model, inputs
@@ -97,6 +107,8 @@ class Case:
         for first, second in self.alike:
             if first in values and second in values and values[first].size != values[second].size:
                 raise ValueError(f"{first} and {second} have different sizes")
+        for node in model.graph.node:
+            check_attention_mask(node, values)
         for info in model.graph.input:
             dims = info.type.tensor_type.shape.dim
             for d, size in zip(dims, values[info.name].shape):

@@ -27,13 +27,14 @@ struct GemmTile {
 struct GemmTiles {
   GemmEngine engine;
   unsigned bytes; ///< of one accumulator element
-  GemmTile large, small;
+  GemmTile large, small, index64; ///< the last for what needs 64-bit indices
 };
 constexpr GemmTiles gemmTiles[] = {
-    {GemmEngine::Fma, 4, {"large", 128, 128, 16, 2, 4}, {"small", 64, 64, 16, 2, 2}},
+    {GemmEngine::Fma, 4, {"large", 128, 128, 16, 2, 4}, {"small", 64, 64, 16, 2, 2}, {"small", 64, 64, 16, 2, 2}},
     // Eight-byte elements take two registers each: no large tile.
-    {GemmEngine::Fma, 8, {"large", 64, 64, 8, 2, 4}, {"small", 64, 64, 8, 2, 4}},
-    {GemmEngine::MmaSync, 4, {"large", 128, 128, 32, 2, 4}, {"small", 64, 64, 32, 2, 2}},
+    {GemmEngine::Fma, 8, {"large", 64, 64, 8, 2, 4}, {"small", 64, 64, 8, 2, 4}, {"small", 64, 64, 8, 2, 4}},
+    // 64-bit indices of a gathered operand and 32 x 32 sums a warp spill on 128 threads.
+    {GemmEngine::MmaSync, 4, {"large", 128, 128, 32, 2, 4}, {"small", 64, 64, 32, 2, 2}, {"small", 64, 64, 32, 2, 4}},
 };
 constexpr int64_t stages = 2;
 
@@ -75,7 +76,7 @@ public:
       add(plans, tiles->engine, tiles->small, "_single", narrow, a, b, false);
     bool last = !plans.empty() && plans.back().guard == "1" && plans.back().align.empty();
     if (!last) {
-      add(plans, tiles->engine, tiles->small, "_any", SizeExpr(1), a, b, false);
+      add(plans, tiles->engine, tiles->index64, "_any", SizeExpr(1), a, b, false);
       plans.back().index64 = true;
     }
     return plans;
