@@ -175,11 +175,16 @@ import sys; sys.path.insert(0, {str(build_dir / 'python')!r})
 import cameo, numpy as np, os, signal, threading, time
 session = cameo.Session({str(FROZEN)!r}, device="sim")
 inputs = dict(a=np.zeros(4, np.float32), b=np.zeros(4, np.float32))
-threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+def press():  # again and again: Python drops an interrupt that it raises inside of a destructor
+    while True:
+        time.sleep(0.3)
+        os.kill(os.getpid(), signal.SIGINT)
+threading.Thread(target=press, daemon=True).start()
 try:
     while True:
         session.run(None, inputs)
 except KeyboardInterrupt:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     print("interrupted", flush=True)
 """
     begin = time.monotonic()
