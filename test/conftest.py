@@ -71,8 +71,8 @@ def models_dir(request):
     return pathlib.Path(folder) if folder else None
 
 
-def _tool(build, name):
-    path = build / "bin" / name
+def _tool(build, name, folder="bin"):
+    path = build / folder / name
     if not path.exists():
         pytest.fail(f"{name} is not built: {path}")
     return str(path)
@@ -99,6 +99,12 @@ def cameo(build_dir, request):
 @pytest.fixture(scope="session")
 def cameo_opt(build_dir):
     return _tool(build_dir, "cameo-opt")
+
+
+@pytest.fixture(scope="session")
+def driver(build_dir):
+    """The path of a program that serves one library to tests (test/drivers in the build folder)."""
+    return lambda name: _tool(build_dir, name, "test/drivers")
 
 
 @pytest.fixture(scope="session")

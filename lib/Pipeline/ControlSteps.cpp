@@ -84,7 +84,9 @@ public:
     std::string symbol;
     if (loop.getCondition() || changes) {
       symbol = newSymbol("goes");
-      if (failed(loop.getCondition() ? readInto(loop.getCondition(), symbol) : setTrue(symbol)))
+      if (!loop.getCondition())
+        setTrue(symbol);
+      else if (failed(readInto(loop.getCondition(), symbol)))
         return failure();
       step.condition = builder.expr(SizeExpr::symbol(symbol));
     }
@@ -250,12 +252,8 @@ private:
   /// One integer or boolean as a size expression; the host reads it unless it is a constant.
   FailureOr<SizeExpr> readScalar(Value value, StringRef what) {
     Value memory = builder.memoryOf(value);
-    DenseIntElementsAttr constant;
-    if (matchPattern(memory, m_Constant(&constant))) {
-      APInt number = *constant.value_begin<APInt>();
-      return SizeExpr(number.getBitWidth() == 1 ? int64_t(number.getZExtValue())
-                                                : number.getSExtValue());
-    }
+    if (std::optional<int64_t> number = graph::constantNumber(memory))
+      return SizeExpr(*number);
     auto argument = dyn_cast<BlockArgument>(memory);
     if (argument && isa<func::FuncOp>(argument.getOwner()->getParentOp())) {
       std::string name = (what + "." + Twine(desc.symbols.size())).str();
@@ -272,17 +270,21 @@ private:
     auto buffer = builder.bufferOf(value);
     if (failed(buffer))
       return failure();
-    bundle::ReadSymbols read;
-    read.buffer = *buffer;
-    read.dtype = graph::dtypeOf(cast<RankedTensorType>(value.getType()).getElementType());
-    read.symbols.push_back(desc.symbol(symbol.str(), bundle::Symbol::Source::step));
-    builder.use(*buffer);
-    desc.steps.push_back(std::move(read));
+    read(*buffer, graph::dtypeOf(cast<RankedTensorType>(value.getType()).getElementType()), symbol);
     return success();
   }
 
+  void read(BufferId buffer, DType dtype, StringRef symbol) {
+    bundle::ReadSymbols step;
+    step.buffer = buffer;
+    step.dtype = dtype;
+    step.symbols.push_back(desc.symbol(symbol.str(), bundle::Symbol::Source::step));
+    builder.use(buffer);
+    desc.steps.push_back(std::move(step));
+  }
+
   /// A symbol that is 1 before the loop. Only reads set symbols, so it goes through memory.
-  LogicalResult setTrue(StringRef symbol) {
+  void setTrue(StringRef symbol) {
     Type i1 = IntegerType::get(op->getContext(), 1);
     BufferId id =
         builder.addBuffer(bundle::Buffer::Kind::temporary, 0, RankedTensorType::get({}, i1), "");
@@ -292,13 +294,7 @@ private:
     write.dtype = DType::boolean;
     write.values.push_back(builder.expr(1));
     desc.steps.push_back(std::move(write));
-    builder.use(id);
-    bundle::ReadSymbols read;
-    read.buffer = id;
-    read.dtype = DType::boolean;
-    read.symbols.push_back(desc.symbol(symbol.str(), bundle::Symbol::Source::step));
-    desc.steps.push_back(std::move(read));
-    return success();
+    read(id, DType::boolean, symbol);
   }
 
   BundleBuilder &builder;

@@ -65,13 +65,10 @@ def run_case(evaluator, case, path, level="import"):
 
 
 @pytest.mark.full
-def test_onnx_node_cases(build_dir, tmp_path):
+def test_onnx_node_cases(driver, tmp_path):
     from onnx.backend.test.case.node import collect_testcases
 
-    tool = build_dir / "test" / "drivers" / "evaluate-run"
-    if not tool.exists():
-        pytest.fail(f"evaluate-run is not built: {tool}")
-    evaluator = Evaluator(str(tool))
+    evaluator = Evaluator(driver("evaluate-run"))
     counts, wrong = collections.Counter(), []
     for case in collect_testcases(None):
         outcome, message = run_case(evaluator, case, tmp_path / "model.onnx")

@@ -24,8 +24,6 @@ from families import FAMILIES  # noqa: E402
 from hostops_client import Evaluator  # noqa: E402
 from problem import F16, F32, Bench, Graph  # noqa: E402
 
-# The recurrence as a Scan is refused for now; traced, it compiles.
-OPTIONS = {"mamba": {"form": "unrolled", "sequence": 5}}
 GENERATED = sorted(set(models.FAMILIES) - {"digits"})
 FULL_DRAWS, DEFAULT_SHARE, DEFAULT_PROBLEMS = 500, 10, 4
 
@@ -55,11 +53,8 @@ def pytest_generate_tests(metafunc):
 
 
 @pytest.fixture(scope="session")
-def evaluator(build_dir):
-    tool = build_dir / "test" / "drivers" / "evaluate-run"
-    if not tool.exists():
-        pytest.fail(f"evaluate-run is not built: {tool}")
-    client = Evaluator(str(tool))
+def evaluator(driver):
+    client = Evaluator(driver("evaluate-run"))
     yield client
     client.close()
 
@@ -78,7 +73,7 @@ def test_random_problems(problem, draws, evaluator, seed, tmp_path, pytestconfig
 @pytest.mark.slow
 def test_kernels_of_generated_models_assemble(family, cameo, ptxas, tmp_path):
     """With the image for the newest architecture beside the portable one."""
-    onnx.save_model(models.FAMILIES[family](**{**models.TINY[family], **OPTIONS.get(family, {})}), tmp_path / "m.onnx")
+    onnx.save_model(models.FAMILIES[family](**models.TINY[family]), tmp_path / "m.onnx")
     cameo("compile", tmp_path / "m.onnx", "-o", tmp_path / "m.cameo", f"--target={ARCHITECTURES[-1]}")
     found = bundle_complaints(cameo, tmp_path / "m.cameo", ptxas)
     assert not found, "\n".join(found)

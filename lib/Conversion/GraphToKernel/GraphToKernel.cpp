@@ -151,13 +151,10 @@ private:
       SizeExpr number = sizes.getSizeExprs().front();
       return asFlag ? ne(number, 0) : number;
     }
-    DenseIntElementsAttr constant;
-    if (op && !asFlag && matchPattern(op, m_Constant(&constant))) {
-      APInt number = *constant.value_begin<APInt>();
-      return SizeExpr(number.getBitWidth() == 1 ? int64_t(number.getZExtValue())
-                                                : number.getSExtValue());
-    }
-    return std::nullopt;
+    std::optional<int64_t> number;
+    if (op && !asFlag)
+      number = graph::constantNumber(op->getResult(0));
+    return number ? std::optional<SizeExpr>(*number) : std::nullopt;
   }
 
   /// The number of an iteration is a symbol, which launches in the body can pass on; so are a trip count

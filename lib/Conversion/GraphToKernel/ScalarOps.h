@@ -19,6 +19,8 @@ mlir::Type storageType(mlir::Type element);
 /// f32 for floats below 32 bits, i32 for 8- and 16-bit integers is *not* implied: integers wrap.
 mlir::Type accumulatorType(mlir::Type element);
 
+/// Unsigned integers, and booleans.
+bool isUnsigned(mlir::Type element);
 /// The element type of a ranked tensor value.
 mlir::Type elementOf(mlir::Value tensor);
 

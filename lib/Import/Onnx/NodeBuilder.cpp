@@ -391,6 +391,12 @@ Value NodeBuilder::fromSizes(llvm::ArrayRef<SizeExpr> sizes, Type elementType) {
   return graph::FromSizesOp::create(builder(), loc, type, sizes);
 }
 
+Value NodeBuilder::fromSize(const SizeExpr &size) { return reshape(fromSizes({size}, i64()), {}); }
+
+Value NodeBuilder::ramp(const SizeExpr &size, int64_t step) {
+  return emit<graph::IotaOp>(makeType(i64(), {size}), splat(i64(), 0), splat(i64(), double(step)));
+}
+
 Value NodeBuilder::alignChannels(Value x, int64_t trailing) {
   if (!x)
     return {};

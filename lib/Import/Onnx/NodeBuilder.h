@@ -142,12 +142,16 @@ public:
   Value matmul(Value a, Value b, bool transposeA = false, bool transposeB = false);
   /// A constant splat of `elementType` and static sizes (none: a scalar).
   Value splat(Type elementType, double value, llvm::ArrayRef<int64_t> sizes = {});
-  /// Sizes as a tensor of integers.
   /// A vector of one element as a scalar, anything else as it is.
   Value scalarIfOne(Value v);
   /// Operand `i` that is one number or one for each of `size`: which it is can be unknown until launch.
   Value oneOrEach(unsigned i, const SizeExpr &size);
+  /// Sizes as a vector of integers.
   Value fromSizes(llvm::ArrayRef<SizeExpr> sizes, Type elementType);
+  /// A size as an i64 scalar.
+  Value fromSize(const SizeExpr &size);
+  /// 0, step, 2 step, … in i64: [size].
+  Value ramp(const SizeExpr &size, int64_t step = 1);
   /// [C] to [C, 1, …] with `trailing` ones, to broadcast along a channel dimension.
   Value alignChannels(Value x, int64_t trailing);
 

@@ -2,6 +2,8 @@
 //
 // Constants, tensors made of sizes, and the step from data to symbols.
 #include "OpHelpers.h"
+#include "cameo/Dialect/Graph/IR/LoopAttrs.h"
+#include "mlir/IR/Matchers.h"
 #include "llvm/ADT/StringSet.h"
 
 using namespace mlir;
@@ -25,6 +27,15 @@ std::optional<double> getSplatValue(Value value) {
   APInt bits = elements.getSplatValue<APInt>();
   bool isUnsigned = isUnsignedElement(element) || isBoolElement(element);
   return bits.roundToDouble(/*isSigned=*/!isUnsigned);
+}
+
+std::optional<int64_t> constantNumber(Value value) {
+  DenseIntElementsAttr elements;
+  if (!matchPattern(value, m_Constant(&elements)) || elements.getNumElements() != 1)
+    return std::nullopt;
+  APInt number = *elements.value_begin<APInt>();
+  return isBoolElement(elements.getElementType()) ? int64_t(number.getZExtValue())
+                                                  : number.getSExtValue();
 }
 
 bool isSplatOf(Value value, double number) { return getSplatValue(value) == number; }

@@ -182,13 +182,9 @@ LogicalResult eyeLike(NodeBuilder &b) {
   if (dataType <= 0 || dataType >= 32 || !((kReals | kBool) >> dataType & 1))
     return b.fail("E0803", "dtype is " + llvm::Twine(dataType), typesText(kReals | kBool));
   Type element = graph::typeOf(b.context(), static_cast<DType>(dataType));
-  Value one = b.splat(b.i64(), 1);
-  auto ramp = [&](double start, const SizeExpr &length) -> Value {
-    return b.emit<graph::IotaOp>(b.makeType(b.i64(), length), b.splat(b.i64(), start), one);
-  };
-  Value rows = b.reshape(ramp(static_cast<double>(b.integer("k")), sizes[0]),
-                         {sizes[0], SizeExpr(1)});
-  Value eye = b.binary(graph::BinaryKind::Eq, rows, ramp(0, sizes[1]));
+  Value rows = b.reshape(b.ramp(sizes[0]), {sizes[0], SizeExpr(1)});
+  rows = b.add(rows, b.splat(b.i64(), static_cast<double>(b.integer("k"))));
+  Value eye = b.binary(graph::BinaryKind::Eq, rows, b.ramp(sizes[1]));
   return b.out(b.cast(eye, element));
 }
 

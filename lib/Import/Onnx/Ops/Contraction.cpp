@@ -291,9 +291,7 @@ Term takeDiagonals(NodeBuilder &b, Term t) {
       continue;
     Sizes sizes = NodeBuilder::sizesOf(t.value);
     auto ramp = [&](size_t dim) {
-      Value v = b.emit<graph::IotaOp>(b.makeType(b.i64(), sizes[dim]), b.splat(b.i64(), 0),
-                                      b.splat(b.i64(), 1));
-      return b.alignChannels(v, static_cast<int64_t>(t.labels.size() - 1 - dim));
+      return b.alignChannels(b.ramp(sizes[dim]), static_cast<int64_t>(t.labels.size() - 1 - dim));
     };
     Value on = b.binary(graph::BinaryKind::Eq, ramp(i), ramp(j));
     Value zero = b.splat(NodeBuilder::elementOf(t.value), 0);

@@ -155,8 +155,7 @@ LogicalResult reverseSequence(NodeBuilder &b) {
     return b.reshape(v, s);
   };
   Value one = b.splat(b.i64(), 1);
-  Value ramp = b.emit<graph::IotaOp>(b.makeType(b.i64(), sizes[time]), b.splat(b.i64(), 0), one);
-  Value t = along(ramp, time), length = along(b.in(1), batch);
+  Value t = along(b.ramp(sizes[time]), time), length = along(b.in(1), batch);
   Value inside = b.binary(graph::BinaryKind::Lt, t, length);
   Value mirrored = b.sub(b.sub(length, one), t);
   Value index = b.broadcast(b.select(inside, mirrored, t), sizes);

@@ -55,8 +55,8 @@ LogicalResult lpPool(NodeBuilder &b) { return pool(b, PoolKind::Lp); }
 
 std::optional<Ints> spatialAxes(NodeBuilder &b) {
   if (b.rank(0) < 2) {
-    (void)b.fail("E0701", "the operand has rank " + llvm::Twine(b.rank(0)) +
-                              ", at least 2 expected");
+    (void)b.fail("E0701",
+                 "the operand has rank " + llvm::Twine(b.rank(0)) + ", at least 2 expected");
     return std::nullopt;
   }
   return Ints(llvm::to_vector(llvm::seq<int64_t>(2, b.rank(0))));
@@ -87,8 +87,8 @@ Ints entries(NodeBuilder &b, llvm::StringRef name, size_t length, int64_t otherw
   return values && values->size() == length ? *values : Ints(length, otherwise);
 }
 
-/// Blocks summed where they overlap: each element of the image gathers, for each place within a block,
-/// the column in which it stands there, if there is one.
+/// Blocks summed where they overlap: each element of the image gathers, for each place within a
+/// block, the column in which it stands there, if there is one.
 LogicalResult col2Im(NodeBuilder &b) {
   using graph::BinaryKind;
   std::optional<Sizes> image = b.control(1), block = b.control(2);
@@ -101,14 +101,11 @@ LogicalResult col2Im(NodeBuilder &b) {
                                llvm::Twine(block->size()));
   Ints dilations = entries(b, "dilations", dims, 1), strides = entries(b, "strides", dims, 1),
        pads = entries(b, "pads", 2 * dims, 0);
-  auto scalar = [&](const SizeExpr &size) { return b.reshape(b.fromSizes({size}, b.i64()), {}); };
   // A ramp along dimension `dim` of (image dimensions, block dimensions).
   auto ramp = [&](const SizeExpr &size, size_t dim, int64_t factor) {
     Sizes shape(2 * dims, SizeExpr(1));
     shape[dim] = size;
-    Value v = b.emit<graph::IotaOp>(b.makeType(b.i64(), {size}), b.splat(b.i64(), 0),
-                                    b.splat(b.i64(), double(factor)));
-    return b.reshape(v, shape);
+    return b.reshape(b.ramp(size, factor), shape);
   };
   SizeExpr taps = 1, columns = 1, pixels = 1;
   Value tap, column, inside;
@@ -119,15 +116,17 @@ LogicalResult col2Im(NodeBuilder &b) {
     const SizeExpr &n = (*image)[d], &k = (*block)[d];
     SizeExpr room = n + (pads[d] + pads[dims + d]) - (k - 1) * dilations[d] - 1;
     SizeExpr count = floorDiv(room, strides[d]) + 1;
-    Value at = b.sub(b.add(ramp(n, d, 1), b.splat(b.i64(), double(pads[d]))), ramp(k, dims + d, dilations[d]));
-    Value stride = b.splat(b.i64(), double(strides[d])), zero = b.splat(b.i64(), 0), which = b.div(at, stride);
+    Value at = b.sub(b.add(ramp(n, d, 1), b.splat(b.i64(), double(pads[d]))),
+                     ramp(k, dims + d, dilations[d]));
+    Value stride = b.splat(b.i64(), double(strides[d])), zero = b.splat(b.i64(), 0),
+          which = b.div(at, stride);
     Value ok = b.binary(BinaryKind::And, b.binary(BinaryKind::Ge, at, zero),
                         b.binary(BinaryKind::Eq, b.binary(BinaryKind::Mod, at, stride), zero));
-    ok = b.binary(BinaryKind::And, ok, b.binary(BinaryKind::Lt, which, scalar(count)));
+    ok = b.binary(BinaryKind::And, ok, b.binary(BinaryKind::Lt, which, b.fromSize(count)));
     Value place = ramp(k, dims + d, 1);
     inside = inside ? b.binary(BinaryKind::And, inside, ok) : ok;
-    column = column ? b.add(b.mul(column, scalar(count)), which) : which;
-    tap = tap ? b.add(b.mul(tap, scalar(k)), place) : place;
+    column = column ? b.add(b.mul(column, b.fromSize(count)), which) : which;
+    tap = tap ? b.add(b.mul(tap, b.fromSize(k)), place) : place;
     taps *= k;
     columns *= count;
     pixels *= n;
@@ -139,7 +138,8 @@ LogicalResult col2Im(NodeBuilder &b) {
   if (!b.requireEqual(b.size(0, 2), columns, "the columns and the places of the block") ||
       !b.requireEqual(channels * taps, b.size(0, 1), "the elements of a column and the block"))
     return failure();
-  Value index = b.select(inside, b.add(b.mul(tap, scalar(columns)), column), b.splat(b.i64(), 0));
+  Value index =
+      b.select(inside, b.add(b.mul(tap, b.fromSize(columns)), column), b.splat(b.i64(), 0));
   auto flat = [&](Value v, const SizeExpr &count) {
     Value wide = b.reshape(b.broadcast(v, all), {SizeExpr(1), pixels * taps});
     return b.broadcast(wide, {count, pixels * taps});
@@ -147,8 +147,8 @@ LogicalResult col2Im(NodeBuilder &b) {
   Value x = b.reshape(b.in(0), {rows, taps * columns}), from = flat(index, rows);
   if (!x || !from)
     return failure();
-  Value y = b.emit<graph::GatherElementsOp>(b.makeType(b.elementType(0), {rows, pixels * taps}), x, from,
-                                            uint64_t(1));
+  Value y = b.emit<graph::GatherElementsOp>(b.makeType(b.elementType(0), {rows, pixels * taps}), x,
+                                            from, uint64_t(1));
   y = b.select(flat(inside, 1), y, b.splat(b.elementType(0), 0));
   y = b.reduce(ReduceKind::Sum, b.reshape(y, {rows, pixels, taps}), {2}, false);
   Sizes outer{b.size(0, 0), channels};
@@ -172,15 +172,14 @@ LogicalResult maxUnpool(NodeBuilder &b) {
   // Positions count through the whole result; each plane is served by itself.
   auto plane = [&](const Sizes &s) { return product({s.begin() + 2, s.end()}); };
   SizeExpr rows = sizes[0] * sizes[1], from = plane(sizes), to = plane(result);
-  Value first = b.emit<graph::IotaOp>(b.makeType(b.i64(), {rows}), b.splat(b.i64(), 0),
-                                      b.splat(b.i64(), 1));
-  first = b.mul(b.reshape(first, {rows, SizeExpr(1)}), b.reshape(b.fromSizes({to}, b.i64()), {}));
+  Value first = b.mul(b.reshape(b.ramp(rows), {rows, SizeExpr(1)}), b.fromSize(to));
   Value indices = b.sub(b.reshape(b.cast(b.in(1), b.i64()), {rows, from}), first);
   Value zeros = b.broadcast(b.splat(b.elementType(0), 0), {rows, to});
   if (!indices || !zeros)
     return failure();
-  Value y = b.emit<graph::ScatterElementsOp>(zeros.getType(), graph::ScatterKind::Set, zeros, indices,
-                                             b.reshape(b.in(0), {rows, from}), uint64_t(1));
+  Value y =
+      b.emit<graph::ScatterElementsOp>(zeros.getType(), graph::ScatterKind::Set, zeros, indices,
+                                       b.reshape(b.in(0), {rows, from}), uint64_t(1));
   y = b.reshape(y, result);
   if (!b.has(2))
     return b.out(y);

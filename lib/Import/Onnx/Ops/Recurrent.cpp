@@ -227,8 +227,7 @@ private:
     if (!b.has(4))
       return {};
     SizeExpr steps = NodeBuilder::sizesOf(x)[0], batch = NodeBuilder::sizesOf(x)[1];
-    Value numbers = b.emit<graph::IotaOp>(b.makeType(b.i64(), {steps}), b.splat(b.i64(), 0),
-                                          b.splat(b.i64(), 1));
+    Value numbers = b.ramp(steps);
     Value lengths = b.reshape(b.cast(b.in(4), b.i64()), {SizeExpr(1), batch, SizeExpr(1)});
     return b.binary(graph::BinaryKind::Lt, b.reshape(numbers, {steps, SizeExpr(1), SizeExpr(1)}),
                     lengths);

@@ -37,7 +37,7 @@ public:
   Value number(const SizeExpr &size) {
     if (std::optional<int64_t> c = size.asConstant())
       return number(double(*c));
-    return b.cast(b.reshape(b.fromSizes({size}, b.i64()), {}), compute);
+    return b.cast(b.fromSize(size), compute);
   }
   Value min(Value x, Value y) { return b.binary(BinaryKind::Min, x, y); }
   Value max(Value x, Value y) { return b.binary(BinaryKind::Max, x, y); }
@@ -45,11 +45,7 @@ public:
     return max(min(v, number(size - 1)), number(0.0));
   }
   /// The ramp 0 … size - 1 of the compute type.
-  Value ramp(const SizeExpr &size) {
-    return b.cast(b.emit<graph::IotaOp>(b.makeType(b.i64(), {size}), b.splat(b.i64(), 0),
-                                        b.splat(b.i64(), 1)),
-                  compute);
-  }
+  Value ramp(const SizeExpr &size) { return b.cast(b.ramp(size), compute); }
 
   /// v mirrored at both ends until it is inside.
   Value reflected(Value v, const SizeExpr &size, bool alignCorners) {
@@ -126,7 +122,7 @@ private:
     for (size_t d = 0; d < dims.size(); ++d) {
       const Tap &tap = dims[d][at[d]];
       if (index)
-        index = b.mul(index, b.reshape(b.fromSizes({sizes[d]}, b.i64()), {}));
+        index = b.mul(index, b.fromSize(sizes[d]));
       join(index, tap.position, BinaryKind::Add);
       join(weight, tap.weight, BinaryKind::Mul);
       join(inside, tap.inside, BinaryKind::And);

@@ -21,10 +21,6 @@ public:
   NodeBuilder &b;
 
   Value scalar(int64_t value) { return b.splat(b.i64(), double(value)); }
-  Value ramp(const SizeExpr &size) {
-    return b.emit<graph::IotaOp>(b.makeType(b.i64(), {size}), scalar(0), scalar(1));
-  }
-  Value integer(const SizeExpr &size) { return b.reshape(b.fromSizes({size}, b.i64()), {}); }
   Value cumsum(Value x, bool exclusive) {
     return b.emit<graph::CumsumOp>(x.getType(), graph::CumulateKind::Sum, x, uint64_t(0), exclusive,
                                    false);
@@ -46,8 +42,8 @@ public:
     Value ones = b.cast(flags, b.i64());
     count = read(b.reduce(graph::ReduceKind::Sum, ones, {0}, true));
     // What is not chosen goes to one place more, which nobody reads.
-    Value place = b.select(flags, cumsum(ones, true), integer(size));
-    return first(scatter(zeros(b.i64(), size + 1), place, ramp(size)), count);
+    Value place = b.select(flags, cumsum(ones, true), b.fromSize(size));
+    return first(scatter(zeros(b.i64(), size + 1), place, b.ramp(size)), count);
   }
 
   Value first(Value x, const SizeExpr &count) {
@@ -129,7 +125,7 @@ LogicalResult nonZeroOfData(NodeBuilder &b) {
     SizeExpr inner = 1;
     for (size_t d = rows.size() + 1; d < sizes.size(); ++d)
       inner *= sizes[d];
-    Value row = b.binary(BinaryKind::Mod, b.div(positions, s.integer(inner)), s.integer(size));
+    Value row = b.binary(BinaryKind::Mod, b.div(positions, b.fromSize(inner)), b.fromSize(size));
     rows.push_back(b.reshape(row, {SizeExpr(1), count}));
   }
   return b.out(rows.size() == 1 ? rows[0] : b.concat(rows, 0));
@@ -154,15 +150,15 @@ public:
       return b.reduce(graph::ReduceKind::Sum, b.cast(flags, b.i64()), {1}, false);
     };
     auto both = [&](Value p, Value q) { return b.binary(BinaryKind::And, p, q); };
-    Value here = b.reshape(s.ramp(n), {n, SizeExpr(1)}),
-          there = b.reshape(s.ramp(n), {SizeExpr(1), n});
+    Value here = b.reshape(b.ramp(n), {n, SizeExpr(1)}),
+          there = b.reshape(b.ramp(n), {SizeExpr(1), n});
     compare();
     Value earlier = count(both(equal, b.binary(BinaryKind::Lt, there, here)));
     Value isFirst = b.binary(BinaryKind::Eq, earlier, s.scalar(0));
     if (b.integer("sorted", 1) != 1) {
       // In order of appearance: the first position of each value is the smallest among the equal
       // ones.
-      Value position = b.select(equal, there, s.integer(n));
+      Value position = b.select(equal, there, b.fromSize(n));
       Value first = b.reduce(graph::ReduceKind::Min, position, {1}, false);
       before = b.binary(BinaryKind::Lt, there, b.reshape(first, {n, SizeExpr(1)}));
     }
@@ -170,11 +166,11 @@ public:
     Value place = count(both(before, b.reshape(isFirst, {SizeExpr(1), n})));
     SizeExpr distinct =
         s.read(b.reduce(graph::ReduceKind::Sum, b.cast(isFirst, b.i64()), {0}, true));
-    Value target = b.select(isFirst, place, s.integer(n));
+    Value target = b.select(isFirst, place, b.fromSize(n));
     auto collected = [&](Value values) {
       return s.first(s.scatter(s.zeros(b.i64(), n + 1), target, values), distinct);
     };
-    Value firsts = place ? collected(s.ramp(n)) : Value();
+    Value firsts = place ? collected(b.ramp(n)) : Value();
     if (!firsts || failed(b.out(0, s.gather(x, firsts, axis))) || failed(b.out(1, firsts)) ||
         failed(b.out(2, place)))
       return failure();
@@ -218,10 +214,10 @@ private:
     // Slices compare by the first place where they differ; `width` where they do not.
     Value differ = b.unary(graph::UnaryKind::Not, b.binary(BinaryKind::Eq, self, other));
     Value first = b.reduce(graph::ReduceKind::Min,
-                           b.select(differ, s.ramp(width), s.integer(width)), {2}, true);
-    equal = b.binary(BinaryKind::Eq, b.reshape(first, {n, n}), s.integer(width));
+                           b.select(differ, b.ramp(width), b.fromSize(width)), {2}, true);
+    equal = b.binary(BinaryKind::Eq, b.reshape(first, {n, n}), b.fromSize(width));
     Value less = b.binary(BinaryKind::And, b.binary(BinaryKind::Lt, other, self),
-                          b.binary(BinaryKind::Eq, s.ramp(width), first));
+                          b.binary(BinaryKind::Eq, b.ramp(width), first));
     before = b.reduce(graph::ReduceKind::Any, less, {2}, false);
   }
 
@@ -245,13 +241,13 @@ LogicalResult tensorScatter(NodeBuilder &b) {
   SizeExpr length = sizes[size_t(*axis)], updated = b.size(1, *axis);
   along[size_t(*axis)] = length;
   batch[0] = sizes[0];
-  Value place = b.reshape(s.ramp(length), along);
+  Value place = b.reshape(b.ramp(length), along);
   if (b.has(2))
     place = b.sub(place, b.reshape(b.cast(b.in(2), b.i64()), batch));
   if (b.string("mode", "linear") == "circular")
-    place = b.binary(BinaryKind::Mod, place, s.integer(length)); // the sign of the divisor
+    place = b.binary(BinaryKind::Mod, place, b.fromSize(length)); // the sign of the divisor
   Value inside = b.binary(BinaryKind::And, b.binary(BinaryKind::Ge, place, s.scalar(0)),
-                          b.binary(BinaryKind::Lt, place, s.integer(updated)));
+                          b.binary(BinaryKind::Lt, place, b.fromSize(updated)));
   Value safe = b.broadcast(b.select(inside, place, s.scalar(0)), sizes);
   if (!safe)
     return failure();

@@ -28,22 +28,16 @@ public:
   NodeBuilder &b;
   Type compute;
 
-  Value ramp(const SizeExpr &size) {
-    return b.emit<graph::IotaOp>(b.makeType(b.i64(), {size}), b.splat(b.i64(), 0),
-                                 b.splat(b.i64(), 1));
-  }
-  Value integer(const SizeExpr &size) { return b.reshape(b.fromSizes({size}, b.i64()), {}); }
-
   /// Cosines and sines of 2π k t / n: [rows, columns].
   std::pair<Value, Value> matrices(const SizeExpr &rows, const SizeExpr &columns,
                                    const SizeExpr &n) {
-    Value k = b.reshape(ramp(rows), {rows, SizeExpr(1)}),
-          t = b.reshape(ramp(columns), {SizeExpr(1), columns});
-    Value turns = b.binary(BinaryKind::Mod, b.mul(k, t), integer(n));
+    Value k = b.reshape(b.ramp(rows), {rows, SizeExpr(1)}),
+          t = b.reshape(b.ramp(columns), {SizeExpr(1), columns});
+    Value turns = b.binary(BinaryKind::Mod, b.mul(k, t), b.fromSize(n));
     // In f64, so that what has to cancel in a sum does.
     Type wide = b.builder().getF64Type();
     Value angle =
-        b.div(b.mul(b.cast(turns, wide), b.splat(wide, 2 * M_PI)), b.cast(integer(n), wide));
+        b.div(b.mul(b.cast(turns, wide), b.splat(wide, 2 * M_PI)), b.cast(b.fromSize(n), wide));
     return {b.cast(b.unary(UnaryKind::Cos, angle), compute),
             b.cast(b.unary(UnaryKind::Sin, angle), compute)};
   }
@@ -60,7 +54,7 @@ public:
     }
     if (!inverse)
       return y;
-    Value length = b.cast(integer(n), compute);
+    Value length = b.cast(b.fromSize(n), compute);
     return {b.div(y.real, length), b.div(y.imaginary, length)};
   }
 
@@ -69,14 +63,14 @@ public:
     SizeExpr half = floorDiv(n, 2) + 1;
     auto [cosine, sine] = matrices(half, n, n);
     // All frequencies but the first and, for even lengths, the last stand for two.
-    Value k = ramp(half);
+    Value k = b.ramp(half);
     Value single = b.binary(BinaryKind::Or, b.binary(BinaryKind::Eq, k, b.splat(b.i64(), 0)),
-                            b.binary(BinaryKind::Eq, b.add(k, k), integer(n)));
+                            b.binary(BinaryKind::Eq, b.add(k, k), b.fromSize(n)));
     Value weight = b.select(single, b.splat(compute, 1), b.splat(compute, 2));
     Value y = b.matmul(b.mul(x.real, weight), cosine);
     if (x.imaginary)
       y = b.sub(y, b.matmul(b.mul(x.imaginary, weight), sine));
-    return b.div(y, b.cast(integer(n), compute));
+    return b.div(y, b.cast(b.fromSize(n), compute));
   }
 
   /// The first `size` elements of the last dimension, zeros beyond its end.
@@ -212,9 +206,9 @@ LogicalResult stft(NodeBuilder &b) {
   if (oneSided && x->imaginary)
     return b.fail("E0505", "onesided takes a real signal");
   SizeExpr batch = b.size(0, 0), frames = floorDiv(b.size(0, 1) - length, step->front()) + 1;
-  Value starts = b.mul(t.ramp(frames), t.integer(step->front()));
+  Value starts = b.mul(b.ramp(frames), b.fromSize(step->front()));
   Value places = b.add(b.reshape(starts, {frames, SizeExpr(1)}),
-                       b.reshape(t.ramp(length), {SizeExpr(1), length}));
+                       b.reshape(b.ramp(length), {SizeExpr(1), length}));
   auto framed = [&](Value v) -> Value {
     if (!v || !places)
       return {};

@@ -44,7 +44,7 @@ public:
     Value scores = b.broadcast(b.in(1), {batches, classes, boxes});
     if (b.has(4))
       scores = b.select(b.binary(BinaryKind::Gt, scores, threshold(4)), scores, none());
-    Value steps = ramp(rounds);
+    Value steps = b.ramp(rounds);
     if (!scores || !steps || !areas)
       return failure();
     auto results = recur(b, {scores}, {steps},
@@ -55,11 +55,6 @@ public:
 private:
   Value number(double value) { return b.splat(b.f32(), value); }
   Value none() { return number(-std::numeric_limits<double>::infinity()); }
-  Value integer(const SizeExpr &size) { return b.reshape(b.fromSizes({size}, b.i64()), {}); }
-  Value ramp(const SizeExpr &size) {
-    return b.emit<graph::IotaOp>(b.makeType(b.i64(), {size}), b.splat(b.i64(), 0),
-                                 b.splat(b.i64(), 1));
-  }
   Value minimum(Value x, Value y) { return b.binary(BinaryKind::Min, x, y); }
   Value maximum(Value x, Value y) { return b.binary(BinaryKind::Max, x, y); }
 
@@ -110,7 +105,7 @@ private:
     Value together = b.sub(b.add(areas, ofBest(areas, best)), shared);
     // Boxes without area overlap nothing: 0 / 0 compares as false.
     Value struck = b.binary(BinaryKind::Gt, b.div(shared, together), overlap);
-    Value itself = b.binary(BinaryKind::Eq, ramp(boxes), best);
+    Value itself = b.binary(BinaryKind::Eq, b.ramp(boxes), best);
     next.push_back(b.select(b.binary(BinaryKind::Or, struck, itself), none(), scores));
     next.push_back(best);
     next.push_back(isThere);
@@ -126,9 +121,9 @@ private:
       return failure();
     Value box =
         b.emit<graph::GatherOp>(b.makeType(b.i64(), {count}), flat(best), positions, uint64_t(0));
-    Value row = b.div(positions, integer(max(rounds, 1)));
-    Value columns[] = {b.div(row, integer(max(classes, 1))),
-                       b.binary(BinaryKind::Mod, row, integer(max(classes, 1))), box};
+    Value row = b.div(positions, b.fromSize(max(rounds, 1)));
+    Value columns[] = {b.div(row, b.fromSize(max(classes, 1))),
+                       b.binary(BinaryKind::Mod, row, b.fromSize(max(classes, 1))), box};
     llvm::SmallVector<Value> parts;
     for (Value column : columns)
       parts.push_back(b.reshape(column, {count, SizeExpr(1)}));

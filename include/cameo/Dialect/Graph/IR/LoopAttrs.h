@@ -4,7 +4,10 @@
 #ifndef CAMEO_DIALECT_GRAPH_IR_LOOPATTRS_H
 #define CAMEO_DIALECT_GRAPH_IR_LOOPATTRS_H
 
+#include "mlir/IR/Value.h"
 #include "llvm/ADT/StringRef.h"
+
+#include <optional>
 
 namespace cameo::graph {
 
@@ -16,6 +19,9 @@ constexpr llvm::StringLiteral tripCountAttrName = "graph.trip_count";
 
 /// On graph.if: the condition as a size expression, where sizes decide it.
 constexpr llvm::StringLiteral conditionAttrName = "graph.condition";
+
+/// The one integer or boolean of a constant: a condition or a trip count.
+std::optional<int64_t> constantNumber(mlir::Value value);
 
 } // namespace cameo::graph
 
