@@ -6,6 +6,7 @@ A figure that only such a run shows holds while the code it covers is unchanged.
 paths it covers and a hash over them; `results.py check` (run by a test) fails when they differ.
 
     results.py record TOPIC --covers PATH... --command TEXT --minutes M [--seed N] FIGURES.json
+    results.py record-problems REPORT.xml --seed N    (scripts/test --full --record does)
     results.py check
 """
 import argparse
@@ -15,9 +16,11 @@ import os
 import pathlib
 import subprocess
 import sys
+import xml.etree.ElementTree as ET
 
 SOURCE = pathlib.Path(__file__).resolve().parent.parent
 FOLDER = SOURCE / "docs" / "results"
+FULL_DRAWS = 500  # of random sizes, for every family of kernels
 
 
 def git(*arguments):
@@ -49,6 +52,32 @@ def record(topic, figures, *, covers, command, minutes, seed=None):
     return path
 
 
+# What decides which kernels there are and what they compute, and the problems themselves.
+PROBLEMS_COVER = ["lib/Conversion", "lib/Dialect/Kernel", "lib/Stage", "lib/Transforms", "test/problems"]
+
+
+def record_problems(report, seed):
+    """Random problems of a full run, from its JUnit report: for each family how many problems, draws and kernels."""
+    families, seconds = {}, 0.0
+    for suite in ET.parse(report).getroot().iter("testsuite"):
+        seconds += float(suite.get("time", "0"))
+        for case in suite.iter("testcase"):
+            if not case.get("name").startswith("test_random_problems["):
+                continue
+            if any(case.find(bad) is not None for bad in ("failure", "error", "skipped")):
+                raise ValueError(f"{case.get('name')} did not pass")
+            said = {entry.get("name"): entry.get("value") for entry in case.iter("property")}
+            family = families.setdefault(said["family"], {"problems": 0, "draws": 0, "kernels": 0})
+            family["problems"] += 1
+            for count in ("draws", "kernels"):
+                family[count] += int(said[count])
+    few = [name for name, counts in families.items() if counts["draws"] < FULL_DRAWS]
+    if not families or few:
+        raise ValueError(f"not a full run: fewer than {FULL_DRAWS} draws of {', '.join(few) or 'any family'}")
+    return record("random-problems", families, covers=PROBLEMS_COVER, command="scripts/test --full --record",
+                  minutes=seconds / 60, seed=seed)
+
+
 def outdated():
     """(topic, what is wrong) of each result that no longer holds."""
     for path in sorted(FOLDER.glob("*.json")):
@@ -71,7 +100,13 @@ def main():
     add.add_argument("--command", required=True)
     add.add_argument("--minutes", type=float, required=True)
     add.add_argument("--seed", type=int)
+    problems = verbs.add_parser("record-problems")
+    problems.add_argument("report", type=pathlib.Path)
+    problems.add_argument("--seed", type=int, required=True)
     options = parser.parse_args()
+    if options.verb == "record-problems":
+        print(record_problems(options.report, options.seed))
+        return
     if options.verb == "check":
         wrong = list(outdated())
         for topic, reason in wrong:

@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 
 ARCHITECTURES = ("sm_80", "sm_120")
+ENTRY = re.compile(r"^\.visible \.entry", re.MULTILINE)
 
 
 def modules_of(text):
@@ -32,17 +33,19 @@ def complaints(ptx, ptxas, architecture):
         if (spilled and (int(spilled[1]) or int(spilled[2]))) or re.search(r"\(C7[56]\d\d\)", line):
             found.append(f"{architecture}: {kernel}: {line.strip()}")
     assembled = len(re.findall("Compiling entry function", report))
-    entries = len(re.findall(r"^\.visible \.entry", ptx, re.MULTILINE))
+    entries = len(ENTRY.findall(ptx))
     if entries == 0 or assembled != entries:
         found.append(f"{architecture}: {assembled} of {entries} kernels were assembled")
     return found
 
 
-def bundle_complaints(cameo, bundle, ptxas):
-    """For all modules of a bundle. An image is assembled for its own architecture, the portable one for all."""
-    found = []
+def assemble(cameo, bundle, ptxas):
+    """(kernels, complaints) of all modules of a bundle. An image is assembled for its own architecture, the portable
+    one for all."""
+    kernels, found = 0, []
     for ptx in modules_of(cameo("inspect", "--ptx", bundle).stdout):
         own = re.search(r"^\.target (\w+)", ptx, re.MULTILINE)[1]
         for architecture in ARCHITECTURES if own == ARCHITECTURES[0] else (own,):
+            kernels += len(ENTRY.findall(ptx))
             found += complaints(ptx, ptxas, architecture)
-    return found
+    return kernels, found

@@ -18,14 +18,15 @@ import pytest
 import models
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent / "hostops")]
-from assembly import ARCHITECTURES, bundle_complaints, complaints, modules_of  # noqa: E402
+sys.path[:0] = [str(HERE), str(HERE.parent / "hostops"), str(HERE.parents[1] / "scripts")]
+from assembly import ARCHITECTURES, assemble, complaints, modules_of  # noqa: E402
 from families import FAMILIES  # noqa: E402
 from hostops_client import Evaluator  # noqa: E402
 from problem import F16, F32, Bench, Graph  # noqa: E402
+from results import FULL_DRAWS  # noqa: E402
 
 GENERATED = sorted(set(models.FAMILIES) - {"digits"})
-FULL_DRAWS, DEFAULT_SHARE, DEFAULT_PROBLEMS = 500, 10, 4
+DEFAULT_SHARE, DEFAULT_PROBLEMS = 10, 4
 
 
 def share(level):
@@ -60,14 +61,17 @@ def evaluator(driver):
 
 
 @pytest.mark.slow
-def test_random_problems(problem, draws, evaluator, seed, tmp_path, pytestconfig, cameo, ptxas):
+def test_random_problems(problem, draws, evaluator, seed, tmp_path, pytestconfig, cameo, ptxas, record_property):
     """Also: ptxas takes all variants of all its kernels, for the oldest and the newest architecture."""
+    record_property("family", problem.family)
+    record_property("draws", draws)
     bench = Bench(problem, tmp_path, evaluator)
     budget = 300_000_000 if pytestconfig.getoption("--level") == "full" else 20_000_000
     for number in range(draws):
         bench.check(seed, number, budget)
-    found = bundle_complaints(cameo, bench.bundle, ptxas)
+    assembled, found = assemble(cameo, bench.bundle, ptxas)
     assert not found, "\n".join(found)
+    record_property("kernels", assembled)
 
 
 @pytest.mark.slow
@@ -75,7 +79,7 @@ def test_kernels_of_generated_models_assemble(family, cameo, ptxas, tmp_path):
     """With the image for the newest architecture beside the portable one."""
     onnx.save_model(models.FAMILIES[family](**models.TINY[family]), tmp_path / "m.onnx")
     cameo("compile", tmp_path / "m.onnx", "-o", tmp_path / "m.cameo", f"--target={ARCHITECTURES[-1]}")
-    found = bundle_complaints(cameo, tmp_path / "m.cameo", ptxas)
+    _, found = assemble(cameo, tmp_path / "m.cameo", ptxas)
     assert not found, "\n".join(found)
 
 

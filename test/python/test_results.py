@@ -54,3 +54,24 @@ def test_an_incomplete_result_is_named(results):
     (results.FOLDER / "old.json").write_text('{"topic": "old", "counts": {}}')
     ((topic, reason),) = results.outdated()
     assert topic == "old" and "covers" in reason
+
+
+def report(path, draws, broken=""):
+    """A JUnit report of two random problems, as pytest writes it."""
+    cases = "".join(f'<testcase name="test_random_problems[rows-{name}]"><properties>'
+                    + "".join(f'<property name="{key}" value="{value}"/>'
+                              for key, value in (("family", "rows"), ("draws", count), ("kernels", 8)))
+                    + f"</properties>{broken}</testcase>" for name, count in (("sum", draws), ("max", 200)))
+    path.write_text(f'<testsuites><testsuite time="90">{cases}<testcase name="test_other"/></testsuite></testsuites>')
+    return path
+
+
+def test_random_problems_are_counted_by_family(results, tmp_path):
+    results.PROBLEMS_COVER = ["lib"]
+    written = json.loads(results.record_problems(report(tmp_path / "r.xml", 300), seed=7).read_text())
+    assert written["figures"] == {"rows": {"problems": 2, "draws": 500, "kernels": 16}}
+    assert written["minutes"] == 1.5 and written["seed"] == 7
+    with pytest.raises(ValueError, match="fewer than 500 draws of rows"):
+        results.record_problems(report(tmp_path / "r.xml", 299), seed=7)
+    with pytest.raises(ValueError, match="did not pass"):
+        results.record_problems(report(tmp_path / "r.xml", 300, "<failure/>"), seed=7)
