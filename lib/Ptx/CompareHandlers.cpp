@@ -29,6 +29,10 @@ template <bool (*F)(float, float)> bool flushed(float a, float b) { return F(flu
 template <bool (*F)(float, float)> bool halves(u16 a, u16 b) {
   return F(halfToFloat(a), halfToFloat(b));
 }
+template <bool (*F)(float, float)> bool flushedHalves(u16 a, u16 b) {
+  auto zero = [](u16 v) { return (v & 0x7c00) ? v : u16(v & 0x8000); };
+  return F(halfToFloat(zero(a)), halfToFloat(zero(b)));
+}
 template <bool (*F)(float, float)> bool brains(u16 a, u16 b) {
   return F(brainToFloat(a), brainToFloat(b));
 }
@@ -51,6 +55,7 @@ template <typename T> void integer(HandlerRows &rows, const char *const (&names)
   rows.push_back({"setp." NAME ".f32.ftz", &compareLanes<&flushed<&F<float>>, float>});            \
   rows.push_back({"setp." NAME ".f64", &compareLanes<&F<double>, double>});                        \
   rows.push_back({"setp." NAME ".f16", &compareLanes<&halves<&F<float>>, u16>});                   \
+  rows.push_back({"setp." NAME ".f16.ftz", &compareLanes<&flushedHalves<&F<float>>, u16>});         \
   rows.push_back({"setp." NAME ".bf16", &compareLanes<&brains<&F<float>>, u16>})
 
 void compareRows(HandlerRows &rows) {

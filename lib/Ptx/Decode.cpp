@@ -325,7 +325,8 @@ const Decoder::OpcodeRow *Decoder::findOpcode(std::string_view opcode) {
       {"activemask", &D::decodeActivemask}, {"redux", &D::decodeRedux},
       {"elect", &D::decodeElect}, {"cp", &D::decodeCp}, {"ldmatrix", &D::decodeLdmatrix},
       {"stmatrix", &D::decodeStmatrix}, {"mma", &D::decodeMma},
-      {"movmatrix", &D::decodeMovmatrix}};
+      {"movmatrix", &D::decodeMovmatrix}, {"bmsk", &D::decodeBitMask},
+      {"szext", &D::decodeBitMask}, {"fns", &D::decodeFns}, {"brkpt", &D::decodeTrap}};
   for (const OpcodeRow &row : rows)
     if (row.opcode == opcode)
       return &row;

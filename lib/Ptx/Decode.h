@@ -118,14 +118,21 @@ private:
   void decodeDot();
   void decodeMul24();
   void decodeSad();
+  void decodeSpecialFunction();
+  void emitSlow(const std::string &base, const Modifiers &m, size_t inputs);
+  void decodeTwoFloats(const Modifiers &m, size_t inputs);
+  void decodeMixed(const Modifiers &m, size_t inputs);
+  // DecodeCompare.cpp
   void decodeSetp();
   void decodeSet();
   void decodeSelp();
   void decodeSlct();
   void decodeTestp();
   void decodeCopysign();
-  void decodeSpecialFunction();
-  void emitSlow(const std::string &base, const Modifiers &m, size_t inputs);
+  // DecodeBits.cpp
+  void decodeBitMask();
+  void decodeFns();
+  void decodeCvtPack();
   // DecodeMove.cpp
   void decodeMov();
   void decodeVectorMove(bool packs);

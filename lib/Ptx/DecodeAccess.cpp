@@ -49,8 +49,9 @@ Space spaceOfModifiers(const std::vector<std::string_view> &others) {
   return Space::Generic;
 }
 
+/// A vector of one element is that element.
 const Operand &elementOf(const Operand &operand, unsigned count, unsigned i) {
-  return count > 1 ? operand.elements[i] : operand;
+  return count > 1 || operand.kind == Operand::Kind::Vector ? operand.elements[i] : operand;
 }
 
 } // namespace
@@ -58,7 +59,7 @@ const Operand &elementOf(const Operand &operand, unsigned count, unsigned i) {
 /// Whether `operand` has the `count` elements that the vector modifier asks for.
 bool Decoder::hasShape(const Operand &operand, unsigned count, const char *role) {
   bool isVector = operand.kind == Kind::Vector;
-  if (isVector == (count > 1) && (!isVector || operand.elements.size() == count))
+  if (isVector ? operand.elements.size() == count : count == 1)
     return true;
   error("the " + std::string(role) + " of '" + formOf(*current) + "' does not have its " +
         std::to_string(count) + " elements");

@@ -38,6 +38,50 @@ static std::string halfModifiers(bool ftz, bool sat, bool relu) {
   return std::string(ftz ? ".ftz" : "") + (sat ? ".sat" : "") + (relu ? ".relu" : "");
 }
 
+/// add, sub, mul and fma of two f32 in a 64-bit register: each half as the scalar instruction.
+void Decoder::decodeTwoFloats(const Modifiers &m, size_t inputs) {
+  uint32_t in[3][2], out[2], d = destination(0, Type::F32x2);
+  for (size_t i = 0; i < inputs; ++i) {
+    uint32_t wide = source(1 + i, Type::F32x2);
+    for (unsigned half = 0; half < 2; ++half) {
+      in[i][half] = temporary(4);
+      Op &op = emit(half ? "mov.high.b64" : "mov.low.b64", OpKind::Alu);
+      op.d = in[i][half], op.a = wide;
+    }
+  }
+  for (unsigned half = 0; half < 2; ++half) {
+    out[half] = temporary(4);
+    bool slow = m.round != Round::Nearest;
+    std::string name = std::string(current->opcode) + ".f32";
+    Op &op = emit(name + (slow ? ".slow" : m.has(".ftz") ? ".ftz" : ""), OpKind::Fma);
+    op.d = out[half], op.a = in[0][half], op.b = in[1][half];
+    op.c = inputs == 3 ? in[2][half] : noOperand;
+    op.imm = static_cast<int64_t>(m.round) | (m.has(".ftz") ? 0x100 : 0);
+  }
+  Op &op = emit("mov.pack.b64", OpKind::Alu);
+  op.d = d, op.a = out[0], op.b = out[1];
+}
+
+/// add, sub and fma in f32 whose factors or first term are 16-bit floats: widened, which is exact.
+void Decoder::decodeMixed(const Modifiers &m, size_t inputs) {
+  uint32_t in[3];
+  for (size_t i = 0; i < inputs; ++i) {
+    bool narrow = i + 1 < inputs;
+    in[i] = source(1 + i, narrow ? m.type(1) : Type::F32);
+    if (!narrow)
+      continue;
+    uint32_t wide = temporary(4);
+    Op &op = emit("cvt.f32" + std::string(nameOf(m.type(1))), OpKind::Convert);
+    op.d = wide, op.a = in[i];
+    in[i] = wide;
+  }
+  uint32_t d = destination(0, Type::F32);
+  bool slow = m.round != Round::Nearest || m.has(".sat");
+  Op &op = emit(std::string(current->opcode) + ".f32" + (slow ? ".slow" : ""), OpKind::Fma);
+  op.d = d, op.a = in[0], op.b = in[1], op.c = inputs == 3 ? in[2] : noOperand;
+  op.imm = static_cast<int64_t>(m.round) | (m.has(".sat") ? 0x200 : 0);
+}
+
 void Decoder::decodeArithmetic() {
   for (std::string_view text : current->modifiers)
     if (text == ".cc")
@@ -46,6 +90,10 @@ void Decoder::decodeArithmetic() {
   if (!expectOperands(3, 3))
     return;
   Type type = m.type();
+  if (type == Type::F32x2)
+    return decodeTwoFloats(m, 2);
+  if (m.types.size() == 2 && type == Type::F32)
+    return decodeMixed(m, 2);
   std::string name(current->opcode);
   bool ftz = m.has(".ftz"), sat = m.has(".sat");
   if (type == Type::F32 || type == Type::F64) {
@@ -71,10 +119,14 @@ void Decoder::decodeArithmetic() {
 }
 
 void Decoder::decodeFma() {
-  Modifiers m = modifiers(" .round .ftz .sat .relu ");
+  Modifiers m = modifiers(" .round .ftz .sat .relu .oob ");
   if (!expectOperands(4, 4))
     return;
   Type type = m.type();
+  if (type == Type::F32x2)
+    return decodeTwoFloats(m, 3);
+  if (m.types.size() == 2 && type == Type::F32)
+    return decodeMixed(m, 3);
   bool ftz = m.has(".ftz"), sat = m.has(".sat");
   if (m.roundText.empty() || !(type == Type::F32 || type == Type::F64 || isHalf(type)))
     return unsupported("this type or a missing rounding");
@@ -82,6 +134,7 @@ void Decoder::decodeFma() {
   if (isHalf(type)) {
     if (m.round != Round::Nearest)
       return unsupported("directed rounding of 16-bit floats");
+    name += m.has(".oob") ? ".oob" : "";
     name += halfModifiers(ftz, sat, m.has(".relu"));
   } else {
     if (m.round != Round::Nearest || sat)
@@ -156,7 +209,7 @@ void Decoder::decodeMinMax() {
     name += std::string(nameOf(type)) + (m.has(".ftz") ? ".ftz" : "") +
             (m.has(".NaN") ? ".nan" : "") + (m.has(".xorsign") ? ".xorsign" : "");
   else if (isPackedInteger(type))
-    name += nameOf(type);
+    name += std::string(m.has(".relu") ? ".relu" : "") + std::string(nameOf(type));
   else if (m.has(".relu"))
     name += ".relu" + signedName(type);
   else if (isInteger(type) && sizeOf(type) >= 2)
@@ -216,12 +269,11 @@ void Decoder::decodeCarry() {
   bool isMad = current->opcode.substr(0, 3) == "mad";
   if (!expectOperands(isMad ? 4 : 3, isMad ? 4 : 3))
     return;
-  if (m.has(".hi") && isSigned(type))
-    return unsupported("a signed upper product with carry");
   std::string name(current->opcode);
   if (isMad)
     name += m.has(".hi") ? ".hi" : ".lo";
-  name += (m.has(".cc") ? ".cc" : "") + bitsName(type);
+  name += m.has(".cc") ? ".cc" : "";
+  name += m.has(".hi") && isSigned(type) ? nameOf(type) : bitsName(type);
   uint32_t a = source(1, type), b = source(2, type), c = isMad ? source(3, type) : 0;
   uint32_t d = destination(0, type), side = isMad ? addSide({c}) : 0;
   Op &op = emit(name, OpKind::Alu);
@@ -252,16 +304,29 @@ void Decoder::decodeBits() {
   op.d = d, op.a = a, op.b = b, op.c = c, op.extra = side;
 }
 
+/// lop3.b32 d, a, b, c, table; lop3.{or|and}.b32 d|p, a, b, c, table, q sets p to (d != 0) op q.
 void Decoder::decodeLop3() {
-  modifiers(" ");
-  if (!expectOperands(5, 5))
+  Modifiers m = modifiers(" .and .or ");
+  bool combines = !m.others.empty();
+  if (!expectOperands(combines ? 6 : 5, combines ? 6 : 5))
     return;
   if (operand(4).kind != Kind::Integer)
     return error("the table of lop3 has to be a number");
+  if (combines != (operand(0).kind == Kind::Pair))
+    return error("lop3 has a second destination exactly with .and and .or");
   uint32_t a = source(1, Type::B32), b = source(2, Type::B32), c = source(3, Type::B32);
-  uint32_t d = destination(0, Type::B32);
+  uint32_t q = combines ? predicateSource(operand(5)) : noOperand;
+  uint32_t d = destination(combines ? operand(0).elements[0] : operand(0), Type::B32);
+  uint32_t p = combines ? destination(operand(0).elements[1], Type::Pred) : noOperand;
   Op &op = emit("lop3.b32", OpKind::Alu);
   op.d = d, op.a = a, op.b = b, op.c = c, op.imm = operand(4).value & 0xff;
+  if (!combines)
+    return;
+  uint32_t hit = temporaryPredicate(), zero = constant(0, 4);
+  Op &compare = emit("setp.ne.u32", OpKind::Alu);
+  compare.d = hit, compare.a = d, compare.b = zero;
+  Op &combine = emit(m.has(".and") ? "and.pred" : "or.pred", OpKind::Alu);
+  combine.d = p, combine.a = hit, combine.b = q;
 }
 
 void Decoder::decodePrmt() {
@@ -302,14 +367,14 @@ void Decoder::decodeDot() {
 }
 
 void Decoder::decodeMul24() {
-  Modifiers m = modifiers(" .lo .hi ");
+  Modifiers m = modifiers(" .lo .hi .sat ");
   bool isMad = current->opcode == "mad24";
   if (!expectOperands(isMad ? 4 : 3, isMad ? 4 : 3))
     return;
   uint32_t a = source(1, m.type()), b = source(2, m.type());
   uint32_t c = isMad ? source(3, m.type()) : noOperand, d = destination(0, m.type());
   Op &op = emit(std::string(current->opcode) + (m.has(".hi") ? ".hi" : ".lo") +
-                    std::string(nameOf(m.type())), OpKind::Alu);
+                    (m.has(".sat") ? ".sat" : "") + std::string(nameOf(m.type())), OpKind::Alu);
   op.d = d, op.a = a, op.b = b, op.c = c;
 }
 
@@ -323,159 +388,6 @@ void Decoder::decodeSad() {
   op.d = d, op.a = a, op.b = b, op.c = c;
 }
 
-namespace {
-
-constexpr std::string_view comparisons =
-    " .eq .ne .lt .le .gt .ge .lo .ls .hi .hs .equ .neu .ltu .leu .gtu .geu .num .nan "
-    ".and .or .xor .ftz ";
-
-/// "setp.lt.u32" for a comparison and a type; empty where there is none.
-std::string comparisonName(std::string_view compare, Type type, bool ftz) {
-  std::string name = "setp";
-  if (isFloat(type))
-    return name + std::string(compare) + std::string(nameOf(type)) + (ftz ? ".ftz" : "");
-  static constexpr std::pair<std::string_view, std::string_view> unsignedNames[] = {
-      {".lo", ".lt"}, {".ls", ".le"}, {".hi", ".gt"}, {".hs", ".ge"}};
-  bool forced = false;
-  for (auto &[from, to] : unsignedNames)
-    if (compare == from) {
-      compare = to;
-      forced = true;
-    }
-  bool isS = isSigned(type) && !forced;
-  return name + std::string(compare) + (isS ? ".s" : ".u") + std::to_string(8 * sizeOf(type));
-}
-
-} // namespace
-
-/// setp.cmp{.bool}{.ftz}.type p{|q}, a, b{, {!}c}
-void Decoder::decodeSetp() {
-  Modifiers m = modifiers(comparisons);
-  if (!expectOperands(3, 4) || m.others.empty())
-    return;
-  Type type = m.type();
-  std::string_view combine;
-  for (std::string_view text : {".and", ".or", ".xor"})
-    if (m.has(text))
-      combine = text;
-  if (combine.empty() == (operandCount() == 4))
-    return error("setp takes a third source exactly with .and, .or and .xor");
-  bool isPair = operand(0).kind == Kind::Pair;
-  bool packed = type == Type::F16x2 || type == Type::BF16x2;
-  uint32_t p = destination(isPair ? operand(0).elements[0] : operand(0), Type::Pred);
-  uint32_t q = isPair ? destination(operand(0).elements[1], Type::Pred) : noOperand;
-  uint32_t a = source(1, type), b = source(2, type);
-  uint32_t c = combine.empty() ? noOperand : predicateSource(operand(3));
-  std::string logic = combine.empty() ? "" : std::string(combine.substr(1)) + ".pred";
-  auto compareInto = [&](uint32_t d, uint32_t left, uint32_t right, Type t) {
-    Op &op = emit(comparisonName(m.others[0], t, m.has(".ftz")), OpKind::Alu);
-    op.d = d, op.a = left, op.b = right;
-  };
-  auto combineInto = [&](uint32_t d, uint32_t left) {
-    Op &op = emit(combine.empty() ? "mov.pred" : logic, OpKind::Alu);
-    op.d = d, op.a = left, op.b = c;
-  };
-  if (packed) {
-    // p is for the low halves, q for the high ones.
-    Type half = type == Type::F16x2 ? Type::F16 : Type::BF16;
-    uint32_t parts[2];
-    for (unsigned high = 0; high < 2; ++high) {
-      uint32_t halves[2];
-      for (unsigned which = 0; which < 2; ++which) {
-        halves[which] = temporary(2);
-        Op &op = emit(high ? "mov.high.b32" : "mov.low.b32", OpKind::Alu);
-        op.d = halves[which], op.a = which ? b : a;
-      }
-      parts[high] = temporaryPredicate();
-      compareInto(parts[high], halves[0], halves[1], half);
-    }
-    combineInto(p, parts[0]);
-    if (isPair)
-      combineInto(q, parts[1]);
-    return;
-  }
-  if (combine.empty() && !isPair)
-    return compareInto(p, a, b, type);
-  uint32_t hit = temporaryPredicate();
-  compareInto(hit, a, b, type);
-  uint32_t miss = temporaryPredicate();
-  if (isPair) {
-    Op &op = emit("not.pred", OpKind::Alu);
-    op.d = miss, op.a = hit;
-    // Both before either is written, as c may be p.
-    uint32_t second = temporaryPredicate();
-    combineInto(second, miss);
-    combineInto(p, hit);
-    Op &move = emit("mov.pred", OpKind::Alu);
-    move.d = q, move.a = second;
-  } else {
-    combineInto(p, hit);
-  }
-}
-
-/// set.cmp{.bool}{.ftz}.dtype.stype d, a, b{, c}: a comparison as all ones, or 1.0.
-void Decoder::decodeSet() {
-  Modifiers m = modifiers(comparisons);
-  if (!expectOperands(3, 4) || m.others.empty() || m.types.size() != 2)
-    return error("set needs a comparison and two types");
-  Type result = m.type(0), type = m.type(1);
-  if (type == Type::F16x2 || type == Type::BF16x2)
-    return unsupported("a packed comparison");
-  uint32_t a = source(1, type), b = source(2, type), hit = temporaryPredicate();
-  Op &compare = emit(comparisonName(m.others[0], type, m.has(".ftz")), OpKind::Alu);
-  compare.d = hit, compare.a = a, compare.b = b;
-  for (std::string_view text : {".and", ".or", ".xor"})
-    if (m.has(text) && operandCount() == 4) {
-      uint32_t c = predicateSource(operand(3));
-      Op &op = emit(std::string(text.substr(1)) + ".pred", OpKind::Alu);
-      op.d = hit, op.a = hit, op.b = c;
-    }
-  uint64_t one = result == Type::F32 ? 0x3f800000u : result == Type::F16 ? 0x3c00u
-                 : result == Type::BF16 ? 0x3f80u : ~uint64_t(0);
-  unsigned bytes = sizeOf(result);
-  uint32_t d = destination(0, result), yes = constant(one, bytes), no = constant(0, bytes);
-  Op &op = emit("selp" + bitsName(result), OpKind::Alu);
-  op.d = d, op.a = yes, op.b = no, op.c = hit;
-}
-
-void Decoder::decodeSelp() {
-  Modifiers m = modifiers(" ");
-  if (!expectOperands(4, 4))
-    return;
-  uint32_t a = source(1, m.type()), b = source(2, m.type()), c = predicateSource(operand(3));
-  uint32_t d = destination(0, m.type());
-  Op &op = emit("selp" + bitsName(m.type()), OpKind::Alu);
-  op.d = d, op.a = a, op.b = b, op.c = c;
-}
-
-void Decoder::decodeSlct() {
-  Modifiers m = modifiers(" .ftz ");
-  if (!expectOperands(4, 4) || m.types.size() != 2)
-    return;
-  uint32_t a = source(1, m.type(0)), b = source(2, m.type(0)), c = source(3, m.type(1));
-  uint32_t d = destination(0, m.type(0));
-  Op &op = emit("slct" + std::string(nameOf(m.type(1))) + bitsName(m.type(0)), OpKind::Alu);
-  op.d = d, op.a = a, op.b = b, op.c = c;
-}
-
-void Decoder::decodeTestp() {
-  Modifiers m = modifiers(" .finite .infinite .number .notanumber .normal .subnormal ");
-  if (!expectOperands(2, 2) || m.others.empty())
-    return;
-  uint32_t a = source(1, m.type()), d = destination(0, Type::Pred);
-  Op &op = emit("testp" + std::string(m.others[0]) + std::string(nameOf(m.type())), OpKind::Alu);
-  op.d = d, op.a = a, op.b = a;
-}
-
-void Decoder::decodeCopysign() {
-  Modifiers m = modifiers(" ");
-  if (!expectOperands(3, 3))
-    return;
-  uint32_t a = source(1, m.type()), b = source(2, m.type()), d = destination(0, m.type());
-  Op &op = emit("copysign" + std::string(nameOf(m.type())), OpKind::Alu);
-  op.d = d, op.a = a, op.b = b;
-}
-
 /// sqrt, rcp and friends. The `.approx` of sqrt and rcp are the exact ones, which is within bounds.
 void Decoder::decodeSpecialFunction() {
   Modifiers m = modifiers(" .round .approx .ftz ");
@@ -485,7 +397,14 @@ void Decoder::decodeSpecialFunction() {
   bool exact = current->opcode == "sqrt" || current->opcode == "rcp";
   if (exact && m.round != Round::Nearest)
     return emitSlow(std::string(current->opcode), m, 1);
+  bool gross = type == Type::F64 && m.has(".approx") && m.has(".ftz");
   bool ftz = m.has(".ftz") && type != Type::F64;
+  if (gross) { // of the upper halves only
+    uint32_t a = source(1, type), d = destination(0, type);
+    Op &op = emit(std::string(current->opcode) + ".gross.f64", OpKind::Special);
+    op.d = d, op.a = a;
+    return;
+  }
   std::string name = std::string(current->opcode) + (exact ? "" : ".approx") +
                      std::string(nameOf(type)) + (ftz ? ".ftz" : "");
   uint32_t a = source(1, type), d = destination(0, type);

@@ -75,16 +75,16 @@ void Decoder::decodeVectorMove(bool packs) {
 // -- conversions ----------------------------------------------------------------------------------
 
 void Decoder::decodeCvt() {
-  Modifiers m = modifiers(" .round .roundi .rn .rna .ftz .sat .relu .satfinite .pack ");
+  if (!current->modifiers.empty() && current->modifiers[0] == ".pack")
+    return decodeCvtPack();
+  Modifiers m = modifiers(" .round .roundi .rn .rna .ftz .sat .relu .satfinite ");
   for (std::string_view text : {".rn", ".rna"}) // listed, so that they come as others
     if (m.has(text)) {
       m.round = text == ".rn" ? Round::Nearest : Round::Away;
       m.roundText = text;
     }
-  if (m.types.size() < 2 || m.types.size() > 3 || !expectOperands(2, 4))
+  if (m.types.size() != 2 || !expectOperands(2, 3))
     return error("cvt needs two types");
-  if (m.has(".pack") || m.types.size() == 3)
-    return unsupported("cvt.pack");
   Type to = m.type(0), from = m.type(1);
   auto packed = [](Type t) {
     return t == Type::F16x2 || t == Type::BF16x2 || t == Type::E4M3x2 || t == Type::E5M2x2;

@@ -68,10 +68,11 @@ template <typename T, bool Max, bool PropagateNaN, bool Ftz> T pickOne(T a, T b)
   }
   return canonical(r);
 }
-template <bool Max, bool Ftz> float pickXorSign(float a, float b) {
+/// The magnitude of one, the sign of both together; a NaN has no sign.
+template <bool Max, bool Nan, bool Ftz> float pickXorSign(float a, float b) {
   u32 sign = (asBits(a) ^ asBits(b)) & 0x80000000u;
-  float r = pickOne<float, Max, false, Ftz>(abs32<Ftz>(a), abs32<Ftz>(b));
-  return asFloat(asBits(r) | sign);
+  float r = pickOne<float, Max, Nan, Ftz>(abs32<Ftz>(a), abs32<Ftz>(b));
+  return r != r ? r : asFloat(asBits(r) | sign);
 }
 template <bool Max, bool Nan, bool Ftz> float pickThree(float a, float b, float c) {
   return pickOne<float, Max, Nan, Ftz>(pickOne<float, Max, Nan, Ftz>(a, b), c);
@@ -274,8 +275,10 @@ void fmaRun(Exec &x, const Op &o) {
   ROW(NAME ".f32.ftz", pickOne<float, MAX, false, true>);                                          \
   ROW(NAME ".f32.nan", pickOne<float, MAX, true, false>);                                          \
   ROW(NAME ".f32.ftz.nan", pickOne<float, MAX, true, true>);                                       \
-  ROW(NAME ".f32.xorsign", pickXorSign<MAX, false>);                                               \
-  ROW(NAME ".f32.ftz.xorsign", pickXorSign<MAX, true>);                                            \
+  ROW(NAME ".f32.xorsign", pickXorSign<MAX, false, false>);                                        \
+  ROW(NAME ".f32.ftz.xorsign", pickXorSign<MAX, false, true>);                                     \
+  ROW(NAME ".f32.nan.xorsign", pickXorSign<MAX, true, false>);                                     \
+  ROW(NAME ".f32.ftz.nan.xorsign", pickXorSign<MAX, true, true>);                                  \
   ROW(NAME "3.f32", pickThree<MAX, false, false>);                                                 \
   ROW(NAME "3.f32.ftz", pickThree<MAX, false, true>);                                              \
   ROW(NAME "3.f32.nan", pickThree<MAX, true, false>);                                              \

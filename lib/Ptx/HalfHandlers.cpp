@@ -74,7 +74,8 @@ template <typename F, unsigned M, bool Max> u16 pickH(u16 a, u16 b) {
   r = A == B ? (Max ? a & b : a | b) : r;
   bool aNan = A != A, bNan = B != B;
   u16 withNan = (M & Nan) || (aNan && bNan) ? 0x7fff : aNan ? b : a;
-  return (aNan || bNan ? withNan : r) | sign;
+  u16 chosen = aNan || bNan ? withNan : r;
+  return chosen == 0x7fff ? chosen : chosen | sign;
 }
 
 // Functions: correctly rounded from double, well within what `.approx` promises.
@@ -153,6 +154,8 @@ void halfRows(HandlerRows &rows) {
   PICKS("f16", Half, ".ftz.nan", Ftz | Nan);
   PICKS("f16", Half, ".xorsign", XorSign);
   PICKS("f16", Half, ".nan.xorsign", Nan | XorSign);
+  PICKS("f16", Half, ".ftz.xorsign", Ftz | XorSign);
+  PICKS("f16", Half, ".ftz.nan.xorsign", Ftz | Nan | XorSign);
   PICKS("bf16", Brain, "", Plain);
   PICKS("bf16", Brain, ".nan", Nan);
   PICKS("bf16", Brain, ".xorsign", XorSign);

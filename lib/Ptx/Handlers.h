@@ -40,6 +40,7 @@ void asyncRows(HandlerRows &rows);
   void mathRows(HandlerRows &rows);                                                                \
   void convertRows(HandlerRows &rows);                                                             \
   void memoryRows(HandlerRows &rows);                                                              \
+  void bitFieldRows(HandlerRows &rows);                                                            \
   void atomicRows(HandlerRows &rows);                                                              \
   void warpRows(HandlerRows &rows);                                                                \
   void matrixRows(HandlerRows &rows);                                                              \

@@ -8,6 +8,7 @@
 #include "cameo/Ptx/Machine.h"
 
 #include <cmath>
+#include <functional>
 #include <cstring>
 #include <fstream>
 #include <gtest/gtest.h>
