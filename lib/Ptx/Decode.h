@@ -178,7 +178,11 @@ private:
   void decodeCp();
   void decodeLdmatrix();
   void decodeStmatrix();
+  // DecodeMma.cpp
+  bool matrixOperand(size_t index, unsigned count, Type type, bool isDestination,
+                     std::vector<uint32_t> &slots);
   void decodeMma();
+  void decodeVoltaMma(std::string_view d, std::string_view c, bool rowA, bool rowB);
   void decodeMovmatrix();
 
   const ModuleAst &module;

@@ -31,7 +31,8 @@ int level() {
 #define CAMEO_PTX_ADD_ROWS(NAME)                                                                   \
   NAME::integerRows(rows), NAME::bitFieldRows(rows), NAME::floatRows(rows), NAME::halfRows(rows), NAME::compareRows(rows),   \
       NAME::mathRows(rows), NAME::convertRows(rows), NAME::memoryRows(rows),                       \
-      NAME::atomicRows(rows), NAME::warpRows(rows), NAME::matrixRows(rows)
+      NAME::atomicRows(rows), NAME::warpRows(rows), NAME::matrixRows(rows),                        \
+      NAME::mmaRows(rows)
 
 std::unordered_map<std::string_view, Handler> makeTable() {
   HandlerRows rows;

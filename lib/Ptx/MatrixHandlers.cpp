@@ -1,17 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Matrix instructions of a warp. All fragments follow one rule of the ISA: with g = lane / 4 and
-// t = lane % 4, register r of A holds row g + 8 * (r mod rows/8), columns t*P ... t*P + P-1 of the
-// r / (rows/8)-th slice of 4P columns, where P is the number of elements in a register; B the same
-// with its columns in place of rows; an accumulator row g holds columns 2t and 2t+1. So a register
-// of 16-bit elements, all 32 lanes in a row, is an 8x8 matrix row by row (of B: its transpose).
-//
-// Order of accumulation: for each element of D, starting with C, ascending k, one fused
-// multiply-add in f32 (f64, s32) per step; f16 results are rounded once, at the end.
+// The mma of every f16 and bf16 GEMM as vector code, and ldmatrix, stmatrix and movmatrix. The rule that all
+// fragments follow, and the order of accumulation, are in Fragments.h.
 #include "AccessView.h"
-#include "HalfFloat.h"
-#include "Rounding.h"
-#include "SyncHandlers.h"
+#include "Fragments.h"
 
 #if defined(__F16C__)
 #include <immintrin.h>
@@ -80,16 +72,6 @@ inline void transpose(u16 *m) {
   std::memcpy(m, r, 128);
 }
 
-/// All lanes have to be here: the matrix instructions are `.sync.aligned`.
-bool gatherWarp(Exec &x, const Op &o) { return gatherLanes(x, o, 0xffffffffu); }
-
-void countMma(Exec &x, unsigned m, unsigned k) {
-  if (x.counts) {
-    ++x.counts->mmaInstructions;
-    x.counts->mmaFma += u64(m) * 8 * k;
-  }
-}
-
 /// m16n8k16 with 16-bit elements and f32 accumulators, the work of every f16 GEMM.
 template <typename E> void mma16816(Exec &x, const Op &o) {
   if (!gatherWarp(x, o))
@@ -149,126 +131,6 @@ template <typename E> void mma16816(Exec &x, const Op &o) {
   }
   countMma(x, 16, 16);
 }
-
-// -- every other shape and type, by the rule in the header ----------------------------------------
-
-template <typename Acc> Acc accumulate(Acc a, Acc b, Acc c);
-template <> float accumulate(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
-template <> double accumulate(double a, double b, double c) { return __builtin_fma(a, b, c); }
-
-/// Reg: what a register holds; Get(register, i): its i-th element as Acc.
-template <typename Acc, typename Reg, unsigned P, Acc (*GetA)(Reg, unsigned),
-          Acc (*GetB)(Reg, unsigned)>
-void gatherFragments(Exec &x, const u32 *slots, unsigned m, unsigned k, Acc *a, Acc *b) {
-  unsigned rowBlocks = m / 8, countA = m * k / 32 / P, countB = k * 8 / 32 / P;
-  for (unsigned r = 0; r < countA; ++r) {
-    const Reg *s = x.at<Reg>(slots[r]);
-    for (unsigned l = 0; l < lanes; ++l)
-      for (unsigned i = 0; i < P; ++i)
-        a[(l / 4 + 8 * (r % rowBlocks)) * k + l % 4 * P + r / rowBlocks * 4 * P + i] = GetA(s[l], i);
-  }
-  for (unsigned r = 0; r < countB; ++r) {
-    const Reg *s = x.at<Reg>(slots[countA + r]);
-    for (unsigned l = 0; l < lanes; ++l)
-      for (unsigned i = 0; i < P; ++i)
-        b[(l % 4 * P + r * 4 * P + i) * 8 + l / 4] = GetB(s[l], i);
-  }
-}
-
-/// C and D in registers of type Out: one element each.
-template <typename Acc, typename Reg, unsigned P, Acc (*GetA)(Reg, unsigned),
-          Acc (*GetB)(Reg, unsigned)>
-void mmaAny(Exec &x, const Op &o) {
-  if (!gatherWarp(x, o))
-    return;
-  unsigned m = unsigned(o.imm & 0xff), k = unsigned(o.imm >> 8 & 0xff);
-  const u32 *slots = x.side(o);
-  Acc a[16 * 32], b[32 * 8], c[16][8];
-  gatherFragments<Acc, Reg, P, GetA, GetB>(x, slots, m, k, a, b);
-  slots += m * k / 32 / P + k * 8 / 32 / P;
-  unsigned count = m / 4;
-  for (unsigned r = 0; r < count; ++r) {
-    const Acc *s = x.at<Acc>(slots[r]);
-    for (unsigned l = 0; l < lanes; ++l)
-      c[l / 4 + 8 * (r / 2)][l % 4 * 2 + r % 2] = s[l];
-  }
-  for (unsigned row = 0; row < m; ++row)
-    for (unsigned i = 0; i < k; ++i)
-      for (unsigned n = 0; n < 8; ++n)
-        c[row][n] = accumulate<Acc>(a[row * k + i], b[i * 8 + n], c[row][n]);
-  for (unsigned r = 0; r < count; ++r) {
-    Acc *d = x.at<Acc>(slots[count + r]);
-    for (unsigned l = 0; l < lanes; ++l)
-      d[l] = canonical(c[l / 4 + 8 * (r / 2)][l % 4 * 2 + r % 2]);
-  }
-  countMma(x, m, k);
-}
-
-/// f16 accumulators: pairs in a register.
-template <unsigned P, float (*GetA)(u32, unsigned), float (*GetB)(u32, unsigned)>
-void mmaHalf(Exec &x, const Op &o) {
-  if (!gatherWarp(x, o))
-    return;
-  unsigned m = unsigned(o.imm & 0xff), k = unsigned(o.imm >> 8 & 0xff);
-  const u32 *slots = x.side(o);
-  float a[16 * 32], b[32 * 8];
-  gatherFragments<float, u32, P, GetA, GetB>(x, slots, m, k, a, b);
-  slots += m * k / 32 / P + k * 8 / 32 / P;
-  u16 result[2][64];
-  for (unsigned r = 0; r < 2; ++r) { // register r: rows 8r ... 8r+7, row by row
-    const u16 *c = x.at<u16>(slots[r]);
-    for (unsigned e = 0; e < 64; ++e) {
-      float sum = halfToFloat(c[e]);
-      for (unsigned i = 0; i < k; ++i)
-        sum = __builtin_fmaf(a[(8 * r + e / 8) * k + i], b[i * 8 + e % 8], sum);
-      result[r][e] = floatToHalf(sum);
-    }
-  }
-  for (unsigned r = 0; r < 2; ++r)
-    std::memcpy(x.at<u16>(slots[2 + r]), result[r], sizeof result[r]);
-  countMma(x, m, k);
-}
-
-template <typename A, typename B, bool Saturate> void mmaInteger(Exec &x, const Op &o) {
-  if (!gatherWarp(x, o))
-    return;
-  unsigned m = unsigned(o.imm & 0xff), k = unsigned(o.imm >> 8 & 0xff);
-  const u32 *slots = x.side(o);
-  s32 a[16 * 32], b[32 * 8];
-  s64 c[16][8];
-  constexpr auto getA = [](u32 v, unsigned i) { return s32(A(v >> (8 * i))); };
-  constexpr auto getB = [](u32 v, unsigned i) { return s32(B(v >> (8 * i))); };
-  gatherFragments<s32, u32, 4, +getA, +getB>(x, slots, m, k, a, b);
-  slots += m * k / 128 + k * 8 / 128;
-  unsigned count = m / 4;
-  for (unsigned r = 0; r < count; ++r) {
-    const s32 *s = x.at<s32>(slots[r]);
-    for (unsigned l = 0; l < lanes; ++l)
-      c[l / 4 + 8 * (r / 2)][l % 4 * 2 + r % 2] = s[l];
-  }
-  for (unsigned row = 0; row < m; ++row)
-    for (unsigned i = 0; i < k; ++i)
-      for (unsigned n = 0; n < 8; ++n)
-        c[row][n] += s64(a[row * k + i]) * b[i * 8 + n];
-  for (unsigned r = 0; r < count; ++r) {
-    s32 *d = x.at<s32>(slots[count + r]);
-    for (unsigned l = 0; l < lanes; ++l) {
-      s64 v = c[l / 4 + 8 * (r / 2)][l % 4 * 2 + r % 2];
-      if (Saturate)
-        v = v > INT32_MAX ? INT32_MAX : v < INT32_MIN ? INT32_MIN : v;
-      d[l] = s32(u32(u64(v)));
-    }
-  }
-  countMma(x, m, k);
-}
-
-float getHalf(u32 v, unsigned i) { return halfToFloat(u16(v >> (16 * i))); }
-float getBrain(u32 v, unsigned i) { return brainToFloat(u16(v >> (16 * i))); }
-/// The lower 13 bits of a tf32 register are not looked at.
-float getTf32(u32 v, unsigned) { return asFloat(v & 0xffffe000u); }
-double getDouble(double v, unsigned) { return v; }
-float getE4m3(u32 v, unsigned i) { return float(valueOf(v >> (8 * i) & 0xff, formatE4M3)); }
-float getE5m2(u32 v, unsigned i) { return float(valueOf(v >> (8 * i) & 0xff, formatE5M2)); }
 
 // -- ldmatrix, stmatrix, movmatrix ----------------------------------------------------------------
 
@@ -367,25 +229,6 @@ void matrixRows(HandlerRows &rows) {
   auto add = [&](const char *name, Handler run) { rows.push_back({name, run}); };
   add("mma.f16.f32.k16", &mma16816<HalfElement>);
   add("mma.bf16.f32.k16", &mma16816<BrainElement>);
-  add("mma.f16.f32", &mmaAny<float, u32, 2, &getHalf, &getHalf>);
-  add("mma.bf16.f32", &mmaAny<float, u32, 2, &getBrain, &getBrain>);
-  add("mma.tf32.f32", &mmaAny<float, u32, 1, &getTf32, &getTf32>);
-  add("mma.f64.f64", &mmaAny<double, double, 1, &getDouble, &getDouble>);
-  add("mma.f16.f16", &mmaHalf<2, &getHalf, &getHalf>);
-#define EIGHT(A, B, FA, FB)                                                                        \
-  add("mma." A "." B ".f32", &mmaAny<float, u32, 4, &FA, &FB>);                                    \
-  add("mma." A "." B ".f16", &mmaHalf<4, &FA, &FB>)
-  EIGHT("e4m3", "e4m3", getE4m3, getE4m3);
-  EIGHT("e4m3", "e5m2", getE4m3, getE5m2);
-  EIGHT("e5m2", "e4m3", getE5m2, getE4m3);
-  EIGHT("e5m2", "e5m2", getE5m2, getE5m2);
-#define INTEGER(A, B, TA, TB)                                                                      \
-  add("mma." A "." B, &mmaInteger<TA, TB, false>);                                                 \
-  add("mma." A "." B ".sat", &mmaInteger<TA, TB, true>)
-  INTEGER("s8", "s8", int8_t, int8_t);
-  INTEGER("s8", "u8", int8_t, uint8_t);
-  INTEGER("u8", "s8", uint8_t, int8_t);
-  INTEGER("u8", "u8", uint8_t, uint8_t);
   add("ldmatrix", &loadMatrix<false>);
   add("ldmatrix.trans", &loadMatrix<true>);
   add("stmatrix", &storeMatrix<false>);
