@@ -24,6 +24,19 @@ def session(tmp_path):
     return make
 
 
+@pytest.mark.parametrize("names", [("d0", "m"), ("k", "d0"), ("d1", "b0"), ("=7", "n"), ("~0", "~d0")], ids="".join)
+def test_dimensions_may_have_any_name(session, names):
+    """Coordinates of kernels had names that a model's dimensions can have, and were taken for those."""
+    a, b = names
+    x = np.random.default_rng(0).random((5, 7)).astype(np.float32)
+    run = session(helper.make_node("MatMul", ["x", "y"], ["z"]), {"x": (F, [a, b]), "y": (F, [b, "q"])}, [F])
+    np.testing.assert_allclose(run.run(None, {"x": x, "y": x.T})[0], x @ x.T, rtol=1e-5)
+    run = session(helper.make_node("ReduceSum", ["x"], ["z"], keepdims=0), {"x": (F, [a, b])}, [F])
+    np.testing.assert_allclose(run.run(None, {"x": x})[0], x.sum(), rtol=1e-5)
+    run = session(helper.make_node("Add", ["x", "y"], ["z"]), {"x": (F, [a, b]), "y": (F, [a, 1])}, [F])
+    np.testing.assert_array_equal(run.run(None, {"x": x, "y": x[:, :1]})[0], x + x[:, :1])
+
+
 def test_hardmax_of_nothing(session):
     """arg_reduce refuses an empty axis, and hardmax was made of one."""
     run = session(helper.make_node("Hardmax", ["x"], ["y"], axis=1), {"x": (F, ["N", "C"])}, [F])

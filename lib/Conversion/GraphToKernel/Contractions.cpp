@@ -22,7 +22,7 @@ enum : unsigned { B0, B1, M, N, K };
 
 Domain contractionDomain(const SizeExpr &b0, const SizeExpr &b1, const SizeExpr &m,
                          const SizeExpr &n, const SizeExpr &k) {
-  return Domain{{"b0", b0}, {"b1", b1}, {"m", m}, {"n", n}, {"k", k}};
+  return Domain{{"~b0", b0}, {"~b1", b1}, {"~m", m}, {"~n", n}, {"~k", k}};
 }
 
 /// Integers contract in i32, small floats in f32.
@@ -129,9 +129,9 @@ Batches splitBatches(Value result) {
   bool any = !outer.empty();
   batches.b1 = any ? outer.pop_back_val() : SizeExpr(1);
   batches.b0 = product({outer.begin(), outer.end()});
-  batches.at = delinearize(SizeExpr::symbol("b0"), outer);
+  batches.at = delinearize(SizeExpr::symbol("~b0"), outer);
   if (any)
-    batches.at.push_back(SizeExpr::symbol("b1"));
+    batches.at.push_back(SizeExpr::symbol("~b1"));
   return batches;
 }
 
@@ -335,8 +335,8 @@ Family buildDepthwise(KernelBuilder &kernel) {
   Location loc = kernel.loc;
   // d0: output elements, d1: window.
   TileBuilder tiles(kernel,
-                    Domain{{"d0", product({conv.outSizes.begin(), conv.outSizes.end()})},
-                           {"d1", product({conv.window().begin(), conv.window().end()})}});
+                    Domain{{"~d0", product({conv.outSizes.begin(), conv.outSizes.end()})},
+                           {"~d1", product({conv.window().begin(), conv.window().end()})}});
   Coordinates out = delinearize(tiles.domain.at(0), conv.outSizes);
   Coordinates tap = conv.tap(tiles.domain.at(1), 1, true);
   Coordinates xAt{out[0], out[1]};

@@ -236,7 +236,7 @@ private:
     Operation *root = group.root;
     KernelBuilder kernel(func.getContext(), root->getLoc(), group);
     auto sizes = graph::getSizes(root->getResult(0).getType());
-    TileBuilder tiles(kernel, Domain{{"d0", product({sizes.begin(), sizes.end()})}});
+    TileBuilder tiles(kernel, Domain{{"~d0", product({sizes.begin(), sizes.end()})}});
     Coordinates at = delinearize(tiles.domain.at(0), sizes);
     tiles.write(tiles.map(root->getOperand(0), at, {0}), root->getResult(0), at);
     launch(kernel, "pointwise", group, "a scatter updates a copy of its operand");

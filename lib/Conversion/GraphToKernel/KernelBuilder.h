@@ -39,7 +39,8 @@ struct Scope {
   }
 };
 
-/// An iteration space: named coordinates with their sizes.
+/// An iteration space: named coordinates with their sizes. Names begin with "~", as no symbol of a
+/// model does: a dimension that is called like a coordinate would be taken for it.
 struct Domain {
   llvm::SmallVector<std::string> names;
   llvm::SmallVector<SizeExpr> sizes;
@@ -51,6 +52,7 @@ struct Domain {
       add(name, size);
   }
   void add(llvm::StringRef name, const SizeExpr &size) {
+    assert(name.starts_with("~") && "a name that a model could have");
     names.push_back(name.str());
     sizes.push_back(size);
     ranges.emplace(name.str(), size);

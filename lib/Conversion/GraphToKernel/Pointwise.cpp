@@ -20,7 +20,7 @@ static Family buildPacked(KernelBuilder &kernel, Value root, unsigned perByte) {
   auto sizes = graph::getSizes(root.getType());
   Type element = cast<RankedTensorType>(root.getType()).getElementType();
   SizeExpr count = product({sizes.begin(), sizes.end()}), step = literal(perByte);
-  TileBuilder tiles(kernel, Domain{{"d0", ceilDiv(count, int64_t(perByte))}});
+  TileBuilder tiles(kernel, Domain{{"~d0", ceilDiv(count, int64_t(perByte))}});
   SmallVector<TileBuilder::Tile> parts;
   for (unsigned phase = 0; phase < perByte; ++phase) {
     SizeExpr linear = tiles.domain.at(0) * step + int64_t(phase);
@@ -56,7 +56,7 @@ Family buildPointwise(KernelBuilder &kernel) {
       perByte > 1)
     return buildPacked(kernel, root, perByte);
   auto sizes = graph::getSizes(root.getType());
-  TileBuilder tiles(kernel, Domain{{"d0", product({sizes.begin(), sizes.end()})}});
+  TileBuilder tiles(kernel, Domain{{"~d0", product({sizes.begin(), sizes.end()})}});
   Coordinates at = delinearize(tiles.domain.at(0), sizes);
   tiles.write(tiles.map(root, at, {0}), root, at);
   return StringRef("pointwise");

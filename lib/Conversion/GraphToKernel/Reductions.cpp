@@ -31,8 +31,8 @@ struct Rows {
     for (auto [i, size] : llvm::enumerate(sizes))
       (llvm::is_contained(axes, int64_t(i)) ? inner : outer).push_back(size);
     length = product({inner.begin(), inner.end()});
-    domain.add("d0", product({outer.begin(), outer.end()}));
-    domain.add("d1", length);
+    domain.add("~d0", product({outer.begin(), outer.end()}));
+    domain.add("~d1", length);
     Coordinates outerAt = delinearize(domain.at(0), outer), innerAt = delinearize(domain.at(1), inner);
     size_t o = 0, r = 0;
     for (size_t i = 0; i < sizes.size(); ++i) {
@@ -225,7 +225,7 @@ Family buildReduce(KernelBuilder &kernel, graph::ReduceOp op) {
 
 Tile positions(Reducer &r) {
   return r.tiles.computed({0, 1}, r.b.getI64Type(), [&](OpBuilder &b, Scope &scope) -> Value {
-    return arith::IndexCastOp::create(b, r.loc, b.getI64Type(), scope.values.at("d1"));
+    return arith::IndexCastOp::create(b, r.loc, b.getI64Type(), scope.values.at("~d1"));
   });
 }
 

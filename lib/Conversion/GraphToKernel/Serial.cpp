@@ -22,8 +22,8 @@ Family buildCumsum(KernelBuilder &kernel, graph::CumsumOp op) {
   size_t axis = size_t(op.getAxis());
   SmallVector<SizeExpr> others = sizes;
   others.erase(others.begin() + long(axis));
-  TileBuilder tiles(kernel, Domain{{"d0", product({others.begin(), others.end()})},
-                                   {"d1", sizes[axis]}});
+  TileBuilder tiles(kernel, Domain{{"~d0", product({others.begin(), others.end()})},
+                                   {"~d1", sizes[axis]}});
   Coordinates at = delinearize(tiles.domain.at(0), others);
   SizeExpr step = tiles.domain.at(1);
   at.insert(at.begin() + long(axis), op.getReverse() ? sizes[axis] - 1 - step : step);
@@ -61,7 +61,7 @@ Updates updatesOf(graph::ScatterElementsOp op) {
   SmallVector<SizeExpr> others = sizes;
   others.erase(others.begin() + long(axis));
   Updates updates;
-  updates.domain = Domain{{"d0", product({others.begin(), others.end()})}, {"d1", sizes[axis]}};
+  updates.domain = Domain{{"~d0", product({others.begin(), others.end()})}, {"~d1", sizes[axis]}};
   updates.at = delinearize(updates.domain.at(0), others);
   updates.at.insert(updates.at.begin() + long(axis), updates.domain.at(1));
   updates.indexAt = updates.at;
@@ -75,8 +75,8 @@ Updates updatesOf(graph::ScatterNdOp op) {
   SmallVector<SizeExpr> outer(sizes.begin(), sizes.begin() + long(tuples));
   SmallVector<SizeExpr> slice(sizes.begin() + long(tuples), sizes.end());
   Updates updates;
-  updates.domain = Domain{{"d0", product({slice.begin(), slice.end()})},
-                          {"d1", product({outer.begin(), outer.end()})}};
+  updates.domain = Domain{{"~d0", product({slice.begin(), slice.end()})},
+                          {"~d1", product({outer.begin(), outer.end()})}};
   updates.indexAt = delinearize(updates.domain.at(1), outer);
   updates.at = updates.indexAt;
   updates.at.append(delinearize(updates.domain.at(0), slice));

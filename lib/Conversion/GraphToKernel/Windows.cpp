@@ -24,8 +24,8 @@ public:
         element(op.getX().getType().getElementType()),
         xSizes(graph::getSizes(op.getX().getType())),
         outSizes(graph::getSizes(op.getResult().getType())), rank(op.getWindow().size()),
-        tiles(kernel, Domain{{"d0", product({outSizes.begin(), outSizes.end()})},
-                             {"d1", windowSize()}}) {
+        tiles(kernel, Domain{{"~d0", product({outSizes.begin(), outSizes.end()})},
+                             {"~d1", windowSize()}}) {
     out = delinearize(tiles.domain.at(0), outSizes);
     SmallVector<SizeExpr> window;
     for (int64_t extent : op.getWindow())

@@ -238,7 +238,7 @@ const std::optional<Contents> &Importer::readNumbers(Operand &operand) {
   llvm::SmallVector<Attribute> names;
   OpBuilder at = hoisted();
   for (int64_t i = 0; i < operand.type.getNumElements(); ++i) {
-    std::string name = operand.name + "[" + std::to_string(i) + "]";
+    std::string name = symbolName(operand.name) + "[" + std::to_string(i) + "]";
     names.push_back(at.getStringAttr(name));
     elements.push_back({SizeExpr::symbol(name), isReal ? std::ldexp(1.0, -fixedPointBits) : 1.0});
   }

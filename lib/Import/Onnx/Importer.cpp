@@ -37,17 +37,14 @@ Location Importer::locationOf(const NodeScope &scope, const onnx::NodeProto &nod
 // Inputs
 //===----------------------------------------------------------------------===//
 
-namespace {
-
-/// A symbol's text: a dim_param may hold anything, a SizeExpr symbol no backquote.
-std::string symbolName(StringRef text) {
+std::string importer::symbolName(StringRef text) {
   std::string name;
   for (char c : text)
     name += c == '`' || static_cast<unsigned char>(c) < 0x20 ? '_' : c;
+  if (name.starts_with("~") || name.starts_with("="))
+    name.front() = '_';
   return name;
 }
-
-} // namespace
 
 /// `--shape` gives values to symbols; the same symbol elsewhere follows.
 void Importer::specialize(const onnx::GraphProto &graph) {
@@ -75,7 +72,7 @@ void Importer::specialize(const onnx::GraphProto &graph) {
         problems.add("E0315", "input \"" + name + "\" has the size " +
                                   llvm::Twine(dim.dim_value()) + " in dimension " +
                                   llvm::Twine(i) + ", --shape gives " + llvm::Twine(dims[i]));
-      std::string symbol = dim.dim_param().empty() ? name + "." + std::to_string(i)
+      std::string symbol = dim.dim_param().empty() ? symbolName(name) + "." + std::to_string(i)
                                                    : symbolName(dim.dim_param());
       auto [it, isNew] = specialized.emplace(symbol, SizeExpr(dims[i]));
       if (!isNew && !it->second.isConstant(dims[i]))
@@ -97,7 +94,7 @@ std::optional<Sizes> Importer::inputSizes(const onnx::ValueInfoProto &input, int
     }
     for (auto [i, dim] : llvm::enumerate(it->second))
       sizes.push_back(dim >= 0 ? SizeExpr(dim)
-                               : SizeExpr::symbol(input.name() + "." + std::to_string(i)));
+                               : SizeExpr::symbol(symbolName(input.name()) + "." + std::to_string(i)));
     return sizes;
   }
   for (auto [i, dim] : llvm::enumerate(tensor.shape().dim())) {

@@ -29,6 +29,10 @@ struct NodeScope {
   }
 };
 
+/// A symbol's text: a dim_param may hold anything, a SizeExpr symbol no backquote; those that begin
+/// with "~" or "=" are the kernels' own.
+std::string symbolName(llvm::StringRef text);
+
 class Importer {
 public:
   Importer(const ModelFile &file, const ModelIndex &index, mlir::MLIRContext &context,
