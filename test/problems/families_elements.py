@@ -322,6 +322,10 @@ def indexed_access():
         yield pad(mode, dtype, access, pads)
     for dtype, access in [(F32, "plain"), (int8, "turned"), (F64, "sliced")]:
         yield slices(dtype, access)
+    for mode, where, dtype, access, scales in [
+            ("linear", "half_pixel", F32, "plain", (0.5, 0.375)), ("linear", "align_corners", F16, "sliced", (0.25, 2.0)),
+            ("cubic", "half_pixel", F32, "turned", (0.5, 0.75)), ("cubic", "asymmetric", F64, "plain", (1.5, 0.25))]:
+        yield resize(mode, where, "smooth", dtype, access, scales, antialias=1)
     for mode, where, nearest, dtype, access, scales in [
             ("nearest", "asymmetric", "floor", F32, "plain", (2.0, 2.0)), ("nearest", "half_pixel", "round_prefer_ceil", F16, "sliced", (3.0, 0.5)),
             ("nearest", "asymmetric", "ceil", int8, "plain", (0.5, 0.25)), ("linear", "half_pixel", "", F32, "plain", (2.0, 2.0)),

@@ -23,6 +23,7 @@ struct GraphDecompose : impl::GraphDecomposePassBase<GraphDecompose> {
     populateDecomposeOrderPatterns(patterns);
     populateDecomposeQuantizationPatterns(patterns);
     populateDecomposeReductionPatterns(patterns);
+    populateDecomposeResizePatterns(patterns);
     if (failed(rewriteToFixpoint(getOperation(), std::move(patterns), numRewrites)))
       signalPassFailure();
   }

@@ -48,6 +48,7 @@ void populateDecomposeOrderPatterns(mlir::RewritePatternSet &patterns);
 void populateDecomposeQuantizationPatterns(mlir::RewritePatternSet &patterns);
 void populateDecomposeReductionPatterns(mlir::RewritePatternSet &patterns);
 void populateDecomposeMovementPatterns(mlir::RewritePatternSet &patterns);
+void populateDecomposeResizePatterns(mlir::RewritePatternSet &patterns);
 
 } // namespace cameo::graph
 

@@ -183,6 +183,7 @@ LogicalResult emitResize(NodeBuilder &b, Plan plan, graph::CoordinateMode coordi
   if (plan.axes.empty())
     return b.out(b.in(0));
   RankedTensorType type = b.makeType(b.elementType(0), plan.sizes);
+  bool antialias = b.integer("antialias") == 1 && *mode != graph::ResizeMode::Nearest;
   auto attribute = [&](const std::optional<llvm::SmallVector<double>> &values) {
     return values ? b.builder().getDenseF64ArrayAttr(*values) : DenseF64ArrayAttr();
   };
@@ -190,7 +191,7 @@ LogicalResult emitResize(NodeBuilder &b, Plan plan, graph::CoordinateMode coordi
       type, *mode, b.in(0), plan.scaleOperand, plan.roiOperand, coordinates, plan.axes, nearest,
       llvm::APFloat(b.real("cubic_coeff_a", -0.75)),
       llvm::APFloat(b.real("extrapolation_value", 0)), b.integer("exclude_outside") == 1,
-      b.integer("antialias") == 1, attribute(plan.scales), attribute(plan.roi)));
+      antialias, attribute(plan.scales), attribute(plan.roi)));
 }
 
 Plan allAxes(NodeBuilder &b) {
