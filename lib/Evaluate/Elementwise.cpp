@@ -94,6 +94,13 @@ Result<Tensors> run(graph::CastOp op, Environment &env) {
   return one(host::cast(env.get(op.getX()), dtypeOf(op.getResult()), options));
 }
 
+Result<Tensors> run(graph::BitcastOp op, Environment &env) {
+  HostTensor x = env.get(op.getX());
+  if (dtypeOf(op.getResult()) == DType::boolean)
+    return one(host::cast(x.bitcast(DType::u8), DType::boolean, {}));
+  return one(x.bitcast(dtypeOf(op.getResult())));
+}
+
 Result<Tensors> run(graph::MatmulOp op, Environment &env) {
   return one(
       host::matmul(env.get(op.getA()), env.get(op.getB()), op.getTransposeA(), op.getTransposeB()));
@@ -147,9 +154,9 @@ Result<Tensors> run(graph::DequantizeOp op, Environment &env) {
 Executed executeElementwise(Operation *op, Environment &env) {
   return llvm::TypeSwitch<Operation *, Executed>(op)
       .Case<graph::ConstantOp, graph::FromSizesOp, graph::ReadSizesOp, graph::UnaryOp,
-            graph::BinaryOp, graph::SelectOp, graph::ClipOp, graph::CastOp, graph::MatmulOp,
-            graph::ConvOp, graph::ConvTransposeOp, graph::MatmulIntegerOp, graph::ConvIntegerOp,
-            graph::QuantizeOp, graph::DequantizeOp>(
+            graph::BinaryOp, graph::SelectOp, graph::ClipOp, graph::CastOp, graph::BitcastOp,
+            graph::MatmulOp, graph::ConvOp, graph::ConvTransposeOp, graph::MatmulIntegerOp,
+            graph::ConvIntegerOp, graph::QuantizeOp, graph::DequantizeOp>(
           [&](auto known) -> Executed { return run(known, env); })
       .Default([](Operation *) -> Executed { return std::nullopt; });
 }

@@ -70,6 +70,16 @@ Value emitDequantize(OpBuilder &b, Location loc, graph::DequantizeOp op,
   return emitCast(b, loc, wide, to, arith::MulFOp::create(b, loc, x, scale));
 }
 
+/// An element's bits as another type's of the same width in memory.
+Value emitBitcast(OpBuilder &b, Location loc, Type from, Type to, Value x) {
+  Value stored = toStorage(b, loc, from, x);
+  if (isPacked(to))
+    return fromPackedStorage(b, loc, to, wrapPacked(b, loc, to, stored));
+  if (stored.getType() != storageType(to))
+    stored = arith::BitcastOp::create(b, loc, storageType(to), stored);
+  return fromStorage(b, loc, to, stored);
+}
+
 } // namespace
 
 Coordinates broadcastCoordinates(Type operand, Type result, const Coordinates &at) {
@@ -168,6 +178,9 @@ Value pointwiseElement(OpBuilder &b, Location loc, Operation *op,
     return emitCast(b, loc, elementOf(castOp.getX()), elementOf(castOp.getResult()),
                     operand(castOp.getX()), castOp.getSaturate(),
                     castOp.getRoundMode().value_or(graph::RoundMode::Up));
+  if (auto bitcast = dyn_cast<graph::BitcastOp>(op))
+    return emitBitcast(b, loc, elementOf(bitcast.getX()), elementOf(bitcast.getResult()),
+                       operand(bitcast.getX()));
   if (auto quantize = dyn_cast<graph::QuantizeOp>(op))
     return emitQuantize(b, loc, quantize, operand);
   if (auto dequantize = dyn_cast<graph::DequantizeOp>(op))

@@ -227,7 +227,7 @@ private:
 
 OpClass classify(Operation *op) {
   if (isa<graph::UnaryOp, graph::BinaryOp, graph::SelectOp, graph::ClipOp, graph::CastOp,
-          graph::QuantizeOp, graph::DequantizeOp>(op))
+          graph::BitcastOp, graph::QuantizeOp, graph::DequantizeOp>(op))
     return OpClass::Pointwise;
   if (isa<graph::ReshapeOp, graph::TransposeOp, graph::BroadcastOp, graph::SliceOp, graph::PadOp, graph::ConcatOp,
           graph::TileOp, graph::IotaOp, graph::TriluOp, graph::GatherOp, graph::GatherElementsOp,

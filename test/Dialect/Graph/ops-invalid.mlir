@@ -25,6 +25,14 @@ func.func @unary_result(%x: tensor<2xf32>) {
 
 // -----
 
+func.func @bitcast_width(%x: tensor<2xf32>) {
+  // expected-error @+1 {{bitcast keeps the width, and f32 and i64 differ in it}}
+  %0 = graph.bitcast %x : tensor<2xf32> -> tensor<2xi64>
+  return
+}
+
+// -----
+
 func.func @broadcast(%a: tensor<2xf32>, %b: tensor<3xf32>) {
   // expected-error @+1 {{sizes do not broadcast: 2 against 3}}
   %0 = graph.binary add %a, %b : (tensor<2xf32>, tensor<3xf32>) -> tensor<3xf32>

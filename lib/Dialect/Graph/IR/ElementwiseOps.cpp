@@ -282,4 +282,27 @@ OpFoldResult CastOp::fold(FoldAdaptor) {
   return getX().getType() == getType() ? OpFoldResult(getX()) : OpFoldResult();
 }
 
+void BitcastOp::build(OpBuilder &builder, OperationState &state, Value x, Type elementType) {
+  build(builder, state, withElementType(cast<TensorType>(x.getType()), elementType), x);
+}
+
+LogicalResult BitcastOp::inferOwnSizes(SizeReporter &reporter, SmallVectorImpl<Type> &results) {
+  auto widthOf = [](Type element) { // in memory
+    return element.isInteger(1) ? 8 : element.getIntOrFloatBitWidth();
+  };
+  Type from = getX().getType().getElementType(), to = getType().getElementType();
+  if (!from.isIntOrFloat() || !to.isIntOrFloat() || widthOf(from) != widthOf(to)) {
+    std::string text;
+    llvm::raw_string_ostream(text) << "bitcast keeps the width, and " << from << " and " << to
+                                   << " differ in it";
+    return reporter.error(text);
+  }
+  results.push_back(withElementType(getX().getType(), to));
+  return success();
+}
+
+OpFoldResult BitcastOp::fold(FoldAdaptor) {
+  return getX().getType() == getType() ? OpFoldResult(getX()) : OpFoldResult();
+}
+
 } // namespace cameo::graph

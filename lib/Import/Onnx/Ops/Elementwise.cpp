@@ -160,6 +160,21 @@ LogicalResult castLike(NodeBuilder &b) {
                 b.integer("saturate", 1));
 }
 
+LogicalResult bitCast(NodeBuilder &b) {
+  int64_t to = b.integer("to");
+  if (to <= 0 || to >= 32 || !(kElements >> to & 1))
+    return b.fail("E0803", "a bit cast to " + llvm::Twine(nameOfDataType(int32_t(to))),
+                  typesText(kElements));
+  auto toType = static_cast<DType>(to), fromType = graph::dtypeOf(b.elementType(0));
+  if (bitWidth(toType) != bitWidth(fromType))
+    return b.fail("E0505", "a bit cast from " + llvm::Twine(nameOfDataType(int32_t(fromType))) +
+                               " to " + nameOfDataType(int32_t(to)) + ", of another width");
+  if (fromType == toType)
+    return b.out(b.unary(UnaryKind::Identity, b.in(0)));
+  return b.out(b.emit<graph::BitcastOp>(
+      graph::withElementType(b.type(0), graph::typeOf(b.context(), toType)), b.in(0)));
+}
+
 constexpr auto kUnaryFloat = kFloats;
 constexpr TypeMask kPow = kReals;
 
@@ -182,6 +197,7 @@ constexpr OpRow kRows[] = {
     {"Atan", 22, unary<UnaryKind::Atan>, kUnaryFloat},
     {"Atanh", 9, unary<UnaryKind::Atanh>, kUnaryFloat},
     {"Atanh", 22, unary<UnaryKind::Atanh>, kUnaryFloat},
+    {"BitCast", 26, bitCast},
     {"BitShift", 11, bitShift, kInts},
     {"BitShift", 28, bitShift, kInts},
     {"BitwiseAnd", 18, binary<BinaryKind::BitAnd>, kInts},

@@ -135,4 +135,21 @@ def Graph_CastOp : Graph_StatedOp<"cast"> {
   let hasFolder = 1;
 }
 
+def Graph_BitcastOp : Graph_StatedOp<"bitcast"> {
+  let summary = "The same bits as another element type of the same width";
+  let description = [{
+    A boolean is a byte, 0 or 1; a byte that becomes a boolean is true where it is not 0.
+
+    Example:
+    ```mlir
+    %0 = graph.bitcast %a : tensor<2x3xf32> -> tensor<2x3xi32>
+    ```
+  }];
+  let arguments = (ins Graph_Tensor:$x);
+  let results = (outs Graph_Tensor:$result);
+  let builders = [OpBuilder<(ins "::mlir::Value":$x, "::mlir::Type":$elementType)>];
+  let assemblyFormat = "$x attr-dict `:` type($x) `->` type($result)";
+  let hasFolder = 1;
+}
+
 #endif // CAMEO_DIALECT_GRAPH_IR_ELEMENTWISEOPS_TD
