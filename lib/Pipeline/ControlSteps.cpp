@@ -34,8 +34,10 @@ public:
 
   LogicalResult addIf(graph::IfOp branch) {
     auto known = op->getAttrOfType<StringAttr>(graph::conditionAttrName);
+    auto symbol = op->getAttrOfType<StringAttr>(graph::conditionSymbolAttrName);
     FailureOr<SizeExpr> condition =
-        known ? graph::getSizeExpr(known.getValue()) : readScalar(branch.getCondition(), "if");
+        known ? graph::getSizeExpr(known.getValue())
+              : readScalar(branch.getCondition(), symbol ? symbol.str() : newName("if"));
     if (failed(condition))
       return failure();
     SmallVector<BufferId> results;
@@ -67,7 +69,7 @@ public:
     if (auto trips = op->getAttrOfType<StringAttr>(graph::tripCountAttrName)) {
       step.tripCount = builder.expr(graph::getSizeExpr(trips.getValue()));
     } else if (loop.getTripCount()) {
-      FailureOr<SizeExpr> count = readScalar(loop.getTripCount(), "trips");
+      FailureOr<SizeExpr> count = readScalar(loop.getTripCount(), newName("trips"));
       if (failed(count))
         return failure();
       step.tripCount = builder.expr(*count);
@@ -83,7 +85,8 @@ public:
     bool changes = next[0] != flag && !matchPattern(next[0], m_One());
     std::string symbol;
     if (loop.getCondition() || changes) {
-      symbol = newSymbol("goes");
+      symbol = newName("goes");
+      desc.symbol(symbol, bundle::Symbol::Source::step);
       if (!loop.getCondition())
         setTrue(symbol);
       else if (failed(readInto(loop.getCondition(), symbol)))
@@ -243,27 +246,22 @@ private:
     return success();
   }
 
-  std::string newSymbol(StringRef what) {
-    std::string name = (what + "." + Twine(desc.symbols.size())).str();
-    desc.symbol(name, bundle::Symbol::Source::step);
-    return name;
-  }
+  std::string newName(StringRef what) { return (what + "." + Twine(desc.symbols.size())).str(); }
 
-  /// One integer or boolean as a size expression; the host reads it unless it is a constant.
-  FailureOr<SizeExpr> readScalar(Value value, StringRef what) {
+  /// One integer or boolean as a size expression; the host reads it into `symbol` unless it is a constant.
+  FailureOr<SizeExpr> readScalar(Value value, const std::string &symbol) {
     Value memory = builder.memoryOf(value);
-    if (std::optional<int64_t> number = graph::constantNumber(memory))
-      return SizeExpr(*number);
     auto argument = dyn_cast<BlockArgument>(memory);
     if (argument && isa<func::FuncOp>(argument.getOwner()->getParentOp())) {
-      std::string name = (what + "." + Twine(desc.symbols.size())).str();
-      desc.symbol(name, bundle::Symbol::Source::inputElement, argument.getArgNumber(), 0);
-      return SizeExpr::symbol(name);
+      desc.symbol(symbol, bundle::Symbol::Source::inputElement, argument.getArgNumber(), 0);
+      return SizeExpr::symbol(symbol);
     }
-    std::string name = newSymbol(what);
-    if (failed(readInto(value, name)))
+    desc.symbol(symbol, bundle::Symbol::Source::step); // which checks may name
+    if (std::optional<int64_t> number = graph::constantNumber(memory))
+      return SizeExpr(*number);
+    if (failed(readInto(value, symbol)))
       return failure();
-    return SizeExpr::symbol(name);
+    return SizeExpr::symbol(symbol);
   }
 
   LogicalResult readInto(Value value, StringRef symbol) {

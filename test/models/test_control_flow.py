@@ -156,3 +156,66 @@ def test_carried_values_that_grow_are_refused(cameo, tmp_path):
     onnx.save_model(model, tmp_path / "model.onnx")
     result = cameo("compile", tmp_path / "model.onnx", "-o", tmp_path / "out.cameo", check=False)
     assert result.returncode == 2 and "E0809" in result.stderr
+
+
+def ranks_model(by_size, *after, outputs=None):
+    """z = squeeze(x, 1) or x, as exporters write `squeeze`: by whether dimension 1 is 1; or sum(x, 1) or x by data."""
+    if by_size:
+        flag = [helper.make_node("Shape", ["x"], ["shape"], start=1, end=2),
+                helper.make_node("Equal", ["shape", "one"], ["flag"])]
+        then = helper.make_node("Squeeze", ["x", "one"], ["t"])
+    else:
+        flag = [helper.make_node("ReduceSum", ["x"], ["sum"], keepdims=0),
+                helper.make_node("Greater", ["sum", "zero"], ["flag"])]
+        then = helper.make_node("ReduceSum", ["x", "one"], ["t"], keepdims=0)
+    nodes = [helper.make_node("Neg", ["x"], ["early"]), *flag,
+             helper.make_node("If", ["flag"], ["z"], name="choice", then_branch=branch("then", then),
+                              else_branch=branch("else", helper.make_node("Identity", ["x"], ["i"]))), *after]
+    return model_of(nodes, [value("x", F32, ["batch", "n"])],
+                    outputs or [value("early", F32, ["batch", "n"]), value("y", F32, [])],
+                    [constant("zero", np.float32(0)), constant("one", np.array([1])),
+                     constant("w", np.arange(10, dtype=np.float32).reshape(5, 2))])
+
+
+MAXIMUM = [helper.make_node("Relu", ["z"], ["r"]), helper.make_node("ReduceMax", ["r"], ["y"], keepdims=0)]
+
+
+@pytest.mark.parametrize("by_size", [True, False])
+def test_branches_of_different_rank(cameo, tmp_path, by_size):
+    """What follows is in both branches, and an output from before them stays outside."""
+    data = [{"x": np.random.default_rng(n).standard_normal((3, n), np.float32) + (n == 4)} for n in (1, 4, 5)]
+    check(cameo, tmp_path, ranks_model(by_size, *MAXIMUM), *data)
+
+
+def test_a_branch_that_what_follows_does_not_fit(cameo, tmp_path):
+    """Gemm takes matrices: the model works where the size is not 1, and the launch says so."""
+    after = [helper.make_node("Gemm", ["z", "w"], ["g"], name="product"), helper.make_node("ReduceMax", ["g"], ["y"], keepdims=0)]
+    model = ranks_model(True, *after)
+    check(cameo, tmp_path, model, {"x": np.ones((3, 5), np.float32)})
+    np.save(tmp_path / "x.npy", np.ones((3, 1), np.float32))
+    result = cameo("run", tmp_path / "model.onnx", f"--input=x=@{tmp_path}/x.npy", "--device=sim",
+                   f"--output-dir={tmp_path}/out", check=False)
+    assert result.returncode != 0 and "choice" in result.stderr and "takes its other branch" in result.stderr
+
+
+def test_outputs_whose_rank_depends_on_a_branch_are_refused(cameo, tmp_path):
+    model = ranks_model(True, helper.make_node("Relu", ["z"], ["y"]), outputs=[value("y", F32, None)])
+    onnx.save_model(model, tmp_path / "m.onnx")
+    result = cameo("compile", tmp_path / "m.onnx", "-o", tmp_path / "m.cameo", check=False)
+    assert result.returncode == 2 and "E0809" in result.stderr and "at the outputs" in result.stderr
+
+
+def test_conditions_of_a_branch_that_does_not_run(cameo, tmp_path):
+    """Reshape to rows of two needs an even number of elements, where it runs."""
+    nodes = [helper.make_node("ReduceSum", ["x"], ["sum"], keepdims=0), helper.make_node("Greater", ["sum", "zero"], ["flag"]),
+             helper.make_node("If", ["flag"], ["y"], name="choice",
+                              then_branch=branch("then", helper.make_node("Reshape", ["x", "pairs"], ["p"]),
+                                                 helper.make_node("ReduceMax", ["p"], ["m"], keepdims=0)),
+                              else_branch=branch("else", helper.make_node("ReduceMin", ["x"], ["l"], keepdims=0)))]
+    model = model_of(nodes, [value("x", F32, ["n"])], [value("y", F32, [])],
+                     [constant("zero", np.float32(0)), constant("pairs", np.array([-1, 2]))])
+    check(cameo, tmp_path, model, {"x": np.ones(4, np.float32)}, {"x": -np.arange(5, dtype=np.float32)})
+    np.save(tmp_path / "x.npy", np.ones(5, np.float32))
+    result = cameo("run", tmp_path / "model.onnx", f"--input=x=@{tmp_path}/x.npy", "--device=sim",
+                   f"--output-dir={tmp_path}/out", check=False)
+    assert result.returncode != 0 and "numbers of elements differ" in result.stderr

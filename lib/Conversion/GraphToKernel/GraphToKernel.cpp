@@ -47,18 +47,50 @@ BuildFn builderFor(Operation *anchor) {
   return nullptr;
 }
 
-/// Conditions on sizes that inference could not decide.
+/// Whether the Ifs around `op` choose the branches that it is in. In a loop only those that sizes decide
+/// count: a condition is checked once, when its symbols are known, and there others may change.
+SizeExpr runs(Operation *op) {
+  SizeExpr bySizes(1), byData(1);
+  for (; !isa<func::FuncOp>(op); op = op->getParentOp()) {
+    if (isa<graph::LoopOp, graph::ScanOp>(op->getParentOp()))
+      byData = 1;
+    auto branch = dyn_cast<graph::IfOp>(op->getParentOp());
+    if (!branch)
+      continue;
+    bool isThen = op->getParentRegion() == &branch.getThenRegion();
+    auto choice = [&](const SizeExpr &condition) {
+      return isThen ? ne(condition, 0) : eq(condition, 0);
+    };
+    if (auto known = branch->getAttrOfType<StringAttr>(graph::conditionAttrName))
+      bySizes = logicalAnd(choice(graph::getSizeExpr(known.getValue())), bySizes);
+    else if (auto read = branch->getAttrOfType<StringAttr>(graph::conditionSymbolAttrName))
+      byData = logicalAnd(choice(SizeExpr::symbol(read.getValue().str())), byData);
+  }
+  return logicalAnd(bySizes, byData);
+}
+
+/// Conditions on sizes that inference could not decide, and those that the import states.
 ArrayAttr collectChecks(func::FuncOp func) {
   OpBuilder b(func.getContext());
   SmallVector<Attribute> checks;
+  auto add = [&](Operation *op, const SizeExpr &condition, const std::string &message) {
+    SizeExpr holds = select(runs(op), condition, 1);
+    if (!holds.isConstant(1))
+      checks.push_back(b.getStrArrayAttr({holds.str(), message}));
+  };
+  func.walk([&](Operation *op) {
+    if (auto stated = op->getAttrOfType<ArrayAttr>(graph::requiresAttrName))
+      for (auto check : stated.getAsRange<ArrayAttr>())
+        add(op, graph::getSizeExpr(cast<StringAttr>(check[0]).getValue()),
+            cast<StringAttr>(check[1]).str());
+  });
   func.walk([&](graph::InferSizesOpInterface op) {
     graph::SizeReporter reporter([](const Twine &) {},
                                  [&](const SizeExpr &condition, const Twine &message) {
                                    std::string node;
                                    if (auto name = dyn_cast<NameLoc>(op->getLoc()))
                                      node = "node '" + name.getName().str() + "': ";
-                                   checks.push_back(b.getStrArrayAttr(
-                                       {condition.str(), node + message.str()}));
+                                   add(op, condition, node + message.str());
                                  });
     SmallVector<Type> results;
     (void)op.inferOwnSizes(reporter, results);
@@ -160,11 +192,14 @@ private:
   /// The number of an iteration is a symbol, which launches in the body can pass on; so are a trip count
   /// and a condition that sizes decide.
   void nameIterations() {
-    unsigned count = 0;
+    unsigned count = 0, ifs = 0;
     func.walk([&](Operation *op) {
-      if (auto branch = dyn_cast<graph::IfOp>(op))
-        if (std::optional<SizeExpr> known = knownNumber(branch.getCondition()))
-          op->setAttr(graph::conditionAttrName, StringAttr::get(op->getContext(), known->str()));
+      if (auto branch = dyn_cast<graph::IfOp>(op)) {
+        std::optional<SizeExpr> known = knownNumber(branch.getCondition());
+        op->setAttr(known ? graph::conditionAttrName : graph::conditionSymbolAttrName,
+                    StringAttr::get(op->getContext(),
+                                    known ? known->str() : "if." + std::to_string(ifs++)));
+      }
       if (!isa<graph::LoopOp, graph::ScanOp>(op))
         return;
       OpBuilder b(op);

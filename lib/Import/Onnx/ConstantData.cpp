@@ -189,11 +189,13 @@ Value Importer::materialize(Operand &operand) {
   bool isLate = llvm::any_of(*operand.contents, [&](const Number &n) {
     std::set<std::string> names;
     n.expr.collectSymbols(names);
-    return llvm::any_of(names, [&](const std::string &name) { return StringRef(name).starts_with(countPrefix) || StringRef(name).starts_with(iterationPrefix); });
+    return llvm::any_of(names, [&](StringRef name) {
+      return name.starts_with(countPrefix) || name.starts_with(iterationPrefix);
+    });
   });
-  if (isLate) {
+  if (isLate) { // and is not kept: another use may be in a region that this one does not dominate
     at = bodyBuilder;
-    keep = [&](Value v) { return operand.value = v; };
+    keep = [](Value v) { return v; };
   }
   // Symbolic: integers first, then the element type and the shape that is wanted.
   Type element = operand.type.getElementType();

@@ -4,6 +4,7 @@
 // a problem leaves unknown outputs behind and the walk goes on, so that all problems are found.
 #include "Importer.h"
 
+#include "cameo/Dialect/Graph/IR/LoopAttrs.h"
 #include "mlir/IR/Verifier.h"
 
 using namespace cameo;
@@ -202,8 +203,16 @@ void Importer::defineInitializers(const onnx::GraphProto &graph, NodeScope &scop
 // Nodes
 //===----------------------------------------------------------------------===//
 
+static llvm::SmallVector<std::string> outputNames(const onnx::GraphProto &graph) {
+  llvm::SmallVector<std::string> names;
+  for (const auto &output : graph.output())
+    names.push_back(output.name());
+  return names;
+}
+
 bool Importer::importNodes(const google::protobuf::RepeatedPtrField<onnx::NodeProto> &nodes,
-                           const void *owner, NodeScope &scope) {
+                           llvm::ArrayRef<std::string> outputs, const void *owner,
+                           NodeScope &scope) {
   std::vector<int> own;
   const std::vector<int> *order;
   if (auto it = index.order.find(owner); it != index.order.end())
@@ -211,10 +220,17 @@ bool Importer::importNodes(const google::protobuf::RepeatedPtrField<onnx::NodePr
   else
     order = &(own = sortNodes(nodes)); // a body of ONNX's own
   bool ok = order->size() == static_cast<size_t>(nodes.size());
-  for (int position : *order) {
-    bool isTop = !scope.onBehalfOf;
-    bool good = importNode(nodes[position], position, scope);
-    if (isTop) {
+  return ok & importRest({&nodes, *order, llvm::to_vector(outputs)}, scope);
+}
+
+bool Importer::importRest(const RestOfNodes &rest, NodeScope &scope) {
+  bool ok = true;
+  scope.rest = rest;
+  while (!scope.rest.order.empty()) {
+    int position = scope.rest.order.front();
+    scope.rest.order = scope.rest.order.drop_front();
+    bool good = importNode((*rest.nodes)[position], position, scope);
+    if (!scope.onBehalfOf && scope.counted) {
       ++problems.nodesSeen;
       problems.nodesSupported += good;
     }
@@ -296,6 +312,8 @@ bool Importer::importNode(const onnx::NodeProto &original, int64_t position, Nod
         output->known = false;
     return false;
   }
+  if (!scope.rest.nodes)
+    return true; // the handler has imported all that follows, and defined the graph's outputs
   for (Operand *output : b.outputs) {
     if (!output)
       continue;
@@ -353,7 +371,7 @@ bool Importer::expandFunction(const onnx::FunctionProto &function, const OpsetMa
   for (auto [i, name] : llvm::enumerate(function.input()))
     if (i < arguments.size() && arguments[i])
       scope.values[name] = arguments[i];
-  bool ok = importNodes(function.node(), &function, scope);
+  bool ok = importNodes(function.node(), llvm::to_vector(function.output()), &function, scope);
   for (auto [i, name] : llvm::enumerate(function.output())) {
     if (i >= results.size() || !results[i])
       continue;
@@ -371,22 +389,29 @@ bool Importer::expandFunction(const onnx::FunctionProto &function, const OpsetMa
   return ok;
 }
 
-bool Importer::importSubgraph(const onnx::GraphProto &graph, NodeScope &outer,
-                              const std::string &where, llvm::ArrayRef<Operand *> arguments,
-                              llvm::SmallVectorImpl<Operand *> &results) {
+NodeScope Importer::inside(NodeScope &outer) {
   NodeScope scope;
   scope.outer = &outer;
   scope.opsets = outer.opsets;
   scope.callAttributes = outer.callAttributes;
   scope.stack = outer.stack;
-  scope.stack.push_back(where);
   scope.locationPrefix = outer.locationPrefix;
   scope.onBehalfOf = outer.onBehalfOf;
+  scope.copies = outer.copies;
+  scope.counted = outer.counted;
+  return scope;
+}
+
+bool Importer::importSubgraph(const onnx::GraphProto &graph, NodeScope &outer,
+                              const std::string &where, llvm::ArrayRef<Operand *> arguments,
+                              llvm::SmallVectorImpl<Operand *> &results) {
+  NodeScope scope = inside(outer);
+  scope.stack.push_back(where);
   for (auto [i, input] : llvm::enumerate(graph.input()))
     if (i < arguments.size())
       scope.values[input.name()] = arguments[i];
   defineInitializers(graph, scope);
-  bool ok = importNodes(graph.node(), &graph, scope);
+  bool ok = importNodes(graph.node(), outputNames(graph), &graph, scope);
   for (const auto &output : graph.output()) {
     results.push_back(scope.lookup(output.name()));
     ok &= results.back() && results.back()->known;
@@ -475,7 +500,9 @@ bool Importer::finish(const onnx::GraphProto &graph, ModuleOp module) {
     return false;
   if (options.everyValue)
     addEveryValue(graph, values, names);
-  func::ReturnOp::create(bodyBuilder, function.getLoc(), values);
+  auto end = func::ReturnOp::create(bodyBuilder, function.getLoc(), values);
+  if (!required.empty())
+    end->setAttr(graph::requiresAttrName, bodyBuilder.getArrayAttr(required));
   function.setFunctionType(FunctionType::get(
       &mlirContext, function.getFunctionType().getInputs(), ValueRange(values).getTypes()));
   for (auto [i, name] : llvm::enumerate(names))
@@ -512,7 +539,7 @@ OwningOpRef<ModuleOp> Importer::run() {
   // Hoisted constants go before this point even when the body is still empty.
   defineInitializers(graph, top);
   findSteeringInputs(graph);
-  ok &= importNodes(graph.node(), &graph, top);
+  ok &= importNodes(graph.node(), outputNames(graph), &graph, top);
   ok &= finish(graph, *module);
   if (ok && !problems.hasErrors())
     return module;

@@ -10,6 +10,13 @@
 
 namespace cameo::importer {
 
+/// The nodes of a graph or function body that come after the one being imported, and the body's outputs.
+struct RestOfNodes {
+  const google::protobuf::RepeatedPtrField<onnx::NodeProto> *nodes = nullptr;
+  llvm::ArrayRef<int> order;
+  llvm::SmallVector<std::string> outputs;
+};
+
 /// Names of one graph or function body; subgraphs look outwards.
 struct NodeScope {
   NodeScope *outer = nullptr;
@@ -22,6 +29,10 @@ struct NodeScope {
   /// Inside the body of one of ONNX's own functions: all ops carry the call's location, and
   /// problems name the call.
   const NodeBuilder *onBehalfOf = nullptr;
+  /// A handler that imports the rest itself (once in each branch of an If) empties it.
+  RestOfNodes rest;
+  int copies = 0;       ///< how many Ifs around this have taken the rest into their branches
+  bool counted = true;  ///< false in all but the first of such copies
 
   Operand *lookup(llvm::StringRef name) {
     auto it = values.find(name);
@@ -62,6 +73,12 @@ public:
   /// Imports a subgraph in place; results are its outputs (unknown ones after a problem).
   bool importSubgraph(const onnx::GraphProto &graph, NodeScope &outer, const std::string &where,
                       llvm::ArrayRef<Operand *> arguments, llvm::SmallVectorImpl<Operand *> &results);
+  /// A scope inside of `outer`, of the same function and opsets.
+  static NodeScope inside(NodeScope &outer);
+  /// Imports nodes in `scope`; false after a problem.
+  bool importRest(const RestOfNodes &rest, NodeScope &scope);
+  /// What sizes have to be where the block being built runs: `graph.requires` of its terminator.
+  llvm::SmallVector<mlir::Attribute> required;
   /// Imports a function body in place.
   bool expandFunction(const onnx::FunctionProto &function, const OpsetMap &opsets, NodeBuilder *body,
                       NodeScope &caller, const onnx::NodeProto &call, const std::string &title,
@@ -76,7 +93,7 @@ private:
   void findSteeringInputs(const onnx::GraphProto &graph);
   void defineInitializers(const onnx::GraphProto &graph, NodeScope &scope);
   bool importNodes(const google::protobuf::RepeatedPtrField<onnx::NodeProto> &nodes,
-                   const void *owner, NodeScope &scope);
+                   llvm::ArrayRef<std::string> outputs, const void *owner, NodeScope &scope);
   bool importNode(const onnx::NodeProto &node, int64_t position, NodeScope &scope);
   bool callFunction(const onnx::FunctionProto &function, const onnx::NodeProto &node,
                     int64_t position, NodeScope &scope);
