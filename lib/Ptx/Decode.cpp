@@ -326,7 +326,7 @@ const Decoder::OpcodeRow *Decoder::findOpcode(std::string_view opcode) {
       {"elect", &D::decodeElect}, {"cp", &D::decodeCp}, {"ldmatrix", &D::decodeLdmatrix},
       {"stmatrix", &D::decodeStmatrix}, {"mma", &D::decodeMma},
       {"movmatrix", &D::decodeMovmatrix}, {"bmsk", &D::decodeBitMask},
-      {"szext", &D::decodeBitMask}, {"fns", &D::decodeFns}, {"brkpt", &D::decodeTrap}};
+      {"szext", &D::decodeBitMask}, {"fns", &D::decodeFns}, {"wmma", &D::decodeWmma}, {"brkpt", &D::decodeTrap}};
   for (const OpcodeRow &row : rows)
     if (row.opcode == opcode)
       return &row;

@@ -156,6 +156,8 @@ private:
                   const Operand &address);
   bool loadParameter(const Access &access, const Operand &address, const uint32_t *slots,
                      unsigned width);
+  void emitWmmaElement(bool isLoad, const Access &access, uint32_t data, unsigned width,
+                       uint32_t address);
   void decodeLd();
   void decodeSt();
   void decodeAtom();
@@ -178,6 +180,10 @@ private:
   void decodeCp();
   void decodeLdmatrix();
   void decodeStmatrix();
+  // DecodeWmma.cpp
+  void decodeWmma();
+  void decodeWmmaAccess(const Modifiers &m, bool isLoad);
+  void decodeWmmaMma(const Modifiers &m);
   // DecodeMma.cpp
   bool matrixOperand(size_t index, unsigned count, Type type, bool isDestination,
                      std::vector<uint32_t> &slots);

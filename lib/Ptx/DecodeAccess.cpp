@@ -108,6 +108,16 @@ void Decoder::emitAccess(bool isLoad, Access access, const uint32_t *slots, unsi
   setAddress(address, access.space);
 }
 
+/// One element of a matrix: its register has `width` bytes, its address is in a slot.
+void Decoder::emitWmmaElement(bool isLoad, const Access &access, uint32_t data, unsigned width,
+                              uint32_t address) {
+  Op &op = emitPlain(accessName(isLoad ? "ld" : "st", access.space, access.size, 1, policy),
+                     OpKind::Memory);
+  (isLoad ? op.d : op.b) = data;
+  op.a = address, op.imm = 0, op.count = 1, op.space = access.space;
+  op.size = static_cast<uint8_t>(access.size), op.width = static_cast<uint8_t>(width);
+}
+
 /// A kernel parameter at a known place is a constant of the launch: moves instead of loads.
 bool Decoder::loadParameter(const Access &access, const Operand &address, const uint32_t *slots,
                             unsigned width) {
@@ -196,6 +206,8 @@ void Decoder::decodeAtom() {
     if (m.has(text))
       operation = text;
   bool cas = operation == ".cas";
+  if (isRed && (cas || operation == ".exch"))
+    return unsupported("a reduction by an exchange");
   if (operation.empty() || !expectOperands(base + 2, base + 4))
     return;
   Type type = m.type();

@@ -96,6 +96,8 @@ void Decoder::decodeArithmetic() {
     return decodeMixed(m, 2);
   std::string name(current->opcode);
   bool ftz = m.has(".ftz"), sat = m.has(".sat");
+  if (!isFloat(type) && (ftz || !m.roundText.empty()))
+    return unsupported("rounding of integers");
   if (type == Type::F32 || type == Type::F64) {
     if (m.round != Round::Nearest || sat)
       return emitSlow(name, m, 2);
@@ -160,7 +162,9 @@ void Decoder::decodeMul() {
   if (isFloat(type))
     return isMad ? decodeFma() : decodeArithmetic();
   bool wide = m.has(".wide"), hi = m.has(".hi");
-  if (!isInteger(type) || sizeOf(type) < 2 || m.others.empty() || !m.roundText.empty())
+  bool one = m.has(".lo") + hi + wide == 1 && !m.has(".ftz");
+  bool saturates = m.has(".sat") && !(isMad && hi && type == Type::S32);
+  if (!isInteger(type) || sizeOf(type) < 2 || !one || saturates || !m.roundText.empty())
     return unsupported("this form");
   std::string name = std::string(current->opcode);
   if (m.has(".sat"))
@@ -184,6 +188,10 @@ void Decoder::decodeDiv() {
     return;
   Type type = m.type();
   std::string name(current->opcode);
+  bool approximate = m.has(".full") || m.has(".approx");
+  if ((approximate && (type != Type::F32 || !m.roundText.empty())) ||
+      (!isFloat(type) && (m.has(".ftz") || !m.roundText.empty())))
+    return unsupported("this form");
   if (isFloat(type)) {
     if (m.round != Round::Nearest)
       return emitSlow(name, m, 2);
@@ -205,6 +213,10 @@ void Decoder::decodeMinMax() {
   if (!expectOperands(3, 4))
     return;
   std::string name = std::string(current->opcode) + (three ? "3" : "");
+  bool relu = m.has(".relu"), magnitude = m.has(".xorsign") || m.has(".abs") || m.has(".xorsign.abs");
+  if (isFloat(type) ? relu || m.has(".xorsign") != m.has(".abs")
+                    : m.has(".ftz") || m.has(".NaN") || magnitude)
+    return unsupported("this modifier of this type");
   if (isFloat(type))
     name += std::string(nameOf(type)) + (m.has(".ftz") ? ".ftz" : "") +
             (m.has(".NaN") ? ".nan" : "") + (m.has(".xorsign") ? ".xorsign" : "");
@@ -395,6 +407,10 @@ void Decoder::decodeSpecialFunction() {
     return;
   Type type = m.type();
   bool exact = current->opcode == "sqrt" || current->opcode == "rcp";
+  if (m.has(".approx") ? !m.roundText.empty() : !exact || m.roundText.empty())
+    return unsupported("an instruction with neither or both of .approx and a rounding");
+  if (m.has(".approx") && type == Type::F64 && !m.has(".ftz") && current->opcode != "rsqrt")
+    return unsupported("this type");
   if (exact && m.round != Round::Nearest)
     return emitSlow(std::string(current->opcode), m, 1);
   bool gross = type == Type::F64 && m.has(".approx") && m.has(".ftz");

@@ -201,6 +201,18 @@ void Decoder::decodeIsspacep() {
 
 /// Hints: the address is not even looked at. A cache policy is an opaque number.
 void Decoder::decodeNothing() {
+  static constexpr std::pair<std::string_view, std::string_view> table[] = {
+      {"prefetch", " .global .local .const .param .L1 .L2 .L2::evict_last .L2::evict_normal .tensormap "},
+      {"prefetchu", " .L1 "},
+      {"discard", " .global .L2 "},
+      {"applypriority", " .global .L2::evict_normal "},
+      {"pmevent", " .mask "},
+      {"griddepcontrol", " .launch_dependents .wait "},
+      {"createpolicy", " .fractional .range .cvt .global .L2 .L2::evict_first .L2::evict_last .L2::evict_normal "
+                       ".L2::evict_unchanged "}};
+  for (auto &[opcode, allowed] : table)
+    if (opcode == current->opcode)
+      modifiers(allowed);
   if (current->opcode == "createpolicy") {
     uint32_t d = destination(0, Type::B64), value = constant(0, 8);
     Op &op = emit("mov.b64", OpKind::Alu);

@@ -44,7 +44,7 @@ inline s32 getU4(u32 v, unsigned i) { return s32(v >> (4 * i) & 15); }
 
 /// a[row][column] from the registers `slots`; Get(register, i) is the i-th of P elements.
 template <unsigned P, auto Get, typename Reg, typename Acc>
-void gatherA(Exec &x, const u32 *slots, unsigned m, unsigned k, Acc *a) {
+[[gnu::noinline]] void gatherA(Exec &x, const u32 *slots, unsigned m, unsigned k, Acc *a) {
   unsigned rowBlocks = m / 8, count = m * k / 32 / P;
   for (unsigned r = 0; r < count; ++r) {
     const Reg *s = x.at<Reg>(slots[r]);
@@ -55,7 +55,7 @@ void gatherA(Exec &x, const u32 *slots, unsigned m, unsigned k, Acc *a) {
 }
 /// b[row][column], eight columns.
 template <unsigned P, auto Get, typename Reg, typename Acc>
-void gatherB(Exec &x, const u32 *slots, unsigned k, Acc *b) {
+[[gnu::noinline]] void gatherB(Exec &x, const u32 *slots, unsigned k, Acc *b) {
   unsigned count = k * 8 / 32 / P;
   for (unsigned r = 0; r < count; ++r) {
     const Reg *s = x.at<Reg>(slots[r]);

@@ -32,7 +32,7 @@ int level() {
   NAME::integerRows(rows), NAME::bitFieldRows(rows), NAME::floatRows(rows), NAME::halfRows(rows), NAME::compareRows(rows),   \
       NAME::mathRows(rows), NAME::convertRows(rows), NAME::memoryRows(rows),                       \
       NAME::atomicRows(rows), NAME::warpRows(rows), NAME::matrixRows(rows),                        \
-      NAME::mmaRows(rows)
+      NAME::mmaRows(rows), NAME::wmmaRows(rows)
 
 std::unordered_map<std::string_view, Handler> makeTable() {
   HandlerRows rows;

@@ -43,6 +43,7 @@ void asyncRows(HandlerRows &rows);
   void bitFieldRows(HandlerRows &rows);                                                            \
   void atomicRows(HandlerRows &rows);                                                              \
   void warpRows(HandlerRows &rows);                                                                \
+  void wmmaRows(HandlerRows &rows);                                                                \
   void mmaRows(HandlerRows &rows);                                                                 \
   void matrixRows(HandlerRows &rows);                                                              \
   }

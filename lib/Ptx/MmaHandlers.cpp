@@ -23,58 +23,57 @@ inline float step(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
 inline double step(double a, double b, double c) { return __builtin_fma(a, b, c); }
 inline s64 step(s32 a, s32 b, s64 c) { return c + s64(a) * b; }
 
-/// One element of D: C and k products, in order.
+/// c += a * b, ascending k for each element; eight columns at a time. Out of line, as what follows: the many
+/// pairs of types differ in how they are gathered only.
 template <typename In, typename Acc>
-Acc dotProduct(const In *a, const In *b, unsigned k, unsigned n, const u8 *index, Acc sum) {
-  for (unsigned i = 0; i < k; ++i)
-    sum = step(a[i], b[(index ? index[i] : i) * 8 + n], sum);
-  return sum;
+[[gnu::noinline]] void product(const Form &f, const In *a, const In *b, const u8 *index, Acc (*c)[8]) {
+  for (unsigned row = 0; row < f.m; ++row)
+    for (unsigned i = 0; i < f.k; ++i) {
+      const In *from = b + (index ? index[row * f.k + i] : i) * 8;
+      for (unsigned n = 0; n < 8; ++n)
+        c[row][n] = step(a[row * f.k + i], from[n], c[row][n]);
+    }
 }
 
 /// C and D with one element in a register.
-template <typename In> void finish(Exec &x, const u32 *slots, const Form &f, const In *a, const In *b, const u8 *index) {
+template <typename In>
+[[gnu::noinline]] void finish(Exec &x, const u32 *slots, const Form &f, const In *a, const In *b, const u8 *index) {
   unsigned count = f.m / 4;
-  In c[4][lanes];
+  In c[16][8];
   for (unsigned r = 0; r < count; ++r)
-    std::memcpy(c[r], x.at<In>(slots[r]), sizeof c[r]);
-  for (unsigned r = 0; r < count; ++r) {
-    In *d = x.at<In>(slots[count + r]);
-    for (unsigned l = 0; l < lanes; ++l) {
-      unsigned row = l / 4 + 8 * (r / 2), n = l % 4 * 2 + r % 2;
-      d[l] = canonical(dotProduct(a + row * f.k, b, f.k, n, index ? index + row * f.k : nullptr, c[r][l]));
-    }
-  }
+    for (unsigned l = 0; l < lanes; ++l)
+      c[l / 4 + 8 * (r / 2)][l % 4 * 2 + r % 2] = x.at<In>(slots[r])[l];
+  product(f, a, b, index, c);
+  for (unsigned r = 0; r < count; ++r)
+    for (unsigned l = 0; l < lanes; ++l)
+      x.at<In>(slots[count + r])[l] = canonical(c[l / 4 + 8 * (r / 2)][l % 4 * 2 + r % 2]);
 }
-/// f16 accumulators: pairs in a register.
-void finishHalf(Exec &x, const u32 *slots, const Form &f, const float *a, const float *b, const u8 *index) {
-  u16 result[2][64];
-  for (unsigned r = 0; r < 2; ++r) { // register r: rows 8r ... 8r+7, row by row
-    const u16 *c = x.at<u16>(slots[r]);
-    for (unsigned e = 0; e < 64; ++e) {
-      unsigned row = 8 * r + e / 8;
-      result[r][e] = floatToHalf(dotProduct(a + row * f.k, b, f.k, e % 8,
-                                            index ? index + row * f.k : nullptr, halfToFloat(c[e])));
-    }
-  }
-  for (unsigned r = 0; r < 2; ++r)
-    std::memcpy(x.at<u16>(slots[2 + r]), result[r], sizeof result[r]);
+/// f16 accumulators: a register is eight rows of eight.
+[[gnu::noinline]] void finishHalf(Exec &x, const u32 *slots, const Form &f, const float *a, const float *b,
+                                  const u8 *index) {
+  float c[16][8];
+  for (unsigned e = 0; e < 128; ++e)
+    c[e / 8][e % 8] = halfToFloat(x.at<u16>(slots[e / 64])[e % 64]);
+  product(f, a, b, index, c);
+  for (unsigned e = 0; e < 128; ++e)
+    x.at<u16>(slots[2 + e / 64])[e % 64] = floatToHalf(c[e / 8][e % 8]);
 }
 template <bool Saturate>
-void finishInteger(Exec &x, const u32 *slots, const Form &f, const s32 *a, const s32 *b, const u8 *index) {
+[[gnu::noinline]] void finishInteger(Exec &x, const u32 *slots, const Form &f, const s32 *a, const s32 *b,
+                                     const u8 *index) {
   unsigned count = f.m / 4;
-  s32 c[4][lanes];
+  s64 c[16][8];
   for (unsigned r = 0; r < count; ++r)
-    std::memcpy(c[r], x.at<s32>(slots[r]), sizeof c[r]);
-  for (unsigned r = 0; r < count; ++r) {
-    s32 *d = x.at<s32>(slots[count + r]);
+    for (unsigned l = 0; l < lanes; ++l)
+      c[l / 4 + 8 * (r / 2)][l % 4 * 2 + r % 2] = x.at<s32>(slots[r])[l];
+  product(f, a, b, index, c);
+  for (unsigned r = 0; r < count; ++r)
     for (unsigned l = 0; l < lanes; ++l) {
-      unsigned row = l / 4 + 8 * (r / 2), n = l % 4 * 2 + r % 2;
-      s64 v = dotProduct(a + row * f.k, b, f.k, n, index ? index + row * f.k : nullptr, s64(c[r][l]));
+      s64 v = c[l / 4 + 8 * (r / 2)][l % 4 * 2 + r % 2];
       if (Saturate)
         v = v > INT32_MAX ? INT32_MAX : v < INT32_MIN ? INT32_MIN : v;
-      d[l] = s32(u32(u64(v)));
+      x.at<s32>(slots[count + r])[l] = s32(u32(u64(v)));
     }
-  }
 }
 
 enum class Sparsity { None, TwoOfFour, OneOfTwo, PairsOfEight };
@@ -83,8 +82,7 @@ enum class Sparsity { None, TwoOfFour, OneOfTwo, PairsOfEight };
 /// 16 bits of row g and 16 of row g + 8, and a row's second half is the next lane's; of smaller ones
 /// the words of rows g and g + 8 lie in lanes next to each other. The selector says in which lanes of
 /// four.
-template <Sparsity S, bool Wide> void findRows(Exec &x, const u32 *meta, const Form &f, u8 *index) {
-  (void)x;
+template <Sparsity S, bool Wide> [[gnu::noinline]] void findRows(const u32 *meta, const Form &f, u8 *index) {
   unsigned perGroup = S == Sparsity::OneOfTwo ? 1 : S == Sparsity::TwoOfFour ? 2 : 4;
   unsigned chunkBits = Wide ? 16 : 32, chunks = f.k / perGroup * 4 / chunkBits;
   for (unsigned row = 0; row < 16; ++row)
@@ -117,7 +115,7 @@ void multiply(Exec &x, const Op &o) {
   gatherB<P, GetB, Reg>(x, slots, f.kb, b);
   slots += f.kb * 8 / 32 / P;
   if constexpr (S != Sparsity::None)
-    findRows<S, (P <= 2)>(x, x.at<u32>(o.a), f, index);
+    findRows<S, (P <= 2)>(x.at<u32>(o.a), f, index);
   Finish(x, slots, f, a, b, S == Sparsity::None ? nullptr : index);
   countMma(x, f.m, f.kb);
 }

@@ -273,6 +273,25 @@ TEST(Refusal, UnknownOpcodesAndModifiersByNameAndLine) {
                 "m16n8k64", CAMEO_PTX_UNSUPPORTED);
 }
 
+/// Combinations that the ISA does not have, of modifiers that each exist.
+TEST(Refusal, ModifiersThatDoNotGoTogether) {
+  for (const char *line :
+       {"add.ftz.s32 %r0, %r1, %r2;", "add.rz.u32 %r0, %r1, %r2;", "add.sat.u32 %r0, %r1, %r2;",
+        "mul.s32 %r0, %r1, %r2;", "mul.lo.hi.s32 %r0, %r1, %r2;", "mul.ftz.s32 %r0, %r1, %r2;",
+        "mad.lo.sat.s32 %r0, %r1, %r2, %r3;", "div.approx.s32 %r0, %r1, %r2;", "div.full.rn.f32 %r0, %r1, %r2;",
+        "min.relu.f32 %r0, %r1, %r2;", "min.NaN.s32 %r0, %r1, %r2;", "max.xorsign.f32 %r0, %r1, %r2;",
+        "max.relu.u32 %r0, %r1, %r2;", "ex2.f32 %r0, %r1;", "tanh.f32 %r0, %r1;", "sqrt.approx.rn.f32 %r0, %r1;",
+        "sin.approx.f16 %r0, %r1;", "fma.f32 %r0, %r1, %r2, %r3;", "setp.equ.s32 %p, %r0, %r1;",
+        "red.global.cas.b32 [%r0], %r1, %r2;", "prefetch.global.L3 [%r0];", "griddepcontrol.waits;",
+        "wmma.load.a.sync.aligned.row.m16n16k17.f16 {%r0}, [%r1];", "bmsk.b32 %r0, %r1, %r2;"}) {
+    std::string text = std::string(header) +
+                       ".visible .entry k()\n{\n.reg .b32 %r<9>;\n.reg .pred %p;\n" + line + "\nret;\n}\n";
+    Module module(text);
+    EXPECT_FALSE(module) << line;
+    EXPECT_NE(module.errors().find(":8: "), std::string::npos) << line << "\n" << module.errors();
+  }
+}
+
 TEST(Refusal, OperandsThatDoNotFit) {
   expectRefused("add.u32 %r0, %r1, %l2;", "takes 32 bits");
   expectRefused("add.u32 %r0, %r1;", "takes 3");
