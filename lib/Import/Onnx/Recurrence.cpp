@@ -17,9 +17,27 @@ Sizes withoutLeading(Value x) {
   return sizes;
 }
 
+/// What goes round keeps its sizes. Where only a launch shows that it does, a slice that begins at the
+/// difference of the sizes is legal if there is none.
+Value withSizesOf(NodeBuilder &b, Value next, Value carried) {
+  if (NodeBuilder::elementOf(next) != NodeBuilder::elementOf(carried) ||
+      NodeBuilder::rankOf(next) != NodeBuilder::rankOf(carried))
+    return next;
+  Sizes sizes = NodeBuilder::sizesOf(carried), starts, steps(sizes.size(), SizeExpr(1));
+  for (auto [have, want] : llvm::zip_equal(NodeBuilder::sizesOf(next), sizes)) {
+    if (eq(have, want).isConstant(0))
+      return next;
+    starts.push_back(want - have);
+  }
+  return b.slice(next, starts, sizes, steps);
+}
+
 /// Bodies compute what goes round in the type that it has.
-bool checkCarried(NodeBuilder &b, llvm::ArrayRef<Value> carried, llvm::ArrayRef<Value> next) {
+bool checkCarried(NodeBuilder &b, llvm::ArrayRef<Value> carried,
+                  llvm::MutableArrayRef<Value> next) {
   for (auto [i, value] : llvm::enumerate(carried)) {
+    if (next[i] && next[i].getType() != value.getType())
+      next[i] = withSizesOf(b, next[i], value);
     if (!next[i])
       return false;
     if (next[i].getType() == value.getType())

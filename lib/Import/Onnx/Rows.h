@@ -7,6 +7,7 @@
 
 namespace cameo::importer {
 
+llvm::ArrayRef<OpRow> determinantRows();
 llvm::ArrayRef<OpRow> loopRows();
 llvm::ArrayRef<OpRow> recurrentRows();
 llvm::ArrayRef<OpRow> sampleRows();

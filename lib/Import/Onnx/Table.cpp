@@ -13,10 +13,11 @@ using llvm::StringRef;
 
 llvm::ArrayRef<llvm::ArrayRef<OpRow>> importer::allRows() {
   static const llvm::ArrayRef<OpRow> families[] = {
-      constantRows(),  contractionRows(), controlRows(),       elementwiseRows(), functionRows(),
-      indexedRows(),   loopRows(),        movementRows(),      normalizationRows(), poolingRows(),
-      quantizeRows(),  recurrentRows(),   reductionRows(),     resizeRows(),      sampleRows(),
-      selectionRows(), shapeRows(),       spectralRows(),      suppressionRows()};
+      constantRows(),      contractionRows(), controlRows(),   determinantRows(), elementwiseRows(),
+      functionRows(),      indexedRows(),     loopRows(),      movementRows(),
+      normalizationRows(), poolingRows(),     quantizeRows(),  recurrentRows(),   reductionRows(),
+      resizeRows(),        sampleRows(),      selectionRows(), shapeRows(),       spectralRows(),
+      suppressionRows()};
   return families;
 }
 

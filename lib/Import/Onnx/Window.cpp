@@ -23,7 +23,7 @@ std::optional<Ints> list(NodeBuilder &b, llvm::StringRef name, size_t length, in
 } // namespace
 
 std::optional<Window> importer::readWindow(NodeBuilder &b, unsigned i,
-                                           llvm::ArrayRef<int64_t> kernel,
+                                           llvm::ArrayRef<SizeExpr> kernel,
                                            std::optional<double> padValue, bool ceilMode) {
   size_t spatial = kernel.size();
   if (b.rank(i) != static_cast<int64_t>(spatial) + 2) {
@@ -35,7 +35,7 @@ std::optional<Window> importer::readWindow(NodeBuilder &b, unsigned i,
        pads = list(b, "pads", 2 * spatial, 0);
   if (!strides || !dilations || !pads)
     return std::nullopt;
-  Window w{Ints(kernel), *strides, *dilations, *pads, b.in(i)};
+  Window w{Sizes(kernel), *strides, *dilations, *pads, b.in(i)};
   std::string mode = b.string("auto_pad", "NOTSET");
   if (mode == "NOTSET")
     return w;
@@ -46,11 +46,12 @@ std::optional<Window> importer::readWindow(NodeBuilder &b, unsigned i,
   bool symbolic = false;
   for (size_t d = 0; d < spatial; ++d) {
     SizeExpr in = b.size(i, static_cast<int64_t>(d) + 2);
-    int64_t extent = (kernel[d] - 1) * w.dilations[d] + 1, stride = w.strides[d];
+    int64_t stride = w.strides[d];
+    SizeExpr extent = (kernel[d] - 1) * w.dilations[d] + 1;
     // (ceil(in / stride) - 1) * stride + extent - in, at least 0.
-    SizeExpr total = stride == 1 ? SizeExpr(std::max<int64_t>(extent - 1, 0))
-                                 : max((ceilDiv(in, stride) - 1) * SizeExpr(stride) +
-                                           SizeExpr(extent) - in, 0);
+    SizeExpr total = stride == 1
+                         ? max(extent - 1, 0)
+                         : max((ceilDiv(in, stride) - 1) * SizeExpr(stride) + extent - in, 0);
     SizeExpr half = floorDiv(total, 2), rest = total - half;
     bool upper = mode == "SAME_UPPER";
     lo[d + 2] = upper ? half : rest;

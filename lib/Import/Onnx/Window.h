@@ -10,14 +10,15 @@
 namespace cameo::importer {
 
 struct Window {
-  Ints kernel, strides, dilations, pads; ///< pads: begin…, end…
+  Sizes kernel;
+  Ints strides, dilations, pads; ///< pads: begin…, end…
   Value x;                               ///< the operand, padded already where pads are symbolic
   int64_t spatial() const { return static_cast<int64_t>(kernel.size()); }
 };
 
 /// Reads the attributes for an operand (N, C, spatial…) in input `i` and this kernel. `padValue` is
 /// what symbolic SAME padding puts outside (null: such padding is refused).
-std::optional<Window> readWindow(NodeBuilder &b, unsigned i, llvm::ArrayRef<int64_t> kernel,
+std::optional<Window> readWindow(NodeBuilder &b, unsigned i, llvm::ArrayRef<SizeExpr> kernel,
                                  std::optional<double> padValue, bool ceilMode = false);
 
 } // namespace cameo::importer

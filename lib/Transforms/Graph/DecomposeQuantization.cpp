@@ -96,7 +96,8 @@ Value lessZeroPoint(Emit &emit, Value x, Value zeroPoint, int64_t axis) {
   Value aligned = Emit::typeOf(zeroPoint).getRank() > 1
                       ? zeroPoint
                       : alignParameter(emit, zeroPoint, type, axis, /*blockSize=*/0);
-  return emit.binary(BinaryKind::Sub, wide, emit.cast(aligned, i32));
+  // A vector of unknown length may fit by being one number or by having the dimension's.
+  return emit.reshape(emit.binary(BinaryKind::Sub, wide, emit.cast(aligned, i32)), getSizes(type));
 }
 
 /// matmul_integer → matmul of i32 differences

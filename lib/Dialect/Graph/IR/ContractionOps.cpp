@@ -48,16 +48,16 @@ static LogicalResult checkConvolution(TensorType x, TensorType w, TensorType bia
   return success();
 }
 
-/// The static window of the weights, or an error: kernels need its extent.
-static FailureOr<SmallVector<int64_t>> windowOf(TensorType w, SizeReporter &reporter) {
+/// The extent of the weights' window in spatial dimension i, with its dilation.
+static SizeExpr extentOf(TensorType w, ArrayRef<int64_t> dilations, unsigned i) {
+  return (getSize(w, 2 + i) - 1) * dilations[i] + 1;
+}
+
+/// The window as far as it is known, for checks of the attributes; 1 where it is a size of the launch.
+static SmallVector<int64_t> knownWindow(TensorType w) {
   SmallVector<int64_t> window;
-  for (int64_t size : w.getShape().drop_front(std::min<int64_t>(2, w.getRank()))) {
-    if (ShapedType::isDynamic(size)) {
-      (void)reporter.error("the window of the weights is unknown at compile time");
-      return failure();
-    }
-    window.push_back(size);
-  }
+  for (int64_t size : w.getShape().drop_front(std::min<int64_t>(2, w.getRank())))
+    window.push_back(ShapedType::isDynamic(size) ? 1 : size);
   return window;
 }
 
@@ -66,10 +66,8 @@ InferredType inferConv(TensorType x, TensorType w, TensorType bias, ArrayRef<int
                        SizeReporter &reporter, Type resultElement) {
   if (!resultElement && x.getElementType() != w.getElementType())
     return reporter.error("conv: operand and weights have different element types");
-  FailureOr<SmallVector<int64_t>> window = windowOf(w, reporter);
-  if (failed(window))
-    return failure();
-  WindowAttrs attrs{*window, strides, pads, dilations};
+  SmallVector<int64_t> window = knownWindow(w);
+  WindowAttrs attrs{window, strides, pads, dilations};
   if (failed(checkConvolution(x, w, bias, attrs, groups, reporter)))
     return failure();
   SmallVector<SizeExpr> sizes = getSizes(x);
@@ -83,8 +81,9 @@ InferredType inferConv(TensorType x, TensorType w, TensorType bias, ArrayRef<int
        failed(reporter.requireEqual(getSize(bias, 0), outputChannels, "conv: size of the bias"))))
     return failure();
   sizes[1] = outputChannels;
-  for (unsigned i = 0; i < window->size(); ++i) {
-    sizes[2 + i] = windowCount(sizes[2 + i], attrs, i, /*ceilMode=*/false);
+  for (unsigned i = 0, rank = window.size(); i < rank; ++i) {
+    SizeExpr span = sizes[2 + i] + pads[i] + pads[rank + i] - extentOf(w, dilations, i);
+    sizes[2 + i] = floorDiv(span, strides[i]) + 1;
     if (failed(reporter.require(
             le(0, sizes[2 + i]),
             "conv: window larger than the padded operand in spatial dimension " + Twine(i))))
@@ -99,13 +98,11 @@ InferredType inferConvTranspose(TensorType x, TensorType w, TensorType bias,
                                 int64_t groups, SizeReporter &reporter) {
   if (x.getElementType() != w.getElementType())
     return reporter.error("conv_transpose: operand and weights have different element types");
-  FailureOr<SmallVector<int64_t>> window = windowOf(w, reporter);
-  if (failed(window))
-    return failure();
-  WindowAttrs attrs{*window, strides, pads, dilations};
+  SmallVector<int64_t> window = knownWindow(w);
+  WindowAttrs attrs{window, strides, pads, dilations};
   if (failed(checkConvolution(x, w, bias, attrs, groups, reporter)))
     return failure();
-  if (outputPadding.size() != window->size())
+  if (outputPadding.size() != window.size())
     return reporter.error("output_padding has one entry a spatial dimension");
   SmallVector<SizeExpr> sizes = getSizes(x);
   SizeExpr outputChannels = getSize(w, 1) * groups;
@@ -117,11 +114,10 @@ InferredType inferConvTranspose(TensorType x, TensorType w, TensorType bias,
                                             "conv_transpose: size of the bias"))))
     return failure();
   sizes[1] = outputChannels;
-  int64_t spatialRank = window->size();
+  int64_t spatialRank = window.size();
   for (int64_t i = 0; i < spatialRank; ++i) {
-    int64_t extent = ((*window)[i] - 1) * dilations[i] + 1;
-    sizes[2 + i] = (sizes[2 + i] - 1) * strides[i] + outputPadding[i] + extent - pads[i] -
-                   pads[spatialRank + i];
+    sizes[2 + i] = (sizes[2 + i] - 1) * strides[i] + outputPadding[i] +
+                   extentOf(w, dilations, i) - pads[i] - pads[spatialRank + i];
     if (failed(reporter.require(le(0, sizes[2 + i]),
                                 "conv_transpose: negative size in spatial dimension " + Twine(i))))
       return failure();

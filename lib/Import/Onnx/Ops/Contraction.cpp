@@ -86,35 +86,33 @@ LogicalResult gemm(NodeBuilder &b) {
   return b.out(c ? b.add(product, c) : Value());
 }
 
-/// The window of the weights, checked against kernel_shape, which alone says it where the weights' sizes
+/// The window of the weights, checked against kernel_shape; which says it, too, where the weights' sizes
 /// are unknown until launch.
-std::optional<Ints> kernelOf(NodeBuilder &b, unsigned weights) {
+std::optional<Sizes> kernelOf(NodeBuilder &b, unsigned weights) {
   std::optional<Ints> stated = b.integers("kernel_shape");
-  bool isStated = stated && static_cast<int64_t>(stated->size()) == b.rank(weights) - 2;
-  Ints kernel;
-  for (int64_t d = 2; d < b.rank(weights); ++d) {
-    std::optional<int64_t> size = b.size(weights, d).asConstant();
-    if (!size && !isStated) {
-      (void)b.fail("E0809", "the window of the weights has a dynamic size",
-                   "weights with a static window, or kernel_shape");
-      return std::nullopt;
-    }
-    kernel.push_back(size ? *size : (*stated)[d - 2]);
-  }
-  if (kernel.empty())
+  Sizes kernel = b.sizes(weights);
+  kernel.erase(kernel.begin(), kernel.begin() + std::min<size_t>(2, kernel.size()));
+  if (kernel.empty()) {
     (void)b.fail("E0701", "the weights have no spatial dimensions");
-  else if (stated && !stated->empty() && *stated != kernel)
-    (void)b.fail("E0701", "kernel_shape differs from the window of the weights");
-  else
+    return std::nullopt;
+  }
+  if (!stated || stated->empty())
     return kernel;
+  bool fits = stated->size() == kernel.size();
+  for (size_t d = 0; fits && d < kernel.size(); ++d) {
+    fits = !eq(kernel[d], (*stated)[d]).isConstant(0);
+    kernel[d] = (*stated)[d];
+  }
+  if (fits)
+    return kernel;
+  (void)b.fail("E0701", "kernel_shape differs from the window of the weights");
   return std::nullopt;
 }
 
-/// The weights with a static window; a launch checks that they have it.
-Value withWindow(NodeBuilder &b, unsigned weights, llvm::ArrayRef<int64_t> kernel) {
+/// The weights with this window; a launch checks that they have it.
+Value withWindow(NodeBuilder &b, unsigned weights, llvm::ArrayRef<SizeExpr> kernel) {
   Sizes sizes = b.sizes(weights);
-  for (auto [d, size] : llvm::enumerate(kernel))
-    sizes[d + 2] = SizeExpr(size);
+  llvm::copy(kernel, sizes.begin() + 2);
   return b.reshape(b.in(weights), sizes);
 }
 
@@ -132,7 +130,7 @@ bool checkChannels(NodeBuilder &b, unsigned x, unsigned w, int64_t group) {
 }
 
 LogicalResult conv(NodeBuilder &b) {
-  std::optional<Ints> kernel = kernelOf(b, 1);
+  std::optional<Sizes> kernel = kernelOf(b, 1);
   if (!kernel)
     return failure();
   int64_t group = b.integer("group", 1);
@@ -147,7 +145,7 @@ LogicalResult conv(NodeBuilder &b) {
 }
 
 LogicalResult convInteger(NodeBuilder &b) {
-  std::optional<Ints> kernel = kernelOf(b, 1);
+  std::optional<Sizes> kernel = kernelOf(b, 1);
   if (!kernel)
     return failure();
   int64_t group = b.integer("group", 1);
@@ -176,10 +174,10 @@ LogicalResult transposedPads(NodeBuilder &b, Window &w, llvm::ArrayRef<int64_t> 
     return b.fail("E0505", "output_shape has " + llvm::Twine(shape->size()) + " entries, " +
                                llvm::Twine(spatial) + " expected");
   for (size_t d = 0; d < spatial; ++d) {
-    int64_t extent = (w.kernel[d] - 1) * w.dilations[d] + 1;
+    SizeExpr extent = (w.kernel[d] - 1) * w.dilations[d] + 1;
     SizeExpr in = b.size(0, static_cast<int64_t>(d) + 2);
     SizeExpr out = shape && !shape->empty() ? SizeExpr((*shape)[d]) : in * SizeExpr(w.strides[d]);
-    SizeExpr total = SizeExpr(w.strides[d]) * (in - 1) + SizeExpr(outputPadding[d] + extent) - out;
+    SizeExpr total = SizeExpr(w.strides[d]) * (in - 1) + outputPadding[d] + extent - out;
     std::optional<int64_t> pad = total.asConstant();
     if (!pad)
       return b.fail("E0809", "output_shape over a dynamic size", "pads, or a static size");
@@ -193,7 +191,7 @@ LogicalResult transposedPads(NodeBuilder &b, Window &w, llvm::ArrayRef<int64_t> 
 }
 
 LogicalResult convTranspose(NodeBuilder &b) {
-  std::optional<Ints> kernel = kernelOf(b, 1);
+  std::optional<Sizes> kernel = kernelOf(b, 1);
   if (!kernel)
     return failure();
   int64_t group = b.integer("group", 1);

@@ -31,7 +31,6 @@ constexpr TypeMask kAny = ~TypeMask(0);
 constexpr Limit kControl0[] = {limit::control(0)}, kControl1[] = {limit::control(1)};
 
 constexpr OpRow kRows[] = {
-    {"AffineGrid", 20, importByBody, kElements, kControl1},
     {"Attention", 23, importByBody},
     {"Attention", 24, importByBody},
     {"Attention", 25, importByBody},

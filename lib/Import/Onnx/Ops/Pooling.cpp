@@ -33,13 +33,13 @@ LogicalResult pool(NodeBuilder &b, PoolKind kind) {
     outside = lowest(b.elementType(0));
   if (kind == PoolKind::Lp)
     outside = 0;
-  std::optional<Window> w = readWindow(b, 0, *kernel, outside, ceil);
+  std::optional<Window> w = readWindow(b, 0, Sizes(kernel->begin(), kernel->end()), outside, ceil);
   if (!w)
     return failure();
   bool indices = kind == PoolKind::Max && b.wants(1);
   llvm::SmallVector<Type> indexTypes(indices, b.type(0));
   auto op = graph::PoolOp::create(
-      b.builder(), b.location(), Type(b.type(0)), TypeRange(indexTypes), kind, w->x, w->kernel,
+      b.builder(), b.location(), Type(b.type(0)), TypeRange(indexTypes), kind, w->x, *kernel,
       w->strides, w->pads, w->dilations, ceil, b.integer("count_include_pad") == 1,
       b.integer("storage_order") == 1, static_cast<uint64_t>(b.integer("p", 2)));
   if (!b.inferTypes(op))

@@ -160,13 +160,8 @@ LogicalResult qlinearMatmul(NodeBuilder &b) {
 
 /// Inputs: x, x_scale, x_zero_point, w, w_scale, w_zero_point, y_scale, y_zero_point, B.
 LogicalResult qlinearConv(NodeBuilder &b) {
-  Ints kernel;
-  for (int64_t d = 2; d < b.rank(3); ++d) {
-    std::optional<int64_t> size = b.size(3, d).asConstant();
-    if (!size)
-      return b.fail("E0809", "the window of the weights has a dynamic size", "a static window");
-    kernel.push_back(*size);
-  }
+  Sizes kernel = b.sizes(3);
+  kernel.erase(kernel.begin(), kernel.begin() + std::min<size_t>(2, kernel.size()));
   std::optional<Window> w = readWindow(b, 0, kernel, std::nullopt);
   if (!w)
     return failure();

@@ -286,18 +286,15 @@ LogicalResult deformConv(NodeBuilder &b) {
        strides = list("strides", 2, 1);
   int64_t groups = b.integer("group", 1), offsetGroups = b.integer("offset_group", 1);
   Sizes image = b.sizes(0), weight = b.sizes(1), offset = b.sizes(2);
-  std::optional<int64_t> kh = weight[2].asConstant(), kw = weight[3].asConstant();
-  if (!kh || !kw)
-    return b.fail("E0806", "the window's size has to be known");
-  SizeExpr taps = *kh * *kw, outputs = offset[2] * offset[3];
+  SizeExpr taps = weight[2] * weight[3], outputs = offset[2] * offset[3];
   if (!b.requireEqual(offset[1], taps * 2 * offsetGroups, "offsets and the window") ||
       !b.requireEqual(weight[1] * groups, image[1], "channels of the image and of the weights"))
     return failure();
   Sampler s(b, computeTypeOf(b, {0, 1, 2}));
   SizeExpr images = image[0] * offsetGroups;
   // [images, window, 2, outputs] offsets, made places by the window's own positions.
-  Value offsets = b.reshape(b.cast(b.in(2), s.compute), {images, SizeExpr(*kh), SizeExpr(*kw),
-                                                         SizeExpr(2), offset[2], offset[3]});
+  Value offsets = b.reshape(b.cast(b.in(2), s.compute), {images, weight[2], weight[3], SizeExpr(2),
+                                                         offset[2], offset[3]});
   std::vector<Taps> dims;
   for (size_t d = 0; d < 2; ++d) {
     Value own = component(b, offsets, 3, SizeExpr(int64_t(d))); // [images, kh, kw, oh, ow]
@@ -306,7 +303,7 @@ LogicalResult deformConv(NodeBuilder &b) {
       shape[dim] = size;
       return b.reshape(b.mul(s.ramp(size), s.number(factor)), shape);
     };
-    Value base = b.add(along(d ? *kw : *kh, 1 + d, double(dilations[d])),
+    Value base = b.add(along(weight[2 + d], 1 + d, double(dilations[d])),
                        along(offset[2 + d], 3 + d, double(strides[d])));
     Value place = b.add(b.sub(base, s.number(double(pads[d]))), own);
     dims.push_back(s.linear(b.reshape(place, {images, SizeExpr(1), taps * outputs}), image[2 + d],
@@ -327,7 +324,46 @@ LogicalResult deformConv(NodeBuilder &b) {
   return b.out(b.cast(y, b.elementType(0)));
 }
 
+/// Positions of an image's elements between -1 and 1, each an affine function (a row of theta) of the
+/// element's own; the last dimension is the first coordinate.
+LogicalResult affineGrid(NodeBuilder &b) {
+  std::optional<Sizes> size = b.control(1);
+  if (!size)
+    return failure();
+  auto dims = static_cast<int64_t>(size->size()) - 2;
+  if (b.rank(0) != 3 || (dims != 2 && dims != 3))
+    return b.fail("E0701", "theta has rank " + llvm::Twine(b.rank(0)) + ", size " +
+                               llvm::Twine(dims + 2) + " entries, not 3 and 4 or 5");
+  Sizes theta = b.sizes(0), given{(*size)[0], SizeExpr(dims), SizeExpr(dims + 1)};
+  for (auto [have, want] : llvm::zip_equal(theta, given))
+    if (!b.requireEqual(have, want, "sizes of theta"))
+      return failure();
+  bool align = b.integer("align_corners") == 1;
+  Sampler s(b, computeTypeOf(b, {0}));
+  Value matrices = b.reshape(b.cast(b.in(0), s.compute), given), grid;
+  for (int64_t c = 0; c <= dims; ++c) {
+    Sizes each(dims + 2, SizeExpr(1)), along = each;
+    each.front() = given[0];
+    each.back() = dims;
+    Value term = b.reshape(component(b, matrices, 2, SizeExpr(c)), each);
+    if (c < dims) {
+      size_t d = size_t(dims - 1 - c);
+      const SizeExpr &n = (*size)[2 + d];
+      along[1 + d] = n;
+      Value twice = b.mul(s.ramp(n), s.number(2.0));
+      Value place = align ? b.div(twice, s.max(s.number(n - 1), s.number(1.0)))
+                          : b.div(b.add(twice, s.number(1.0)), s.number(n));
+      term = b.mul(term, b.reshape(b.sub(place, s.number(1.0)), along));
+    }
+    grid = grid ? b.add(grid, term) : term;
+  }
+  return b.out(b.cast(grid, b.elementType(0)));
+}
+
+constexpr Limit kSize[] = {limit::control(1)};
+
 constexpr OpRow kRows[] = {
+    {"AffineGrid", 20, affineGrid, kFloats, kSize},
     {"DeformConv", 19, deformConv, kFloats}, {"DeformConv", 22, deformConv, kFloats},
     {"GridSample", 16, gridSample, kFloats}, {"GridSample", 20, gridSample, kFloats},
     {"GridSample", 22, gridSample, kFloats}, {"RoiAlign", 10, roiAlign, kFloats},
