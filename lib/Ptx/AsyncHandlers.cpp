@@ -2,8 +2,10 @@
 //
 // cp.async: copies that are in flight until a wait covers them. At the issue the destination is
 // poisoned (its bytes count as never written, so that a read before the wait is found), and source
-// and destination are checked; the data is read from its source when it lands, as late as the wait
-// allows, so that a source overwritten too early is found, too. Groups are counted per thread.
+// and destination are checked; the data is read from its source when it lands: as late as the wait
+// allows, so that a source overwritten too early is found, too, or earlier, as the schedule says.
+// Whenever that is, the destination may be read only behind the wait. Groups are counted per thread.
+#include "Async.h"
 #include "Handlers.h"
 
 #include <bit>
@@ -31,26 +33,11 @@ void copyBytes(uint8_t *to, const uint8_t *from, unsigned n) {
     std::memcpy(to, from, n);
 }
 
-const Region *regionOf(const Exec &x, uint64_t offset) {
-  for (const Region &r : x.launch->sharedRegions)
-    if (offset - r.base < r.bytes)
-      return &r;
-  return nullptr;
-}
-
-uint64_t addressOf(const Exec &x, uint32_t operand, int64_t offset, bool narrow, unsigned lane) {
-  if (operand == noOperand)
-    return static_cast<uint64_t>(offset);
-  if (narrow)
-    return x.at<uint32_t>(operand)[lane] + static_cast<uint32_t>(offset);
-  return x.at<uint64_t>(operand)[lane] + static_cast<uint64_t>(offset);
-}
-
 /// Moves the data of the lanes in `mask` to where it belongs.
-void land(Exec &x, PendingCopy &copy, uint32_t mask) {
+void capture(Exec &x, PendingCopy &copy, uint32_t mask) {
   Block &block = *x.block;
   Allocation *source = nullptr;
-  for (uint32_t rest = mask & copy.mask; rest; rest &= rest - 1) {
+  for (uint32_t rest = mask & copy.mask & ~copy.captured; rest; rest &= rest - 1) {
     unsigned i = static_cast<unsigned>(std::countr_zero(rest));
     uint8_t *to = block.shared + copy.target[i];
     unsigned n = copy.sourceBytes[i];
@@ -70,7 +57,16 @@ void land(Exec &x, PendingCopy &copy, uint32_t mask) {
     }
     if (n < copy.bytes)
       std::memset(to + n, 0, copy.bytes - n);
-    setShadow(block.sharedShadow, copy.target[i], copy.bytes, 0xffffffffu);
+  }
+  copy.captured |= mask;
+}
+
+/// A wait covers the lanes in `mask`: the data is there and may be read.
+void settle(Exec &x, PendingCopy &copy, uint32_t mask) {
+  capture(x, copy, mask);
+  for (uint32_t rest = mask & copy.mask; rest; rest &= rest - 1) {
+    unsigned i = static_cast<unsigned>(std::countr_zero(rest));
+    setShadow(x.block->sharedShadow, copy.target[i], copy.bytes, 0xffffffffu);
   }
   copy.mask &= ~mask;
 }
@@ -100,15 +96,16 @@ void copyAsync(Exec &x, const Op &op) {
   copy.op = &op;
   copy.bytes = op.size;
   copy.mask = copy.uncommitted = x.mask;
+  copy.sequence = ++x.warp->issued;
   const Region *region = nullptr;
   Allocation *allocation = nullptr;
   uint64_t most = 0;
   for (uint32_t rest = x.mask; rest; rest &= rest - 1) {
     unsigned i = static_cast<unsigned>(std::countr_zero(rest));
-    uint64_t to = addressOf(x, op.d, op.imm, flags & 1, i);
-    uint64_t from = addressOf(x, op.a, sourceOffset, flags & 2, i);
+    uint64_t to = laneAddress(x, op.d, op.imm, flags & 1, i);
+    uint64_t from = laneAddress(x, op.a, sourceOffset, flags & 2, i);
     if (!region || to - region->base >= region->bytes)
-      region = regionOf(x, to);
+      region = sharedRegion(x, to);
     if (!region || region->bytes - (to - region->base) < op.size || (to & (op.size - 1u)))
       reportBadAccess(x, op, Space::Shared, to, op.size, i);
     unsigned n = op.b == noOperand ? op.size : x.at<uint32_t>(op.b)[i];
@@ -130,10 +127,8 @@ void copyAsync(Exec &x, const Op &op) {
   if (x.counts)
     x.counts->asyncCopyBytes += most;
   bool now = x.launch->asyncPoint == 1 || (x.launch->asyncPoint == 2 && (x.nextRandom() & 1));
-  if (now) {
-    land(x, copy, copy.mask);
-    dropLanded(*x.warp);
-  }
+  if (now) // nobody may know before the wait
+    capture(x, copy, copy.mask);
 }
 
 void commitGroup(Exec &x, const Op &) {
@@ -160,7 +155,7 @@ void waitGroup(Exec &x, const Op &op) {
       if (mine >> i & 1)
         done |= static_cast<uint32_t>(warp.committed[i] - copy.group[i] > op.imm) << i;
     if (done)
-      land(x, copy, done);
+      settle(x, copy, done);
   }
   dropLanded(warp);
 }
@@ -168,11 +163,24 @@ void waitGroup(Exec &x, const Op &op) {
 /// Waits for all copies of the thread, committed or not.
 void waitAll(Exec &x, const Op &) {
   for (PendingCopy &copy : x.warp->copies)
-    land(x, copy, x.mask);
+    settle(x, copy, x.mask);
   dropLanded(*x.warp);
 }
 
 } // namespace
+
+void landCopies(Exec &x, Warp &warp, uint32_t mask, uint64_t sequence) {
+  for (PendingCopy &copy : warp.copies)
+    if (copy.sequence <= sequence)
+      settle(x, copy, mask);
+  dropLanded(warp);
+}
+
+void landSomeCopies(Exec &x, Warp &warp) {
+  for (PendingCopy &copy : warp.copies)
+    if (x.nextRandom() % 4 == 0)
+      capture(x, copy, static_cast<uint32_t>(x.nextRandom()));
+}
 
 void asyncRows(HandlerRows &rows) {
   rows.push_back({"cp.async", &copyAsync});

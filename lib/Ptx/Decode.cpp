@@ -240,7 +240,8 @@ void Decoder::trackDefinitions(const Instruction &instruction, bool before) {
   };
   bool destination = hasDestination(instruction.opcode);
   for (size_t i = 0; i < instruction.operands.size(); ++i)
-    visit(visit, instruction.operands[i], i == 0 && destination);
+    visit(visit, instruction.operands[i],
+          i == 0 && destination && instruction.operands[i].kind != Kind::Address);
 }
 
 void Decoder::finishBranches() {
@@ -323,7 +324,7 @@ const Decoder::OpcodeRow *Decoder::findOpcode(std::string_view opcode) {
       {"fence", &D::decodeFence}, {"nanosleep", &D::decodeNanosleep}, {"shfl", &D::decodeShfl},
       {"vote", &D::decodeVote}, {"match", &D::decodeMatch},
       {"activemask", &D::decodeActivemask}, {"redux", &D::decodeRedux},
-      {"elect", &D::decodeElect}, {"cp", &D::decodeCp}, {"ldmatrix", &D::decodeLdmatrix},
+      {"elect", &D::decodeElect}, {"mbarrier", &D::decodeMbarrier}, {"cp", &D::decodeCp}, {"ldmatrix", &D::decodeLdmatrix},
       {"stmatrix", &D::decodeStmatrix}, {"mma", &D::decodeMma},
       {"movmatrix", &D::decodeMovmatrix}, {"bmsk", &D::decodeBitMask},
       {"szext", &D::decodeBitMask}, {"fns", &D::decodeFns}, {"wmma", &D::decodeWmma}, {"brkpt", &D::decodeTrap}};

@@ -9,6 +9,7 @@
 #include "Handlers.h"
 #include "RegisterAllocation.h"
 #include "Rounding.h"
+#include "SyncHandlers.h"
 
 #include <functional>
 #include <string>
@@ -169,7 +170,6 @@ private:
   void decodeExit();
   void decodeTrap();
   void decodeBar();
-  void decodeFence();
   void decodeNanosleep();
   void decodeShfl();
   void decodeVote();
@@ -177,7 +177,22 @@ private:
   void decodeActivemask();
   void decodeRedux();
   void decodeElect();
+  // DecodeAsync.cpp
+  struct AddressParts {
+    uint32_t slot;
+    int64_t offset;
+    bool narrow;
+  };
+  AddressParts addressParts(const Operand &o, Space space);
+  void addSideAddress(const Operand &o, Space space);
+  static Scope scopeOf(const Modifiers &m);
   void decodeCp();
+  void decodeCopy(const Modifiers &m);
+  void decodeCopyArrive();
+  void decodeBulk();
+  void decodeMbarrier();
+  void decodeMbarrierWait(const Modifiers &m, const char *handler, uint8_t flags, Space space);
+  void decodeFence();
   void decodeLdmatrix();
   void decodeStmatrix();
   // DecodeWmma.cpp

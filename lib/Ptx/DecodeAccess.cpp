@@ -101,6 +101,8 @@ void Decoder::emitAccess(bool isLoad, Access access, const uint32_t *slots, unsi
   op.size = static_cast<uint8_t>(access.size), op.count = static_cast<uint8_t>(access.count);
   op.width = static_cast<uint8_t>(width), op.space = access.space;
   op.flags |= flags;
+  if (!isLoad && (access.space == Space::Shared || access.space == Space::Generic))
+    op.traits = TraitStoresShared;
   if (access.count > 1) {
     op.extra = static_cast<uint32_t>(program.side.size());
     program.side.insert(program.side.end(), slots, slots + access.count);
@@ -232,6 +234,8 @@ void Decoder::decodeAtom() {
     op.d = d, op.b = b, op.c = c, op.space = space;
     op.size = static_cast<uint8_t>(sizeOf(type));
     op.width = policy.checks ? 1 : 0;
+    if (space == Space::Shared || space == Space::Generic)
+      op.traits = TraitStoresShared;
     setAddress(operand(base), space);
     program.code.back().imm += i * sizeOf(type);
   }

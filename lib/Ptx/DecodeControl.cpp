@@ -157,12 +157,6 @@ void Decoder::decodeBar() {
   });
 }
 
-void Decoder::decodeFence() {
-  modifiers(" .cta .cluster .gpu .gl .sys .sc .acq_rel .acquire .release .proxy .alias .async "
-            ".async.global .async.shared::cta .proxy::async .mbarrier_init .global .shared::cta ");
-  emit("fence", OpKind::Sync);
-}
-
 void Decoder::decodeNanosleep() {
   modifiers(" ");
   emitAround([&] { emitPlain("nanosleep", OpKind::Sync); });

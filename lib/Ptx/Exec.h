@@ -15,6 +15,8 @@
 
 namespace cameo::ptx {
 
+struct AsyncState; // Async.h
+
 constexpr unsigned lanes = 32;
 
 struct Frame {
@@ -25,7 +27,7 @@ struct Frame {
   bool operator==(const Frame &) const = default;
 };
 
-enum class GroupState : uint8_t { Ready, Converging, Barrier };
+enum class GroupState : uint8_t { Ready, Converging, Barrier, Waiting };
 
 struct Group {
   const Op *ip = nullptr;
@@ -33,6 +35,12 @@ struct Group {
   GroupState state = GroupState::Ready;
   uint32_t need = 0;     ///< Converging: lanes that have to be at the same instruction
   uint32_t barrier = 0;  ///< Barrier: its number
+  // The mbarrier that it has polled in vain, since which phase; Waiting: until something arrives there.
+  const Op *waitOp = nullptr;
+  uint32_t waitAddress = 0; ///< of its first lane; 0: several barriers
+  uint64_t waitPhase = 0;
+  uint32_t polls = 0;       ///< in a row that saw false
+  bool sawFalse = false;    ///< woken to see false once more
   uint64_t turn = 0;     ///< when it last ran
   uint32_t frameBase = 0, localOffset = 0, function = 0;
   std::vector<Frame> frames;
@@ -44,6 +52,8 @@ struct PendingCopy {
   const Op *op = nullptr;
   uint32_t mask = 0;         ///< lanes still pending
   uint32_t uncommitted = 0;  ///< lanes that have not committed it
+  uint32_t captured = 0;     ///< lanes whose data is there already, although nobody may know
+  uint64_t sequence = 0;     ///< number among the copies of the warp
   uint8_t bytes = 0;
   uint32_t group[lanes];     ///< per lane, the number of its commit group
   uint32_t target[lanes];    ///< offset in shared memory from sharedBase
@@ -60,6 +70,8 @@ struct Warp {
   uint8_t *local = nullptr, *localShadow = nullptr;
   std::vector<PendingCopy> copies;
   uint32_t committed[lanes];        ///< commit groups so far, per lane
+  uint32_t bulkCommitted[lanes];    ///< the same of bulk copies
+  uint64_t issued = 0;              ///< cp.async so far
   uint64_t turn = 0;
 };
 
@@ -90,10 +102,11 @@ struct Block {
   uint32_t barrierResult[16]; ///< of the last completed bar.red, by barrier
   std::vector<uint8_t> arena;
   size_t nextWarp = 0;
-  uint64_t steps = 0;
+  uint64_t steps = 0, random = 0;
+  std::shared_ptr<AsyncState> async; ///< mbarriers and copies in flight
 };
 
-enum class Pause : uint8_t { None, Exit, Split, Converge, Barrier, Switch };
+enum class Pause : uint8_t { None, Exit, Split, Converge, Barrier, Switch, Wait };
 
 struct Exec {
   const Op *ip = nullptr;

@@ -39,6 +39,8 @@ std::unordered_map<std::string_view, Handler> makeTable() {
   controlRows(rows);
   syncRows(rows);
   asyncRows(rows);
+  mbarrierRows(rows);
+  bulkRows(rows);
 #ifdef CAMEO_PTX_HAS_V3
   if (level() == 4)
     CAMEO_PTX_ADD_ROWS(v4);

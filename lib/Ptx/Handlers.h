@@ -30,6 +30,8 @@ bool chooseVectorExtension(int level);
 void controlRows(HandlerRows &rows);
 void syncRows(HandlerRows &rows);
 void asyncRows(HandlerRows &rows);
+void mbarrierRows(HandlerRows &rows);
+void bulkRows(HandlerRows &rows);
 
 #define CAMEO_PTX_DECLARE_ROWS(NAME)                                                               \
   namespace NAME {                                                                                 \

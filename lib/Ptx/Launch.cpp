@@ -69,6 +69,21 @@ int statusOf(RunStatus status, bool findings) {
   }
 }
 
+/// What it takes to see the same again.
+void addReplay(const LaunchRequest &request, LaunchOutcome &outcome) {
+  static constexpr const char *schedules[] = {"round-robin", "random", "producer-starved",
+                                              "consumer-starved", "later-blocks-starved"};
+  static constexpr const char *points[] = {"latest", "earliest", "random"};
+  std::string schedule = schedules[request.schedule], point = points[request.asyncPoint];
+  std::string seed = std::to_string(request.seed);
+  if (!outcome.findings.empty())
+    outcome.text += "  replay: schedule " + schedule + ", seed " + seed + ", copies land " + point +
+                    "\n";
+  outcome.json.pop_back();
+  outcome.json += ", \"schedule\": \"" + schedule + "\", \"seed\": " + seed +
+                  ", \"async_point\": \"" + point + "\"}";
+}
+
 } // namespace
 
 void launchKernel(ModuleImpl &module, Kernel &kernel, DeviceMemory &memory,
@@ -129,6 +144,7 @@ void launchKernel(ModuleImpl &module, Kernel &kernel, DeviceMemory &memory,
   outcome.status = statusOf(status, !outcome.findings.empty());
   outcome.text = textOf(outcome.findings);
   outcome.json = jsonOf(outcome.findings, outcome.hasCounts ? &outcome.counts : nullptr);
+  addReplay(request, outcome);
 }
 
 } // namespace cameo::ptx

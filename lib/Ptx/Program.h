@@ -32,7 +32,7 @@ struct alignas(64) Op {
   int64_t imm = 0;
   uint32_t extra = 0;       ///< first word in Program::side
   uint32_t pred = 0;        ///< frame offset of the predicate
-  uint16_t instruction = 0; ///< unused bits of the line table; see Program::source
+  uint16_t traits = 0;      ///< OpTraits
   uint8_t size = 0;         ///< bytes of one element
   uint8_t count = 1;        ///< elements of a vector access
   uint8_t width = 0;        ///< bytes of the register of one element
@@ -49,6 +49,10 @@ enum OpFlags : uint8_t {
   FlagAcquire = 8,
   FlagRelease = 16,
   FlagReadOnly = 32, ///< .nc
+};
+
+enum OpTraits : uint16_t {
+  TraitStoresShared = 1, ///< may write shared memory through the generic proxy
 };
 
 /// A declared variable in shared or local memory: accesses may not leave it.
@@ -89,6 +93,7 @@ struct Program {
   uint32_t staticSharedBytes = 0;      ///< without gaps
   uint32_t dynamicAlign = 16;
   bool usesDynamicShared = false;
+  bool usesAsync = false; ///< mbarriers or bulk copies: stores to shared memory are watched
   std::string dynamicName;
   uint32_t stackFrameBytes = 0; ///< registers over the deepest chain of calls
   uint32_t stackLocalBytes = 0;

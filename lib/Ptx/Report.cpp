@@ -2,6 +2,7 @@
 //
 // From a handler's observation to a finding with its place: PTX line, source location, block,
 // thread, object, and what to do. Only here are texts made, so that handlers stay small.
+#include "Async.h"
 #include "ModuleImpl.h"
 
 #include <bit>
@@ -143,6 +144,12 @@ void reportUninitialised(Exec &x, const Op &op, Space space, uint32_t laneMask,
   if (space == Space::Shared && (where & windowMask))
     where &= ~windowMask;
   Near near = nearestObject(x, space, space == Space::Local ? where & ~windowMask : where);
+  if (std::string text = space == Space::Shared ? inFlightText(x, where, bytes) : ""; !text.empty()) {
+    report(x, op, FindingKind::AsyncInFlight, laneMask, where, bytes, std::move(text),
+           "wait for the phase of its mbarrier (mbarrier.try_wait) before reading", near.name,
+           static_cast<int64_t>(where - near.base), near.bytes);
+    return;
+  }
   if (space == Space::Shared)
     for (const Warp &warp : x.block->warps)
       for (const PendingCopy &copy : warp.copies)

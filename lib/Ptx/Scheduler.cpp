@@ -7,7 +7,10 @@
 // beside it, so that blocks that wait for each other make progress. What nobody can release any
 // more is a deadlock, at once.
 #include "Scheduler.h"
+#include "Async.h"
 #include "SyncHandlers.h"
+
+#include "cameo/Ptx/cameo_ptx.h"
 
 #include <algorithm>
 #include <bit>
@@ -19,8 +22,10 @@ namespace {
 constexpr int64_t warpQuantum = 4096;      // instructions until another warp has its turn
 constexpr int64_t groupQuantum = 1024;     // the same between the groups of a diverged warp
 constexpr uint64_t firstSlice = 1u << 17;  // instructions until another block is started
+constexpr uint64_t mixedSlice = 1u << 12;  // the same where blocks are meant to interleave
 constexpr uint64_t lastSlice = 1u << 21;
 constexpr size_t mostResident = 512;
+constexpr size_t mostMixed = 32;
 constexpr uint64_t residentBytes = uint64_t(1) << 30;
 
 OpKind kindOf(const Op &op) { return op.kind; }
@@ -72,12 +77,16 @@ private:
   void runGroup(Warp &warp, Group &group, int64_t &quantum);
   void endThreads(Block &block, Warp &warp, uint32_t mask);
   void reportDeadlock(Block &block);
-  template <bool Counting> void loop();
+  template <bool Counting, bool Watching> void loop();
+  int64_t quantumOf(const Block &block, const Warp &warp);
+  uint64_t sliceOf(Block &block, uint64_t slice);
+  RunStatus runBlockSlice(Block &block, uint64_t slice, bool &finished);
+  bool reviveBlock(Block &block, bool &yields);
 
   Exec x;
   LaunchContext &launch;
   std::atomic<uint64_t> &nextBlock;
-  uint64_t blockCount, turn = 0;
+  uint64_t blockCount;
 };
 
 uint8_t *alignedStart(std::vector<uint8_t> &arena) {
@@ -87,6 +96,7 @@ uint8_t *alignedStart(std::vector<uint8_t> &arena) {
 /// Memory of a block: shared, its shadow, and per warp specials, registers, local and its shadow.
 std::unique_ptr<Block> Worker::makeBlock() {
   auto block = std::make_unique<Block>();
+  block->async = std::make_shared<AsyncState>();
   const Program &program = *launch.program;
   uint32_t threads = launch.block[0] * launch.block[1] * launch.block[2];
   uint32_t warps = (threads + lanes - 1) / lanes;
@@ -149,6 +159,10 @@ void Worker::startBlock(Block &block, uint64_t linear) {
   block.alive = threads;
   block.steps = 0;
   block.nextWarp = 0;
+  // Mixed, so that the numbers of two seeds are not the same ones shifted.
+  uint64_t mixed = (launch.seed ^ launch.seed >> 33 ^ 0x5851F42D4C957F2Dull) * 0xff51afd7ed558ccdull;
+  block.random = (mixed ^ mixed >> 29) + linear * 0x2545F4914F6CDD1Dull;
+  block.async->clear();
   for (BarrierState &barrier : block.barriers)
     barrier = BarrierState();
   if (launch.sharedBytes) {
@@ -166,6 +180,8 @@ void Worker::startBlock(Block &block, uint64_t linear) {
     warp.groups.push_back(std::move(group));
     warp.copies.clear();
     std::memset(warp.committed, 0, sizeof warp.committed);
+    std::memset(warp.bulkCommitted, 0, sizeof warp.bulkCommitted);
+    warp.issued = 0;
     warp.turn = 0;
     if (launch.program->functions[0].localBytes || launch.program->functions.size() > 1)
       std::memset(warp.localShadow, 0, uint64_t(launch.program->stackLocalBytes) * lanes / 4);
@@ -176,11 +192,13 @@ void Worker::startBlock(Block &block, uint64_t linear) {
   }
 }
 
-template <bool Counting> void Worker::loop() {
+template <bool Counting, bool Watching> void Worker::loop() {
   do {
     const Op &op = *x.ip++;
     if (Counting)
       countInstruction(x, op);
+    if (Watching && (op.traits & TraitStoresShared))
+      guardStore(x, op);
     op.run(x, op);
   } while (--x.budget > 0 && x.ip < x.limit);
 }
@@ -215,6 +233,11 @@ Group *Worker::pickGroup(Warp &warp) {
     if (!oldest || g.turn < oldest->turn)
       oldest = &g;
   }
+  // Lanes that parted owe each other no order.
+  if (ready > 1 && launch.schedule == CAMEO_PTX_SCHEDULE_RANDOM && x.nextRandom() % 4 == 0)
+    for (uint64_t skip = x.nextRandom() % ready; Group &g : warp.groups)
+      if (g.state == GroupState::Ready && skip-- == 0)
+        return &g;
   // Who has not run for long goes first now and then: no group may starve another.
   if (ready > 1 && oldest != best && warp.turn - oldest->turn > 8)
     return oldest;
@@ -240,10 +263,10 @@ void Worker::runGroup(Warp &warp, Group &group, int64_t &quantum) {
         x.limit = other.ip;
   }
   int64_t before = x.budget;
-  if (x.counts)
-    loop<true>();
+  if (launch.program->usesAsync && launch.checks)
+    x.counts ? loop<true, true>() : loop<false, true>();
   else
-    loop<false>();
+    x.counts ? loop<true, false>() : loop<false, false>();
   int64_t left = x.pause == Pause::None ? x.budget : x.budgetLeft - 1;
   int64_t used = before - left;
   quantum -= used;
@@ -254,6 +277,8 @@ void Worker::runGroup(Warp &warp, Group &group, int64_t &quantum) {
 }
 
 void Worker::endThreads(Block &block, Warp &warp, uint32_t mask) {
+  if (launch.program->usesAsync)
+    exitAsync(x, block, warp, mask);
   warp.alive &= ~mask;
   block.alive -= static_cast<uint32_t>(std::popcount(mask));
   for (PendingCopy &copy : warp.copies)
@@ -298,6 +323,7 @@ WarpResult Worker::runWarp(Block &block, Warp &warp, int64_t quantum) {
       group->state = GroupState::Barrier;
       group->barrier = x.barrier;
       break;
+    case Pause::Wait: group->state = GroupState::Waiting; break;
     case Pause::Switch: quantum = 0; break;
     case Pause::None: break;
     }
@@ -320,10 +346,13 @@ Warp *Worker::pickWarp(Block &block) {
   size_t start = block.nextWarp;
   bool backwards = false;
   switch (launch.schedule) {
-  case 1: start = x.nextRandom() % n; break;
+  case CAMEO_PTX_SCHEDULE_RANDOM: start = x.nextRandom() % n; break;
   // Starved is who comes late in this order; now and then everyone has a turn.
-  case 2: start = n - 1, backwards = ++turn % 16 != 0; break;
-  case 3: start = turn % 16 ? 0 : start; ++turn; break;
+  case CAMEO_PTX_SCHEDULE_PRODUCER_STARVED: 
+    backwards = block.async->turns % 16 != 15;
+    start = backwards ? n - 1 : start;
+    break;
+  case CAMEO_PTX_SCHEDULE_CONSUMER_STARVED: start = block.async->turns % 16 != 15 ? 0 : start; break;
   default: break;
   }
   for (size_t i = 0; i < n; ++i) {
@@ -336,7 +365,30 @@ Warp *Worker::pickWarp(Block &block) {
   return nullptr;
 }
 
+/// Instructions until another warp has its turn. Who is starved loses it as soon as others can run.
+int64_t Worker::quantumOf(const Block &block, const Warp &warp) {
+  size_t n = block.warps.size();
+  switch (launch.schedule) {
+  case CAMEO_PTX_SCHEDULE_RANDOM: return int64_t(1) << (x.nextRandom() % 13);
+  case CAMEO_PTX_SCHEDULE_PRODUCER_STARVED: return warp.index < (n + 1) / 2 && n > 1 ? 32 : warpQuantum;
+  case CAMEO_PTX_SCHEDULE_CONSUMER_STARVED: return warp.index >= n / 2 && n > 1 ? 32 : warpQuantum;
+  default: return warpQuantum;
+  }
+}
+
+/// Nothing can run: lets something land, or lets those who poll see false. False: it is stuck.
+bool Worker::reviveBlock(Block &block, bool &yields) {
+  if (landNext(x, block))
+    return true;
+  yields = block.async->idleRounds % 8 == 7; // perhaps another block helps
+  return wakePollers(block);
+}
+
 void Worker::reportDeadlock(Block &block) {
+  for (const Warp &warp : block.warps)
+    for (const Group &g : warp.groups)
+      if (g.state == GroupState::Waiting)
+        return reportStuck(x, block);
   for (bool converging : {true, false})
     for (Warp &warp : block.warps)
       for (Group &g : warp.groups) {
@@ -365,10 +417,10 @@ void Worker::reportDeadlock(Block &block) {
       }
 }
 
-RunStatus Worker::runBlock(Block &block, uint64_t slice, bool &finished) {
-  x.block = &block;
+RunStatus Worker::runBlockSlice(Block &block, uint64_t slice, bool &finished) {
   uint64_t begin = warpInstructions;
-  while (warpInstructions - begin < slice) {
+  bool yields = false;
+  while (warpInstructions - begin < slice && !yields) {
     if (launch.cancel && __atomic_load_n(launch.cancel, __ATOMIC_RELAXED))
       return RunStatus::Cancelled;
     if (launch.stopAll.load(std::memory_order_relaxed))
@@ -376,22 +428,45 @@ RunStatus Worker::runBlock(Block &block, uint64_t slice, bool &finished) {
     Warp *warp = pickWarp(block);
     if (!warp) {
       finished = block.alive == 0;
-      if (!finished) {
-        reportDeadlock(block);
-        launch.stopAll = true;
-        return RunStatus::Stopped;
+      if (finished) {
+        finishAsync(x, block);
+        return RunStatus::Done;
       }
-      return RunStatus::Done;
+      if (reviveBlock(block, yields))
+        continue;
+      reportDeadlock(block);
+      launch.stopAll = true;
+      return RunStatus::Stopped;
     }
     uint64_t before = warpInstructions;
-    runWarp(block, *warp, warpQuantum);
+    runWarp(block, *warp, quantumOf(block, *warp));
     block.steps += warpInstructions - before;
     if (launch.stepLimit && block.steps > launch.stepLimit) {
       launch.stopAll = true;
       return RunStatus::StepLimit;
     }
+    ++block.async->turns;
+    if (!block.async->copies.empty())
+      landDue(x, block);
+    if (launch.asyncPoint == CAMEO_PTX_ASYNC_RANDOM && !warp->copies.empty()) {
+      x.warp = warp;
+      landSomeCopies(x, *warp);
+    }
   }
   return RunStatus::Done;
+}
+
+/// Each block has its own random numbers, so that other blocks do not change its schedule.
+RunStatus Worker::runBlock(Block &block, uint64_t slice, bool &finished) {
+  x.block = &block;
+  x.random = block.random;
+  RunStatus status = runBlockSlice(block, sliceOf(block, slice), finished);
+  block.random = x.random;
+  return status;
+}
+
+uint64_t Worker::sliceOf(Block &, uint64_t slice) {
+  return launch.schedule == CAMEO_PTX_SCHEDULE_RANDOM ? 1 + x.nextRandom() % (slice / 4) : slice;
 }
 
 RunStatus Worker::run(bool count) {
@@ -402,12 +477,18 @@ RunStatus Worker::run(bool count) {
   };
   std::vector<Resident> resident;
   std::vector<std::unique_ptr<Block>> idle;
+  uint64_t round = 0;
+  // The schedules that look for trouble between blocks start more of them at a time.
+  bool mixes = launch.schedule == CAMEO_PTX_SCHEDULE_RANDOM ||
+               launch.schedule == CAMEO_PTX_SCHEDULE_LATER_BLOCKS_STARVED;
+  uint64_t first = mixes ? mixedSlice : firstSlice;
   try {
     for (;;) {
+      ++round;
       // One more block, then everyone that is here has a slice.
       uint64_t linear = blockCount;
       uint64_t bytes = resident.empty() ? 0 : resident[0].block->arena.size() * resident.size();
-      if (resident.size() < mostResident && bytes < residentBytes)
+      if (resident.size() < (mixes ? mostMixed : mostResident) && bytes < residentBytes)
         linear = nextBlock.fetch_add(1, std::memory_order_relaxed);
       if (linear < blockCount) {
         std::unique_ptr<Block> block;
@@ -418,17 +499,21 @@ RunStatus Worker::run(bool count) {
           idle.pop_back();
         }
         startBlock(*block, linear);
-        x.random = launch.seed * 0x9E3779B97F4A7C15ull + linear;
-        resident.push_back({std::move(block), firstSlice});
+        resident.push_back({std::move(block), first});
       } else if (resident.empty()) {
         return RunStatus::Done;
       }
       for (size_t i = 0; i < resident.size();) {
         bool finished = false;
+        bool starved = launch.schedule == CAMEO_PTX_SCHEDULE_LATER_BLOCKS_STARVED && i > 0;
+        if (starved && round % 16 != 0) {
+          ++i;
+          continue;
+        }
         RunStatus status = runBlock(*resident[i].block, resident[i].slice, finished);
         if (status != RunStatus::Done)
           return status;
-        resident[i].slice = std::min(resident[i].slice * 2, lastSlice);
+        resident[i].slice = std::min(resident[i].slice * 2, mixes ? first : lastSlice);
         if (finished) {
           idle.push_back(std::move(resident[i].block));
           resident.erase(resident.begin() + static_cast<long>(i));

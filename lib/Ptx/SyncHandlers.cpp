@@ -5,6 +5,7 @@
 // (Converging) and executes the instruction again when they are there; that they never come is
 // found by the scheduler, when nothing else can run.
 #include "SyncHandlers.h"
+#include "Async.h"
 
 #include <bit>
 
@@ -34,6 +35,8 @@ void completeBarrier(Block &block, uint32_t id, const Program &program) {
   uint32_t generation = barrier.generation + 1;
   barrier = BarrierState();
   barrier.generation = generation;
+  ++block.async->progress;
+  publishMbarriers(block);
 }
 
 void writeReduction(const Op &op, uint8_t *frame, uint32_t mask, const BarrierState &barrier,
@@ -120,6 +123,7 @@ void barrier(Exec &x, const Op &op) {
     completeBarrier(block, id, *x.program);
     if (op.flags & BarrierReduce)
       writeReduction(op, x.base[BaseFrame], x.mask, last, *x.program);
+    yieldToWoken(x);
   } else if (!(op.flags & BarrierArrive)) {
     x.barrier = id;
     x.stop(Pause::Barrier);
@@ -132,7 +136,14 @@ void warpBarrier(Exec &x, const Op &op) {
   gatherLanes(x, op, mask);
 }
 
-void fence(Exec &, const Op &) { std::atomic_thread_fence(std::memory_order_seq_cst); }
+/// size: FenceKind.
+void fence(Exec &x, const Op &op) {
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  if (op.size == FenceAsyncProxy && x.program->usesAsync)
+    fenceAsyncProxy(x);
+  if (op.size == FenceMbarrierInit)
+    publishMbarriers(*x.block);
+}
 /// Gives the others their turn.
 void sleep(Exec &x, const Op &) { x.stop(Pause::Switch); }
 

@@ -15,6 +15,15 @@ enum BarrierFlags : uint8_t {
 /// `size` of a reducing barrier.
 enum BarrierReduction : uint8_t { BarrierPopc, BarrierAnd, BarrierOr };
 
+/// `size` of the mbarrier operations; the first two index the modes of an arrival.
+enum MbarrierFlags : uint8_t {
+  MbarrierNoComplete = 1, MbarrierDrop = 2, MbarrierExpect = 4, MbarrierParity = 8,
+  MbarrierNoIncrement = 16
+};
+/// `size` of a fence; `count` has its scope.
+enum FenceKind : uint8_t { FenceMemory, FenceAsyncProxy, FenceMbarrierInit, FenceOtherProxy };
+enum class Scope : uint8_t { Block, Cluster, Device, System };
+
 /// True where all living lanes of `wanted` are here; else the group waits for them at `op`.
 bool gatherLanes(Exec &x, const Op &op, uint32_t wanted);
 void completeBarrier(Block &block, uint32_t id, const Program &program);

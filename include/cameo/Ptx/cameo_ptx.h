@@ -64,7 +64,10 @@ typedef enum cameo_ptx_finding_kind {
   CAMEO_PTX_F_DEADLOCK = 13,        /* 25 nothing can run and nothing is pending */
   CAMEO_PTX_F_TRAP = 14,            /* 20 the kernel executed `trap`, or called a failed assert */
   CAMEO_PTX_F_LAUNCH = 15,          /* 20 grid, block, arguments that the kernel forbids */
-  CAMEO_PTX_F_STACK = 16            /* 20 local memory or call depth exhausted */
+  CAMEO_PTX_F_STACK = 16,           /* 20 local memory or call depth exhausted */
+  CAMEO_PTX_F_MBARRIER = 17,        /* 23 phase, counts, bytes, life of an mbarrier */
+  CAMEO_PTX_F_PROXY = 18,           /* 21 a proxy fence is missing before an asynchronous access */
+  CAMEO_PTX_F_ASYNC_SOURCE = 19     /* 22 the source of a copy overwritten while it may be read */
 } cameo_ptx_finding_kind;
 
 typedef struct cameo_ptx_param {

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What runs beside the threads of a block: mbarriers, bulk copies in flight, arrivals that cp.async
+// owes. A copy is an event with a due time; *when* it lands is a choice of the schedule: at once, at
+// a random turn, or as late as the waits allow (when nothing else can run). Its destination counts
+// as unwritten until somebody has seen the phase that covers it complete; its source belongs to it
+// until the wait that releases it. An mbarrier has its full phase number here, not only the parity.
+#ifndef CAMEO_LIB_PTX_ASYNC_H
+#define CAMEO_LIB_PTX_ASYNC_H
+
+#include "Exec.h"
+
+namespace cameo::ptx {
+
+constexpr uint32_t mostMbarrierCount = (1u << 20) - 1;
+
+struct Mbarrier {
+  uint32_t address = 0;     ///< in shared memory
+  uint32_t expected = 0;    ///< arrivals that complete a phase
+  uint32_t pending = 0;     ///< arrivals that the current phase still lacks
+  int64_t transactions = 0; ///< bytes expected and not there yet
+  uint64_t phase = 0;       ///< the current one, which is not complete
+  bool fenced = false;      ///< the initialisation is visible to asynchronous agents
+  const Op *init = nullptr;
+
+  /// What the eight bytes hold: enough to see that something else was written there.
+  uint64_t bits() const {
+    return (phase & 0xff) << 56 | uint64_t(static_cast<uint32_t>(transactions) & 0x3fffff) << 34 |
+           uint64_t(pending) << 14 | (expected & 0x3fff);
+  }
+  /// The token of mbarrier.arrive: phase and pending count before it.
+  uint64_t token() const { return phase << 20 | pending; }
+};
+
+/// A part of a copy that is contiguous in both memories.
+struct BulkPiece {
+  uint64_t global = 0;
+  uint32_t shared = 0; ///< address in shared memory
+  uint32_t bytes = 0;
+  bool zeros = false;  ///< beyond the tensor: nothing is read or written in global memory
+};
+
+enum class BulkKind : uint8_t {
+  Load,   ///< global to shared, completes bytes of an mbarrier
+  Store,  ///< shared to global, in a bulk group of its thread; perhaps a reduction
+  Arrive, ///< the arrival that cp.async.mbarrier.arrive promised
+};
+
+struct BulkCopy {
+  const Op *op = nullptr;
+  BulkKind kind = BulkKind::Load;
+  uint32_t warp = 0, lane = 0, mask = 0; ///< mask: of Arrive, the lanes
+  std::vector<BulkPiece> pieces;
+  uint32_t bytes = 0;
+  uint32_t barrier = 0; ///< address
+  uint64_t phase = 0;   ///< of the barrier at the issue
+  uint32_t group = 0;   ///< of a Store, when committed
+  bool committed = false;
+  bool landed = false;   ///< Load: data is there. Store: the source was read
+  bool released = false; ///< Store: a wait has given the source back
+  bool written = false;  ///< Store: it is in global memory
+  uint8_t reduction = 0; ///< row of the table of reductions, 0: none
+  uint64_t due = 0;      ///< turn of the block
+  uint64_t sequence = 0; ///< Arrive: cp.async copies up to this one
+  std::vector<uint8_t> data;
+};
+
+/// The last ordinary store of an instruction to shared memory since the last proxy fence.
+struct StoreNote {
+  const Op *op = nullptr;
+  uint32_t first = 0, end = 0, warp = 0;
+};
+
+struct AsyncState {
+  std::vector<Mbarrier> mbarriers;
+  std::vector<BulkCopy> copies;
+  std::vector<StoreNote> stores;
+  uint64_t turns = 0;    ///< time slices of the block's warps
+  uint64_t progress = 0; ///< changes when anything arrives anywhere
+  uint64_t idleProgress = 0;
+  unsigned idleRounds = 0;
+  void clear() { *this = AsyncState(); }
+};
+
+/// Somebody can run again: a schedule that starves warps lets them, now.
+inline void yieldToWoken(Exec &x) {
+  if (x.launch->schedule >= 2 && x.pause == Pause::None)
+    x.stop(Pause::Switch);
+}
+
+// -- addresses (Bulk.cpp) -------------------------------------------------------------------------
+
+uint64_t laneAddress(const Exec &x, uint32_t operand, int64_t offset, bool narrow, unsigned lane);
+/// Of an address in Program::side: slot, offset (two words), whether the register has 32 bits.
+uint64_t sideAddress(const Exec &x, const uint32_t *side, unsigned lane);
+constexpr unsigned sideAddressWords = 4;
+const Region *sharedRegion(const Exec &x, uint64_t address);
+/// "'tile'+128" for messages.
+std::string sharedName(const Exec &x, uint64_t address);
+uint32_t lineOf(const Exec &x, const Op &op);
+
+// -- mbarriers (Mbarrier.cpp) ---------------------------------------------------------------------
+
+/// The address of an mbarrier operand, checked.
+uint32_t mbarrierAddress(Exec &x, const Op &op, uint64_t address, unsigned lane);
+/// The barrier at an address; reports and stops where there is none.
+Mbarrier &useMbarrier(Exec &x, const Op &op, Block &block, uint32_t address, unsigned lane);
+void initMbarrier(Exec &x, const Op &op, uint32_t address, uint32_t count, unsigned lane);
+void invalidateMbarrier(Exec &x, const Op &op, uint32_t address, unsigned lane);
+enum class ArriveMode : uint8_t { Normal, NoComplete, Drop, DropNoComplete };
+void arriveOn(Exec &x, const Op &op, Block &block, Mbarrier &barrier, uint32_t count,
+              ArriveMode mode, unsigned lane);
+/// The current phase takes this many arrivals more.
+void expectArrivals(Exec &x, Block &block, Mbarrier &barrier, uint32_t count);
+void expectBytes(Exec &x, const Op &op, Block &block, Mbarrier &barrier, int64_t bytes,
+                 unsigned lane);
+void completeBytes(Exec &x, const Op &op, Block &block, Mbarrier &barrier, int64_t bytes,
+                   unsigned lane);
+/// A fence or a barrier of the block: what was initialised is visible to everyone.
+void publishMbarriers(Block &block);
+
+// -- copies (Bulk.cpp) ----------------------------------------------------------------------------
+
+/// The mbarrier that a copy completes, checked.
+void attachBarrier(Exec &x, const Op &op, BulkCopy &copy, uint64_t address, unsigned lane);
+/// Sets when a copy lands, and lands it where that is now.
+void launchCopy(Exec &x, BulkCopy copy);
+/// Somebody saw the barrier's phases before the current one complete.
+void observePhase(Exec &x, Block &block, const Mbarrier &barrier);
+void commitBulkGroup(Exec &x);
+void waitBulkGroup(Exec &x, uint64_t mayStay, bool readOnly);
+/// cp.async copies of the lanes up to a number; AsyncHandlers.cpp.
+void landCopies(Exec &x, Warp &warp, uint32_t mask, uint64_t sequence);
+/// cp.async copies of a random mode that come now.
+void landSomeCopies(Exec &x, Warp &warp);
+
+// -- events (AsyncEvents.cpp) ---------------------------------------------------------------------
+
+void land(Exec &x, Block &block, size_t index);
+/// A wait covers this store: its source is free, and, if asked, its data is there. True: it is gone.
+bool releaseStore(Exec &x, Block &block, size_t index, bool write);
+void landDue(Exec &x, Block &block);
+/// Nothing can run: the next event. False where there is none.
+bool landNext(Exec &x, Block &block);
+/// Lets those who poll see false once more; false where nobody polls or nothing came of it.
+bool wakePollers(Block &block);
+void reportStuck(Exec &x, Block &block);
+void exitAsync(Exec &x, Block &block, Warp &warp, uint32_t mask);
+void finishAsync(Exec &x, Block &block);
+
+// -- ordinary accesses beside copies (AsyncGuards.cpp) --------------------------------------------
+
+/// Before an operation that may store to shared memory.
+void guardStore(Exec &x, const Op &op);
+/// fence.proxy.async: what the block has stored is visible to the async proxy.
+void fenceAsyncProxy(Exec &x);
+/// Where bytes that are read as unwritten belong to a copy or a barrier: what to say. Empty: no.
+std::string inFlightText(Exec &x, uint64_t address, unsigned bytes);
+/// The source of a copy out of shared memory, when it is issued.
+void checkBulkSource(Exec &x, const Op &op, const BulkCopy &copy, unsigned lane);
+/// The destination of a copy into shared memory.
+void checkBulkTarget(Exec &x, const Op &op, const BulkCopy &copy, unsigned lane);
+
+// -- reductions (BulkReduce.cpp) ------------------------------------------------------------------
+
+/// The row for "add" and "f32"; 0 where there is none.
+uint8_t findReduction(std::string_view operation, std::string_view type);
+unsigned reductionBytes(uint8_t row);
+void reduceInto(uint8_t row, uint8_t *to, const uint8_t *from, size_t bytes);
+
+} // namespace cameo::ptx
+
+#endif

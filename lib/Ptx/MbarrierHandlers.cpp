@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The mbarrier instructions, lane after lane. A wait that sees its phase incomplete first returns
+// false (try_wait may: code that does not loop is found out); asked again, its group sleeps until
+// something arrives there, so that polling costs nothing and a deadlock is a fact. The random
+// schedule returns false more often.
+#include "Async.h"
+#include "SyncHandlers.h"
+
+#include <bit>
+
+namespace cameo::ptx {
+namespace {
+
+uint64_t addressOf(const Exec &x, const Op &op, unsigned lane) {
+  return laneAddress(x, op.a, op.imm, op.flags & FlagAddress32, lane);
+}
+
+template <typename F> void eachBarrier(Exec &x, const Op &op, F body) {
+  for (uint32_t rest = x.mask; rest; rest &= rest - 1) {
+    unsigned lane = static_cast<unsigned>(std::countr_zero(rest));
+    uint32_t address = mbarrierAddress(x, op, addressOf(x, op, lane), lane);
+    body(useMbarrier(x, op, *x.block, address, lane), lane);
+  }
+}
+
+/// b: the count.
+void init(Exec &x, const Op &op) {
+  for (uint32_t rest = x.mask; rest; rest &= rest - 1) {
+    unsigned lane = static_cast<unsigned>(std::countr_zero(rest));
+    initMbarrier(x, op, mbarrierAddress(x, op, addressOf(x, op, lane), lane),
+                 x.at<uint32_t>(op.b)[lane], lane);
+  }
+}
+
+void invalidate(Exec &x, const Op &op) {
+  for (uint32_t rest = x.mask; rest; rest &= rest - 1) {
+    unsigned lane = static_cast<unsigned>(std::countr_zero(rest));
+    invalidateMbarrier(x, op, mbarrierAddress(x, op, addressOf(x, op, lane), lane), lane);
+  }
+}
+
+/// The random schedule leaves some lanes behind: threads of a warp need not arrive together. They
+/// execute `op` when their group comes.
+void leaveSomeBehind(Exec &x, const Op &op) {
+  if (x.launch->schedule != 1 || (x.mask & (x.mask - 1)) == 0 || op.run == &runPredicated ||
+      x.nextRandom() % 4)
+    return;
+  uint32_t later = x.mask & static_cast<uint32_t>(x.nextRandom());
+  if (!later || later == x.mask)
+    return;
+  x.splitMask = later;
+  x.splitIp = &op;
+  x.setMask(x.mask & ~later);
+  x.stop(Pause::Split);
+}
+
+/// b: count or bytes, or none; d: the token, or none; size: MbarrierFlags.
+void arrive(Exec &x, const Op &op) {
+  static constexpr ArriveMode modes[] = {ArriveMode::Normal, ArriveMode::NoComplete,
+                                         ArriveMode::Drop, ArriveMode::DropNoComplete};
+  leaveSomeBehind(x, op);
+  ArriveMode mode = modes[op.size & (MbarrierNoComplete | MbarrierDrop)];
+  eachBarrier(x, op, [&](Mbarrier &barrier, unsigned lane) {
+    uint32_t value = op.b == noOperand ? 1 : x.at<uint32_t>(op.b)[lane];
+    if (op.d != noOperand)
+      x.at<uint64_t>(op.d)[lane] = barrier.token();
+    bool expects = op.size & MbarrierExpect;
+    if (expects)
+      expectBytes(x, op, *x.block, barrier, value, lane);
+    arriveOn(x, op, *x.block, barrier, expects ? 1 : value, mode, lane);
+  });
+}
+
+void expect(Exec &x, const Op &op) {
+  eachBarrier(x, op, [&](Mbarrier &barrier, unsigned lane) {
+    expectBytes(x, op, *x.block, barrier, x.at<uint32_t>(op.b)[lane], lane);
+  });
+}
+
+void complete(Exec &x, const Op &op) {
+  eachBarrier(x, op, [&](Mbarrier &barrier, unsigned lane) {
+    completeBytes(x, op, *x.block, barrier, x.at<uint32_t>(op.b)[lane], lane);
+  });
+}
+
+/// Whether the phase that a token names is complete. Tokens of older phases than the last are void.
+bool tokenIsComplete(Exec &x, const Op &op, const Mbarrier &barrier, uint64_t token, unsigned lane) {
+  uint64_t phase = token >> 20;
+  if (phase == barrier.phase || phase + 1 == barrier.phase)
+    return phase != barrier.phase;
+  report(x, op, FindingKind::Mbarrier, 1u << lane, barrier.address, 8,
+         "the token is of phase " + std::to_string(phase) + " of the mbarrier at " +
+             sharedName(x, barrier.address) + ", which is in phase " +
+             std::to_string(barrier.phase),
+         "wait with the token of the current phase or of the one before it");
+  stopLaunch(x);
+}
+
+/// A group that polls for a phase finds the barrier two phases on: the parity tells it nothing.
+void checkAlias(Exec &x, const Op &op, const Mbarrier &barrier) {
+  const Group &g = *x.group;
+  if (g.waitOp != &op || g.waitAddress != barrier.address || barrier.phase < g.waitPhase + 2)
+    return;
+  report(x, op, FindingKind::Mbarrier, x.mask, barrier.address, 8,
+         "waits for phase " + std::to_string(g.waitPhase) + " (parity " +
+             std::to_string(g.waitPhase & 1) + ") of the mbarrier at " +
+             sharedName(x, barrier.address) + ", which is in phase " +
+             std::to_string(barrier.phase) + " already: the parity is that of another phase",
+         "let a phase complete only after everyone who waits for the one before has arrived");
+  stopLaunch(x);
+}
+
+/// No lane's phase is complete: false, or the group sleeps. True: it sleeps.
+bool sleeps(Exec &x, const Op &op, const Mbarrier &barrier, bool several) {
+  Group &g = *x.group;
+  uint32_t address = several ? 0 : barrier.address;
+  if (!several && (op.size & MbarrierParity))
+    checkAlias(x, op, barrier);
+  if (g.waitOp != &op || g.waitAddress != address || (g.waitPhase ^ barrier.phase) & 1) {
+    g.waitOp = &op;
+    g.waitAddress = address;
+    g.waitPhase = barrier.phase;
+  }
+  bool again = g.sawFalse || (x.launch->schedule == 1 && x.nextRandom() % 8 == 0);
+  g.sawFalse = false;
+  if (g.polls++ == 0 || again)
+    return false;
+  x.ip = &op;
+  x.stop(Pause::Wait);
+  return true;
+}
+
+/// b: the token or the parity.
+void wait(Exec &x, const Op &op) {
+  uint32_t done = 0;
+  bool several = false;
+  const Mbarrier *first = nullptr;
+  eachBarrier(x, op, [&](Mbarrier &barrier, unsigned lane) {
+    bool complete = op.size & MbarrierParity
+                        ? ((barrier.phase ^ x.at<uint32_t>(op.b)[lane]) & 1) != 0
+                        : tokenIsComplete(x, op, barrier, x.at<uint64_t>(op.b)[lane], lane);
+    done |= static_cast<uint32_t>(complete) << lane;
+    several = several || (first && first != &barrier);
+    if (complete && first != &barrier)
+      observePhase(x, *x.block, barrier);
+    first = first ? first : &barrier;
+  });
+  if (!done && sleeps(x, op, *first, several))
+    return;
+  if (done) {
+    x.group->polls = 0;
+    x.group->waitOp = nullptr;
+  }
+  uint32_t &d = x.predicate(op.d);
+  d = (d & ~x.mask) | done;
+}
+
+void pendingCount(Exec &x, const Op &op) {
+  for (unsigned i = 0; i < lanes; ++i)
+    if (x.mask >> i & 1)
+      x.at<uint32_t>(op.d)[i] = static_cast<uint32_t>(x.at<uint64_t>(op.a)[i] & mostMbarrierCount);
+}
+
+/// cp.async.mbarrier.arrive: when the copies of the lane so far have landed. Without .noinc the
+/// arrival is in addition to those that the phase expects.
+void arriveAfterCopies(Exec &x, const Op &op) {
+  uint32_t todo = x.mask;
+  while (todo) {
+    unsigned lead = static_cast<unsigned>(std::countr_zero(todo));
+    uint32_t address = mbarrierAddress(x, op, addressOf(x, op, lead), lead), same = 0;
+    for (uint32_t rest = todo; rest; rest &= rest - 1) {
+      unsigned lane = static_cast<unsigned>(std::countr_zero(rest));
+      if (mbarrierAddress(x, op, addressOf(x, op, lane), lane) == address)
+        same |= 1u << lane;
+    }
+    Mbarrier &barrier = useMbarrier(x, op, *x.block, address, lead);
+    uint32_t count = static_cast<uint32_t>(std::popcount(same));
+    if (!(op.size & MbarrierNoIncrement))
+      expectArrivals(x, *x.block, barrier, count);
+    BulkCopy event;
+    event.op = &op, event.kind = BulkKind::Arrive;
+    event.warp = x.warp->index, event.lane = lead, event.mask = same;
+    event.barrier = address, event.phase = barrier.phase;
+    event.sequence = x.warp->issued;
+    launchCopy(x, std::move(event));
+    todo &= ~same;
+  }
+}
+
+} // namespace
+
+void mbarrierRows(HandlerRows &rows) {
+  rows.push_back({"mbarrier.init", &init});
+  rows.push_back({"mbarrier.inval", &invalidate});
+  rows.push_back({"mbarrier.arrive", &arrive});
+  rows.push_back({"mbarrier.expect_tx", &expect});
+  rows.push_back({"mbarrier.complete_tx", &complete});
+  rows.push_back({"mbarrier.wait", &wait});
+  rows.push_back({"mbarrier.pending_count", &pendingCount});
+  rows.push_back({"cp.async.mbarrier.arrive", &arriveAfterCopies});
+}
+
+} // namespace cameo::ptx
