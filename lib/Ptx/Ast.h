@@ -7,6 +7,7 @@
 #define CAMEO_LIB_PTX_AST_H
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <optional>
 #include <string>
@@ -113,6 +114,7 @@ struct ModuleAst {
   std::vector<SourceLocation> locations;
   std::unordered_map<uint32_t, std::string_view> comments; ///< the comment that ends a line
   std::unordered_map<std::string_view, std::string_view> aliases;
+  std::deque<std::string> ownedNames; ///< of what an inner scope declares once more: `name@2`
 };
 
 /// Parses `text`, which has to outlive the result. All errors at once, in order of lines.

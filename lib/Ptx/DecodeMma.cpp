@@ -100,11 +100,12 @@ bool Decoder::matrixOperand(size_t index, unsigned count, Type type, bool isDest
 /// mma{.sp{::ordered_metadata}}.sync.aligned.shape.row.col{.satfinite}.dtype.atype.btype.ctype{.op.popc}
 /// d, a, b, c{, metadata, selector}
 void Decoder::decodeMma() {
-  modifiers(" .sync .aligned .row .col .satfinite .kind::f8f6f4 .sp .sp::ordered_metadata .and .xor .popc "
+  modifiers(" .sync .aligned .row .col .rn .satfinite .kind::f8f6f4 .sp .sp::ordered_metadata .and .xor .popc "
             ".s4 .u4 .b1 .m8n8k4 .m8n8k16 .m8n8k32 .m8n8k128 .m16n8k4 .m16n8k8 .m16n8k16 .m16n8k32 "
             ".m16n8k64 .m16n8k128 .m16n8k256 ");
   if (modifierRefused)
     return;
+  // Of the roundings that f64 may name only the nearest is implemented, which is the default.
   std::vector<std::string_view> types, layouts;
   unsigned shape[3] = {};
   bool sparse = false, saturates = false, isAnd = false, counted = false;

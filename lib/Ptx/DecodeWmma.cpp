@@ -34,7 +34,7 @@ constexpr ShapeRow shapes[] = {{".m16n16k16", 16, 16, 16, " .f16 .bf16 .s8 .u8 "
                                {".m8n8k128", 8, 8, 128, " .b1 "}};
 
 constexpr std::string_view wmmaModifiers =
-    " .load .store .mma .a .b .c .d .sync .aligned .row .col .satfinite .and .xor .popc .global .shared "
+    " .load .store .mma .a .b .c .d .sync .aligned .row .col .rn .satfinite .and .xor .popc .global .shared "
     ".shared::cta .m16n16k16 .m32n8k16 .m8n32k16 .m16n16k8 .m8n8k4 .m8n8k32 .m8n8k128 .s4 .u4 .b1 ";
 
 const Element *elementOf(std::string_view name) {

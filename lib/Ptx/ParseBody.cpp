@@ -39,6 +39,7 @@ void Parser::parseBlock() {
     return;
   }
   scopes.emplace_back();
+  size_t firstInstruction = function->body.size();
   while (!atEnd() && !peek().is("}")) {
     size_t before = pos;
     parseStatement();
@@ -47,7 +48,61 @@ void Parser::parseBlock() {
   }
   if (!accept("}"))
     error(line, "this '{' is never closed");
+  renameLabels(firstInstruction);
   scopes.pop_back();
+}
+
+/// What a block in braces declares is its own: variables that the function has already under this name get
+/// another. Parameters of calls that look the same share their place.
+void Parser::declareLocals(size_t first) {
+  std::vector<Variable> &locals = function->locals;
+  for (size_t i = first; i < locals.size();) {
+    Variable &v = locals[i];
+    std::string key(v.name);
+    bool fresh = localNames.emplace(key, v.name).second;
+    if (v.space == Space::Param) {
+      key += "@" + std::to_string(v.bytes) + "@" + std::to_string(v.align);
+      auto [same, added] = localNames.emplace(key, v.name);
+      if (!added) {
+        scopes.back().variables[v.name] = same->second;
+        locals.erase(locals.begin() + static_cast<long>(i));
+        continue;
+      }
+    }
+    if (!fresh) {
+      std::string_view original = v.name;
+      module.ownedNames.push_back(std::string(v.name) + "@" + std::to_string(module.ownedNames.size() + 2));
+      v.name = scopes.back().variables[original] = module.ownedNames.back();
+      if (v.space == Space::Param)
+        localNames[key] = v.name;
+    } else {
+      scopes.back().variables[v.name] = v.name;
+    }
+    ++i;
+  }
+}
+
+void Parser::defineLabel(std::string_view label, uint32_t line) {
+  std::string_view name = label;
+  bool fresh = true;
+  if (scopes.size() > 1) {
+    module.ownedNames.push_back(std::string(label) + "@" + std::to_string(module.ownedNames.size() + 2));
+    name = module.ownedNames.back();
+    fresh = scopes.back().labels.emplace(label, name).second;
+  }
+  if (!fresh || !function->labels.emplace(name, uint32_t(function->body.size())).second)
+    error(line, "label '" + std::string(label) + "' is defined twice");
+}
+
+/// Labels of an inner block have names of their own, which its instructions learn when it ends.
+void Parser::renameLabels(size_t firstInstruction) {
+  const auto &labels = scopes.back().labels;
+  if (labels.empty())
+    return;
+  for (size_t i = firstInstruction; i < function->body.size(); ++i)
+    for (Operand &o : function->body[i].operands)
+      if (auto found = labels.find(o.name); o.kind == Operand::Kind::Symbol && found != labels.end())
+        o.name = found->second;
 }
 
 void Parser::parseStatement() {
@@ -71,8 +126,7 @@ void Parser::parseStatement() {
       skipStatement();
       return;
     }
-    if (!function->labels.emplace(label, uint32_t(function->body.size())).second)
-      error(line, "label '" + std::string(label) + "' is defined twice");
+    defineLabel(label, line);
     return;
   }
   if (peek().kind == Token::Kind::Dotted) {
@@ -94,8 +148,11 @@ bool Parser::parseBodyDirective() {
   }
   if (peek().is(".pragma"))
     return false;
-  if (parseVariables(function->locals, false))
+  size_t first = function->locals.size();
+  if (parseVariables(function->locals, false)) {
+    declareLocals(first);
     return true;
+  }
   error(peek().line, "unknown directive '" + std::string(peek().text) + "'", true);
   return false;
 }
@@ -296,6 +353,11 @@ bool Parser::parseName(Operand &operand) {
     }
   } else {
     operand.kind = Operand::Kind::Symbol;
+    for (size_t depth = scopes.size(); depth-- > 0;)
+      if (auto found = scopes[depth].variables.find(token.text); found != scopes[depth].variables.end()) {
+        operand.name = found->second;
+        break;
+      }
   }
   if (accept("+"))
     operand.value = static_cast<int64_t>(parseInteger());

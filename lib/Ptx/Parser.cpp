@@ -269,6 +269,7 @@ void Parser::parseFunction() {
     function->isDeclaration = true;
   } else if (peek().is("{")) {
     scopes.clear();
+    localNames.clear();
     parseBlock();
   } else {
     error(peek().line, "expected the body of '" + std::string(function->name) + "'");

@@ -69,6 +69,9 @@ private:
   bool parseNumber(Operand &operand);
   uint64_t parseInteger();
   int32_t findRegister(std::string_view name);
+  void declareLocals(size_t first);
+  void defineLabel(std::string_view label, uint32_t line);
+  void renameLabels(size_t firstInstruction);
 
   struct Scope {
     std::unordered_map<std::string_view, int32_t> registers;
@@ -78,6 +81,8 @@ private:
       Type type;
     };
     std::vector<Range> ranges;
+    std::unordered_map<std::string_view, std::string_view> variables; ///< to what they are called
+    std::unordered_map<std::string_view, std::string_view> labels;    ///< of inner scopes, likewise
   };
 
   ModuleAst module;
@@ -87,6 +92,7 @@ private:
   Function *function = nullptr;
   std::vector<Scope> scopes;
   uint32_t currentLocation = 0;
+  std::unordered_map<std::string, std::string_view> localNames; ///< of the function, by name and form
 };
 
 } // namespace cameo::ptx

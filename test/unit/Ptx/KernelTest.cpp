@@ -220,5 +220,54 @@ TEST(HalfGemm, MissingBarrierIsFound) {
   EXPECT_EQ(result.exitCode(), 20) << result.text();
 }
 
+/// As compilers emit inline assembly and calls: labels and parameters of blocks in braces, again and again.
+TEST(Scopes, LabelsAndParametersOfInnerBlocks) {
+  std::string text = header;
+  text += R"(
+.func (.param .b32 out) twice(.param .b32 in) {
+  .reg .b32 %r<2>; ld.param.b32 %r0, [in]; add.u32 %r0, %r0, %r0; st.param.b32 [out], %r0; ret;
+}
+.func (.param .b64 out) wide(.param .b64 in) {
+  .reg .b64 %l<2>; ld.param.b64 %l0, [in]; add.u64 %l0, %l0, 100; st.param.b64 [out], %l0; ret;
+}
+.visible .entry k(.param .u64 p) {
+  .reg .b32 %r<4>; .reg .b64 %l<4>; .reg .pred %p;
+  mov.u32 %r0, %tid.x;
+  { .reg .pred %q; mov.u32 %r1, 0;
+    AGAIN: add.u32 %r1, %r1, 1; setp.lt.u32 %q, %r1, 3; @%q bra AGAIN; @!%q bra DONE; trap; DONE: }
+  { .reg .pred %q;
+    AGAIN: add.u32 %r1, %r1, 10; setp.lt.u32 %q, %r1, 33; @!%q bra DONE; bra.uni AGAIN; DONE: }
+  { .param .b32 param0; .param .b32 retval0; st.param.b32 [param0], %r1;
+    call.uni (retval0), twice, (param0); ld.param.b32 %r1, [retval0]; }
+  cvt.u64.u32 %l0, %r1;
+  { .param .b64 param0; .param .b64 retval0; st.param.b64 [param0], %l0;
+    call.uni (retval0), wide, (param0); ld.param.b64 %l0, [retval0]; }
+  { .param .b32 param0; .param .b32 retval0; st.param.b32 [param0], %r0;
+    call.uni (retval0), twice, (param0); ld.param.b32 %r2, [retval0]; }
+  cvt.u32.u64 %r1, %l0; add.u32 %r1, %r1, %r2;
+  bra DONE;
+  DONE: ld.param.u64 %l1, [p]; mul.wide.u32 %l2, %r0, 4; add.u64 %l1, %l1, %l2; st.global.u32 [%l1], %r1; ret;
+})";
+  Module module(text);
+  ASSERT_TRUE(module) << module.errors();
+  Memory memory;
+  uint64_t out = memory.alloc(128, "out");
+  Arguments arguments;
+  arguments.add(out);
+  Result result = run(module, "k", memory, launchOf(1, 32, arguments));
+  EXPECT_EQ(result.status(), CAMEO_PTX_OK) << result.text();
+  auto got = memory.download<uint32_t>(out, 32);
+  for (uint32_t t = 0; t < 32; ++t)
+    EXPECT_EQ(got[t], 33 * 2 + 100 + 2 * t);
+}
+
+TEST(Scopes, ALabelTwiceInOneBlockIsRefused) {
+  Module module(std::string(header) + ".visible .entry k()\n{\n{\nx:\nx: ret;\n}\n}\n");
+  EXPECT_FALSE(module);
+  EXPECT_NE(module.errors().find("defined twice"), std::string::npos) << module.errors();
+  Module outside(std::string(header) + ".visible .entry k()\n{\n{\nx:\nret;\n}\nbra x;\n}\n");
+  EXPECT_FALSE(outside); // a block's label is its own
+}
+
 } // namespace
 } // namespace cameo::ptx::test
