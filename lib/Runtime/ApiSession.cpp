@@ -13,7 +13,7 @@ constexpr uint32_t maxRank = 64;
 
 /// The options of a caller, whose structure may be older (shorter) than ours.
 bool readOptions(const cameo_session_options *given, cameo_session_options &full) {
-  cameo_session_options_init(&full);
+  cameo_session_options_init(&full, sizeof full);
   if (!given)
     return true;
   if (given->struct_size < sizeof(uint32_t) || given->struct_size > sizeof full)
@@ -79,13 +79,16 @@ Status readTensors(const cameo_tensor *given, size_t count, bool outputs, std::v
 
 } // namespace
 
-void cameo_session_options_init(cameo_session_options *options) {
+void cameo_session_options_init(cameo_session_options *options, size_t size) {
   if (!options)
     return;
-  *options = {};
-  options->struct_size = sizeof *options;
-  options->graphs = 1;
-  options->checks = CAMEO_PTX_CHECK_ALL;
+  cameo_session_options full = {};
+  full.graphs = 1;
+  full.checks = CAMEO_PTX_CHECK_ALL;
+  // An application may have been compiled with an older (shorter) or a newer structure.
+  full.struct_size = uint32_t(std::min(size, sizeof full));
+  std::memset(static_cast<void *>(options), 0, size);
+  std::memcpy(static_cast<void *>(options), &full, full.struct_size);
 }
 
 cameo_status cameo_session_create(cameo_bundle *bundle, const cameo_session_options *given,

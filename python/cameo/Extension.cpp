@@ -84,7 +84,7 @@ class Session {
 public:
   Session(const Bundle &bundle, const nb::dict &given) {
     cameo_session_options options;
-    cameo_session_options_init(&options);
+    cameo_session_options_init(&options, sizeof options);
     auto get = [&](const char *name, auto &field) {
       if (given.contains(name))
         field = nb::cast<std::decay_t<decltype(field)>>(given[name]);

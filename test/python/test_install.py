@@ -40,7 +40,7 @@ int main(int argc, char **argv) {
   const void *data = NULL;
   cameo_status status;
   in[1] = in[0];
-  cameo_session_options_init(&options);
+  cameo_session_options_init(&options, sizeof options);
   options.device = CAMEO_SIM;
   status = argc < 2 ? CAMEO_USAGE : cameo_bundle_open(argv[1], &bundle, &error);
   if (!status) status = cameo_session_create(bundle, &options, &session, &error);

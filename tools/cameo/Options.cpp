@@ -130,7 +130,7 @@ bool beginVerb(ImportOptions &options) {
 
 Result<cameo_session_options> sessionOptions(bool profile) {
   cameo_session_options options;
-  cameo_session_options_init(&options);
+  cameo_session_options_init(&options, sizeof options);
   int where = choice(device, {"auto", "sim", "cuda"});
   if (where < 0)
     return usageError("--device " + device + ": expected sim, cuda or evaluator");

@@ -148,7 +148,8 @@ typedef struct cameo_session_options {
    * integer arithmetic on at most 64 elements that reaches only those (CAMEO_UNSUPPORTED) */
   int32_t strict;
 } cameo_session_options;
-CAMEO_EXPORT void cameo_session_options_init(cameo_session_options *options);
+/* Defaults. `size` is sizeof(cameo_session_options) as the caller was compiled with it. */
+CAMEO_EXPORT void cameo_session_options_init(cameo_session_options *options, size_t size);
 
 CAMEO_EXPORT cameo_status cameo_session_create(cameo_bundle *bundle, const cameo_session_options *options,
                                                cameo_session **session, cameo_error **error);

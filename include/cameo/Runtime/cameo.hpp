@@ -137,7 +137,7 @@ struct Shape {
 
 class Options : public cameo_session_options {
 public:
-  Options() { cameo_session_options_init(this); }
+  Options() { cameo_session_options_init(this, sizeof(cameo_session_options)); }
   Options(cameo_device on) : Options() { device = on; }
 };
 

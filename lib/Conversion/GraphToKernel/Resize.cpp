@@ -5,7 +5,7 @@
 // f64, as ONNX's reference does: in f32 a nearest neighbour flips where a coordinate falls on a half.
 
 #include "Elements.h"
-#include "ScalarOps.h"
+#include "FloatExpr.h"
 
 using namespace mlir;
 
@@ -22,11 +22,11 @@ struct Tap {
   Value weight; ///< null: 1
 };
 
-class AxisTaps {
+class AxisTaps : private Float {
 public:
   AxisTaps(ElementBuilder &elements, graph::ResizeOp op, size_t which, const Coordinates &index)
-      : e(elements), b(elements.b), loc(elements.loc), op(op), which(which),
-        axis(size_t(op.getAxes()[which])), f64(b.getF64Type()),
+      : Float{elements.b, elements.loc, elements.b.getF64Type()}, e(elements), op(op), which(which),
+        axis(size_t(op.getAxes()[which])), f64(type),
         in(graph::getSizes(op.getX().getType())[axis]),
         out(graph::getSizes(op.getType())[axis]), index(index) {}
 
@@ -41,11 +41,6 @@ public:
   }
 
 private:
-  Value c(double v) { return constantOf(b, loc, f64, v); }
-  Value add(Value x, Value y) { return arith::AddFOp::create(b, loc, x, y); }
-  Value sub(Value x, Value y) { return arith::SubFOp::create(b, loc, x, y); }
-  Value mul(Value x, Value y) { return arith::MulFOp::create(b, loc, x, y); }
-  Value div(Value x, Value y) { return arith::DivFOp::create(b, loc, x, y); }
   Value floor(Value x) { return math::FloorOp::create(b, loc, x); }
   Value number(const SizeExpr &size) {
     Value i = e.kernel.index(b, e.scope, size);
@@ -166,8 +161,6 @@ private:
   }
 
   ElementBuilder &e;
-  OpBuilder &b;
-  Location loc;
   graph::ResizeOp op;
   size_t which, axis;
   Type f64;

@@ -287,4 +287,21 @@ TEST(Counts, AreThereWhenAskedFor) {
   EXPECT_STREQ(info.kernel, "add");
 }
 
+TEST(Options, AnOlderCallersStructureIsNotOverrun) {
+  struct {
+    cameo_session_options options;
+    char after[16];
+  } memory;
+  std::memset(static_cast<void *>(&memory), 0x5a, sizeof memory);
+  size_t older = offsetof(cameo_session_options, strict);
+  cameo_session_options_init(&memory.options, older);
+  EXPECT_EQ(memory.options.struct_size, older);
+  EXPECT_EQ(memory.options.graphs, 1);
+  EXPECT_EQ(memory.options.strict, 0x5a5a5a5a);
+  // A newer caller: what this library does not know is zero.
+  cameo_session_options_init(&memory.options, sizeof memory);
+  EXPECT_EQ(memory.options.struct_size, sizeof(cameo_session_options));
+  EXPECT_EQ(memory.after[15], 0);
+}
+
 } // namespace

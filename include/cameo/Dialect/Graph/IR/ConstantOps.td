@@ -46,7 +46,7 @@ def Graph_FromSizesOp : Graph_StatedOp<"from_sizes"> {
 def Graph_ReadSizesOp : Op<Graph_Dialect, "read_sizes", [MemoryEffects<[MemWrite]>]> {
   let summary = "Introduces the elements of a control operand as symbols";
   let description = [{
-    A host step: after it, symbol i is element i of the (small, integer) operand in row-major order.
+    A host step: after it, symbol i is element i of the operand (small: integers, or the scales and boxes of Resize) in row-major order.
     The only place where data becomes sizes.
 
     Example:
