@@ -159,7 +159,7 @@ Status Session::checkDims(std::span<const Tensor> inputs, const Values &v) const
       std::string message = "input '" + port.name + "': dimension " + std::to_string(k) + " is " +
                             std::to_string(actual) + ", the model expects " +
                             desc().exprText(port.dims[k]);
-      if (expected)
+      if (expected && desc().exprText(port.dims[k]) != std::to_string(*expected))
         message += " = " + std::to_string(*expected);
       // Say who gave the symbol its value: one of the two inputs is wrong, and only the caller knows.
       for (const bundle::ExprInstruction &instruction : desc().exprs[port.dims[k]])

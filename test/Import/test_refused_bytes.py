@@ -25,6 +25,8 @@ BYTES = {
     "text": (b"ir_version: 7 graph { }", "E0009"),
     "json": (b'{"irVersion": 7}', "E0009"),
     "zip": (b"PK\x03\x04rest", "E0009"),
+    "bundle": (b"\x89CAMEO\r\nrest", "E0009"),
+    "hdf5": (b"\x89HDF\r\n\x1a\n", "E0009"),
     "lfs pointer": (b"version https://git-lfs.github.com/spec/v1\n", "E0009"),
     "trailing garbage": (relu().SerializeToString() + b"\xff\xff\xff", "E0005"),
     "unknown field": (relu().SerializeToString() + field(15, b"abc"), "E0006"),

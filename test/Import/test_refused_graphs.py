@@ -14,6 +14,14 @@ def hidden_outer():
                  [info("x"), info("c", (), TensorProto.BOOL)])
 
 
+def hidden_by_input():
+    body = helper.make_graph([node("Identity", ["go"], ["on"]), node("Neg", ["a"], ["b"])], "b",
+                             [info("i", (), I64), info("go", (), TensorProto.BOOL), info("a")],
+                             [info("on", (), TensorProto.BOOL), info("b")])
+    return model([node("Relu", ["x"], ["a"]), helper.make_node("Loop", ["n", "", "a"], ["y"], body=body)],
+                 [info("x"), info("n", (), I64)])
+
+
 def untyped_input():
     m = relu()
     m.graph.input[0].ClearField("type")
@@ -37,6 +45,7 @@ GRAPHS = {
     "own input": (model([node("Add", ("x", "y"), ("y",))]), "E0302"),
     "undefined input": (model([node("Add", ("x", "ghost"))]), "E0303"),
     "hidden outer value": (hidden_outer(), "E0304"),
+    "hidden by a body's input": (hidden_by_input(), "E0304"),
     "undefined output": (model([node("Relu", outputs=["z"])]), "E0305"),
     "no outputs": (model([node("Relu")], outputs=[]), "E0305"),
     "empty op_type": (model([node("")]), "E0306"),

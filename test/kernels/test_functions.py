@@ -18,7 +18,8 @@ LARGEST_ANGLE = {np.float32: np.inf, np.float64: 2.0 ** 27}
 NUMPY = {"asinh": "arcsinh", "acosh": "arccosh", "atanh": "arctanh", "atan": "arctan", "asin": "arcsin", "acos": "arccos",
          "powf": "power", "remf": "fmod"}
 SPECIAL = [0.0, -0.0, 1, -1, np.inf, -np.inf, np.nan, 0.5, -0.5, 2, -2, 3, 7.5, 1e-30, 88.7, 88.8, -87.4, -103.9, -104.1,
-           710.1, -745.2, 1e10, 1e-40, -1e-44, 3e38, 1.0000001, 0.9999999, 1024]
+           710.1, -745.2, 1e10, 1e-40, -1e-44, 3e38, 1.0000001, 0.9999999, 1024,
+           -1e10, -3e38, -1e19]
 COUNT = 1000
 EXACT = np.longdouble
 

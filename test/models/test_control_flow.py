@@ -135,6 +135,39 @@ def test_recurrent_layers(cameo, tmp_path, op, gates, direction):
     check(cameo, tmp_path, recurrent_model(op, gates, direction, True), *sets)
 
 
+def test_a_loop_in_a_loop(cameo, tmp_path):
+    """Round i adds x i times: the trip count is the number of the round around it, the condition its condition."""
+    def body(index, *nodes, names):
+        flag, carried, result = names
+        return helper.make_graph([*nodes, helper.make_node("Identity", [flag], [flag + "_out"])], "body" + index,
+                                 [value(index, I64, []), value(flag, BOOL, []), value(carried, F32, ["D"])],
+                                 [value(flag + "_out", BOOL, []), value(result, F32, ["D"])])
+    inner = body("j", helper.make_node("Add", ["a", "x"], ["a2"]), names=("go1", "a", "a2"))
+    outer = body("i", helper.make_node("Loop", ["i", "go0", "h"], ["h2"], body=inner), names=("go0", "h", "h2"))
+    model = model_of([helper.make_node("Loop", ["trips", "true", "x"], ["y"], body=outer)],
+                     [value("x", F32, ["D"]), value("trips", I64, [])], [value("y", F32, ["D"])],
+                     [constant("true", np.bool_(True))])
+    check(cameo, tmp_path, model, *[{"x": np.arange(3, dtype=np.float32) + n, "trips": np.array(n, np.int64)}
+                                    for n in (0, 1, 4)])
+
+
+def test_a_body_may_name_its_values_like_the_results(cameo, tmp_path):
+    """As exporters do; and it reads a row of a value around it by the number of the round."""
+    body = helper.make_graph([helper.make_node("Gather", ["x", "i"], ["row"]),
+                              helper.make_node("Add", ["row", "h"], ["next"]),
+                              helper.make_node("Identity", ["next"], ["later"]),
+                              helper.make_node("Identity", ["go"], ["on"])], "body",
+                             [value("i", I64, []), value("go", BOOL, []), value("h", F32, None)],
+                             [value("on", BOOL, []), value("next", F32, None)])
+    model = model_of([helper.make_node("Gather", ["x", "zero"], ["first"]),
+                      helper.make_node("Loop", ["trips", "", "first"], ["h"], body=body),
+                      helper.make_node("Neg", ["h"], ["later"])],
+                     [value("x", F32, ["T", "D"]), value("trips", I64, [])], [value("later", F32, None)],
+                     [constant("zero", np.array(0, np.int64))])
+    x = np.arange(12, dtype=np.float32).reshape(4, 3)
+    check(cameo, tmp_path, model, {"x": x, "trips": np.array(4, np.int64)}, {"x": x[:2], "trips": np.array(1, np.int64)})
+
+
 def test_rows_of_an_unknown_number_are_refused(cameo, tmp_path):
     model = loop_model(False)
     loop = model.graph.node[0]

@@ -109,6 +109,9 @@ def test_refusals(cameo, model, tmp_path):
     assert status("--data", tmp_path / "absent") == 8
     assert status("--input=z=@x.npy") == 8
     assert status("--device", "tpu") == 1
+    assert "is not a folder" in cameo("verify", model, "--data", tmp_path / "absent", check=False).stderr
+    result = cameo("verify", "any.cameo", check=False)
+    assert result.returncode == 1 and "not a bundle" in result.stderr
 
 
 def test_a_python_that_is_not_there(cameo, model):

@@ -189,6 +189,9 @@ def test_run_refusals(cameo, bundle, tmp_path):
     (tmp_path / "a.npy").write_bytes((tmp_path / "a.npy").read_bytes()[:-3])
     assert status(cameo, "run", bundle, "--device", "sim", f"--input=x=@{tmp_path}/a.npy") == 8
     assert status(cameo, "run", bundle, "--device", "sim", "--input=x") == 8
+    np.save(tmp_path / "a.npy", np.ones((3, 6), np.float32))
+    twice = cameo("run", bundle, "--device", "sim", *[f"--input=x=@{tmp_path}/a.npy"] * 2, check=False)
+    assert twice.returncode == 8 and "given twice" in twice.stderr
     assert status(cameo, "run", bundle, "--device", "sim", "--output-dir", tmp_path / "a.npy" / "x") == 9
     damaged = bytearray(bundle.read_bytes())
     damaged[len(damaged) // 2] ^= 1

@@ -252,6 +252,13 @@ std::map<std::string, int64_t> knownSizes(const Executor &executor,
   return known;
 }
 
+std::string namesOf(const std::vector<Port> &ports) {
+  std::string names;
+  for (const Port &port : ports)
+    names += (names.empty() ? "'" : ", '") + port.name + "'";
+  return names.empty() ? "none" : names;
+}
+
 } // namespace
 
 Result<std::vector<HostTensor>> completeInputs(const Executor &executor,
@@ -259,7 +266,7 @@ Result<std::vector<HostTensor>> completeInputs(const Executor &executor,
                                                uint64_t seed) {
   for (const auto &[name, tensor] : given)
     if (llvm::none_of(executor.inputs, [&](const Port &port) { return port.name == name; }))
-      return Error{ErrorCode::badInput, "the model has no input '" + name + "'"};
+      return Error{ErrorCode::badInput, "the model has no input '" + name + "'; it has " + namesOf(executor.inputs)};
   std::map<std::string, int64_t> known = knownSizes(executor, given);
   std::vector<HostTensor> values;
   for (const Port &port : executor.inputs) {

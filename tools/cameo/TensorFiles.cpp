@@ -268,7 +268,8 @@ Result<std::map<std::string, HostTensor>> readInputs(const std::vector<std::stri
     Result<NamedTensor> tensor = readTensor(option.substr(at + 2));
     if (!tensor)
       return Status::error("--input " + option.substr(0, at) + ": " + tensor.status().message());
-    inputs[option.substr(0, at)] = tensor->tensor;
+    if (!inputs.emplace(option.substr(0, at), tensor->tensor).second)
+      return Status::error("--input " + option.substr(0, at) + " is given twice");
   }
   return inputs;
 }

@@ -184,6 +184,10 @@ int run() {
   if (!is_contained({"evaluator", "ort", "onnx-reference", "data"}, kind))
     return fail(usage, "--ref " + reference + ": expected evaluator, ort, onnx-reference or data");
   CompileOptions options;
+  if (StringRef(model).ends_with(".cameo"))
+    return fail(usage, "verify takes a model, not a bundle: no reference reads those");
+  if (!data.empty() && !sys::fs::is_directory(data))
+    return report({ErrorCode::badInput, "--data " + data + " is not a folder"});
   if (perNode && kind == "data")
     return fail(usage, "--per-node needs a reference that computes: evaluator, ort or onnx-reference");
   if (!beginVerb(options.import))

@@ -193,7 +193,8 @@ private:
   /// and a condition that sizes decide.
   void nameIterations() {
     unsigned count = 0, ifs = 0;
-    func.walk([&](Operation *op) {
+    // From outside in: the number of a round may be the trip count of a loop in the body.
+    func.walk<WalkOrder::PreOrder>([&](Operation *op) {
       if (auto branch = dyn_cast<graph::IfOp>(op)) {
         std::optional<SizeExpr> known = knownNumber(branch.getCondition());
         op->setAttr(known ? graph::conditionAttrName : graph::conditionSymbolAttrName,

@@ -235,11 +235,41 @@ std::optional<Ints> NodeBuilder::axes(llvm::ArrayRef<int64_t> axes, int64_t rank
   return result;
 }
 
+/// A condition for the launch to check, whatever becomes of the ops that need it. Those of bodies are left
+/// to their ops: a body may never run. So are those of sizes that data decides: nothing may read them.
+static void checkAtLaunch(NodeBuilder &b, const SizeExpr &condition, const llvm::Twine &message) {
+  Operation *function = b.builder().getInsertionBlock()->getParentOp();
+  auto inputs = function ? function->getAttrOfType<ArrayAttr>(graph::symbolsAttrName) : ArrayAttr();
+  if (!inputs)
+    return;
+  std::set<std::string> names;
+  condition.collectSymbols(names);
+  for (auto symbol : inputs.getAsRange<graph::SymbolAttr>())
+    names.erase(symbol.getName().str());
+  if (!names.empty())
+    return;
+  std::string node;
+  if (auto name = dyn_cast<NameLoc>(b.location()))
+    node = "node '" + name.getName().str() + "': ";
+  auto text = StringAttr::get(b.builder().getContext(), condition.str());
+  for (Attribute other : b.importer.required)
+    if (cast<ArrayAttr>(other)[0] == text)
+      return;
+  b.importer.required.push_back(b.builder().getStrArrayAttr({condition.str(), node + message.str()}));
+}
+
+/// Reports what is provably wrong as a problem of the node; the rest the launch checks.
+static graph::SizeReporter checkedAtLaunch(NodeBuilder &b) {
+  return graph::SizeReporter(
+      [&b](const llvm::Twine &message) { (void)b.fail("E0701", message); },
+      [&b](const SizeExpr &condition, const llvm::Twine &message) {
+        checkAtLaunch(b, condition, message);
+      });
+}
+
 bool NodeBuilder::requireEqual(const SizeExpr &a, const SizeExpr &b, const llvm::Twine &what) {
-  if (!eq(a, b).isConstant(0))
-    return true;
-  (void)fail("E0701", what + ": " + a.str() + " and " + b.str());
-  return false;
+  std::string message = (what + ": " + a.str() + " and " + b.str()).str();
+  return succeeded(checkedAtLaunch(*this).require(eq(a, b), message));
 }
 
 bool NodeBuilder::inferTypes(Operation *op) {
@@ -248,8 +278,7 @@ bool NodeBuilder::inferTypes(Operation *op) {
     return false;
   }
   llvm::SmallVector<Type> types;
-  graph::SizeReporter reporter(
-      [&](const llvm::Twine &message) { (void)fail("E0701", message); });
+  graph::SizeReporter reporter = checkedAtLaunch(*this);
   auto interface = cast<graph::InferSizesOpInterface>(op);
   if (failed(interface.inferOwnSizes(reporter, types))) {
     if (!failedAlready)

@@ -17,10 +17,23 @@ namespace {
 /// Names visible in a graph; looked up outwards.
 struct Scope {
   const Scope *outer;
-  llvm::StringSet<> names;
+  llvm::StringMap<int64_t> names; ///< and the position of the node that gives each, or -1
+  int64_t current = -1;           ///< the position of the node whose body is looked at
 
+  bool define(StringRef name, int64_t position = -1) {
+    return names.try_emplace(name, position).second;
+  }
   bool contains(StringRef name) const {
     return names.contains(name) || (outer && outer->contains(name));
+  }
+  /// Whether a body would hide an outer value by this name. What the node itself and later ones give
+  /// is no concern of its body: exporters name the values of a body like the results.
+  bool hides(StringRef name) const {
+    for (const Scope *scope = outer; scope; scope = scope->outer)
+      if (auto it = scope->names.find(name);
+          it != scope->names.end() && it->second < scope->current)
+        return true;
+    return false;
   }
 };
 
@@ -92,9 +105,9 @@ void Validator::defineInputs(const onnx::GraphProto &graph, Scope &scope, bool t
   auto define = [&](const std::string &name, const char *what, bool mayExist = false) {
     if (name.empty())
       add("E0314", llvm::Twine(what) + " has no name");
-    else if (scope.outer && scope.outer->contains(name))
+    else if (scope.hides(name))
       add("E0304", llvm::Twine(what) + " " + quoted(name) + " hides a value of an outer graph");
-    else if (!scope.names.insert(name).second && !mayExist)
+    else if (!scope.define(name) && !mayExist)
       add("E0301", llvm::Twine(what) + " " + quoted(name) + " is defined twice");
   };
   for (const auto &input : graph.input()) {
@@ -156,10 +169,10 @@ void Validator::nodes(const google::protobuf::RepeatedPtrField<onnx::NodeProto> 
       NodePlace place{&list[position], position, currentOpsets, &stack};
       const onnx::NodeProto *&constant = constants[output];
       bool isConstant = list[position].op_type() == "Constant";
-      if (scope.outer && scope.outer->contains(output)) {
+      if (scope.hides(output)) {
         problems.add(
             nodeProblem("E0304", quoted(output) + " hides a value of an outer graph", place));
-      } else if (!scope.names.insert(output).second) {
+      } else if (!scope.define(output, position)) {
         // Tools patch models by appending constants; runtimes take the last one, and so do we.
         bool patched = isConstant && constant;
         problems.add(nodeProblem(patched ? "W0003" : "E0301",
@@ -172,8 +185,10 @@ void Validator::nodes(const google::protobuf::RepeatedPtrField<onnx::NodeProto> 
       if (isConstant)
         constant = &list[position];
     }
-  for (int position = 0; position < list.size(); ++position)
+  for (int position = 0; position < list.size(); ++position) {
+    scope.current = position;
     node(list[position], position, scope);
+  }
   order(list, owner);
 }
 
@@ -237,7 +252,7 @@ void Validator::function(const onnx::FunctionProto &function) {
   functionAttributes = &attributes;
   Scope scope{nullptr, {}};
   for (const std::string &input : function.input())
-    if (!scope.names.insert(input).second)
+    if (!scope.define(input))
       add("E0301", "input " + quoted(input) + " is defined twice");
   nodes(function.node(), &function, scope);
   for (const std::string &output : function.output())

@@ -255,6 +255,10 @@ const char *otherFormat(llvm::ArrayRef<char> file) {
     return "text";
   if (head.starts_with("PK\x03\x04"))
     return "a zip archive";
+  if (head.starts_with("\x89" "CAMEO"))
+    return "a compiled bundle";
+  if (head.starts_with("\x89HDF"))
+    return "an HDF5 archive";
   if (head.starts_with("version https://git-lfs"))
     return "a Git LFS pointer";
   if (head.starts_with("\x7f" "ELF"))

@@ -182,7 +182,9 @@ Value ScalarMath::acosh(Value x) {
   Value t = sub(x, c(1));
   Value regular = log1p(add(t, sqrt(fma(t, t, add(t, t)))));
   Value large = add(log(x), c(ln2));
-  return select(is(Float::OGT, x, c(268435456)), large, regular);
+  // Far below 1 the root cancels t, so that the logarithm alone would not refuse it.
+  Value domain = select(is(Float::ULT, x, c(1)), nan(), regular);
+  return select(is(Float::OGT, x, c(268435456)), large, domain);
 }
 
 Value ScalarMath::atanh(Value x) {

@@ -224,9 +224,18 @@ LogicalResult PadOp::inferSizes(Adaptor adaptor, SizeReporter &reporter,
   if (failed(checkExprs(adaptor.getLo(), x.getRank(), "lo", reporter)) ||
       failed(checkExprs(adaptor.getHi(), x.getRank(), "hi", reporter)))
     return failure();
-  return append(inferPad(x, typeOrNull(adaptor.getValue()), getSizeExprs(adaptor.getLo()),
-                         getSizeExprs(adaptor.getHi()), reporter),
-                results);
+  if (failed(append(inferPad(x, typeOrNull(adaptor.getValue()), getSizeExprs(adaptor.getLo()),
+                             getSizeExprs(adaptor.getHi()), reporter),
+                    results)))
+    return failure();
+  if (adaptor.getMode() == PadMode::Constant)
+    return success();
+  for (auto [dim, size, wide] : llvm::enumerate(getSizes(x), getSizes(results.front())))
+    if (size != wide && failed(reporter.require(logicalOr(ne(size, 0), eq(wide, 0)),
+                                                "pad: no element to repeat in dimension " +
+                                                    Twine(dim))))
+      return failure();
+  return success();
 }
 
 OpFoldResult PadOp::fold(FoldAdaptor) {

@@ -34,8 +34,10 @@ bool importBody(NodeBuilder &b, llvm::ArrayRef<Value> arguments,
   llvm::SmallVector<Operand *> operands;
   for (auto [i, value] : llvm::enumerate(arguments))
     operands.push_back(argumentOf(b, body.input(static_cast<int>(i)).name(), value));
-  if (!iteration.empty())
-    operands.front()->contents = Contents{Number::integer(SizeExpr::symbol(iteration.str()))};
+  if (!iteration.empty()) { // a Loop: the round's number, and a condition that holds
+    operands[0]->contents = Contents{Number::integer(SizeExpr::symbol(iteration.str()))};
+    operands[1]->contents = Contents{Number::integer(1)};
+  }
   std::string where = describeNode(b.node, b.place().index) + " body";
   if (!b.importer.importSubgraph(body, b.scope, where, operands, results)) {
     (void)b.fail("E0801", "its body has problems");
@@ -187,6 +189,8 @@ bool importLoopBody(NodeBuilder &b, llvm::ArrayRef<Value> carried, LoopBody &bod
     arguments.push_back(block.addArgument(x.getType(), b.location()));
   OpBuilder::InsertionGuard guard(b.builder());
   b.builder().setInsertionPointToEnd(&block);
+  // A round runs only while the condition holds, so the body sees no other.
+  arguments[1] = b.splat(b.i1(), 1);
   // Unique among the loops around it, which is all that matters.
   body.iteration = iterationPrefix.str() + llvm::join(b.scope.stack, " / ") + " " +
                    describeNode(b.node, b.place().index);
@@ -202,8 +206,7 @@ bool importLoopBody(NodeBuilder &b, llvm::ArrayRef<Value> carried, LoopBody &bod
     if (!body.next.back())
       return false;
   }
-  body.alwaysGoesOn =
-      isTrue(b.importer.contentsOf(*body.results[0])) || body.next[0] == arguments[1];
+  body.alwaysGoesOn = isTrue(b.importer.contentsOf(*body.results[0]));
   if (NodeBuilder::rankOf(body.next[0]) != 0)
     body.next[0] = b.reshape(body.next[0], {});
   for (auto [i, value] : llvm::enumerate(carried))

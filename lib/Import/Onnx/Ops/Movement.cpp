@@ -92,10 +92,10 @@ LogicalResult split(NodeBuilder &b) {
     if (wanted != count)
       return b.fail("E0505", "num_outputs is " + llvm::Twine(wanted) + ", the node has " +
                                  llvm::Twine(count) + " outputs");
-    std::optional<int64_t> c = length.asConstant();
-    if (c && *c % count && b.since() < 18)
-      return b.fail("E0701", llvm::Twine(*c) + " elements do not split into " +
-                                 llvm::Twine(count) + " equal parts");
+    if (b.since() < 18 && !b.requireEqual(mod(length, count), 0,
+                                          length.str() + " elements do not split into " +
+                                              llvm::Twine(count) + " equal parts"))
+      return failure();
     SizeExpr part = b.since() < 18 ? floorDiv(length, count) : ceilDiv(length, count);
     parts.assign(count - 1, part);
     parts.push_back(b.since() < 18 ? part : length - part * SizeExpr(count - 1));
@@ -338,7 +338,10 @@ LogicalResult expand(NodeBuilder &b) {
   std::optional<Sizes> shape = b.control(1);
   if (!shape)
     return failure();
-  graph::SizeReporter reporter([&](const llvm::Twine &m) { (void)b.fail("E0701", m); });
+  graph::SizeReporter reporter([&](const llvm::Twine &m) { (void)b.fail("E0701", m); },
+                               [&](const SizeExpr &condition, const llvm::Twine &m) {
+                                 (void)b.requireEqual(logicalNot(condition), 0, m);
+                               });
   auto sizes = graph::broadcastSizes({b.sizes(0), *shape}, reporter);
   if (failed(sizes))
     return failure();
