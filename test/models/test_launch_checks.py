@@ -24,19 +24,19 @@ def integers(name, *values):
 
 
 def model_of(nodes, inputs, outputs, initializers=(), opset=17):
-    graph = helper.make_graph(nodes, "test", inputs, [value(o, None) for o in outputs], list(initializers))
+    graph = helper.make_graph(nodes, "test", inputs, [value(o, None, kind) for o, kind in outputs], list(initializers))
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
 
 
 def single(op, inputs, outputs=("y",), initializers=(), opset=17, **attributes):
     names = [i.name for i in inputs] + [i.name for i in initializers]
-    return model_of([helper.make_node(op, names, list(outputs), f"the {op}", **attributes)], inputs, outputs,
-                    initializers, opset)
+    return model_of([helper.make_node(op, names, list(outputs), f"the {op}", **attributes)], inputs,
+                    [(o, I64 if o == "positions" else F32) for o in outputs], initializers, opset)
 
 
 def expand_like():
     nodes = [helper.make_node("Shape", ["w"], ["s"]), helper.make_node("Expand", ["x", "s"], ["y"], "the Expand")]
-    return model_of(nodes, [value("x", ["A", "B"]), value("w", ["C", "D"])], ["y"])
+    return model_of(nodes, [value("x", ["A", "B"]), value("w", ["C", "D"])], [("y", F32)])
 
 
 def branch_of_large_ones():
@@ -48,7 +48,7 @@ def branch_of_large_ones():
     nodes = [helper.make_node("Size", ["x"], ["n"]), helper.make_node("Greater", ["n", "four"], ["large"]),
              helper.make_node("If", ["large"], ["z"], then_branch=branch("t", "rows"), else_branch=branch("e", "flat")),
              helper.make_node("ReduceSum", ["z"], ["y"], keepdims=0)]
-    return model_of(nodes, [value("x", ["N"])], ["y"],
+    return model_of(nodes, [value("x", ["N"])], [("y", F32)],
                     [helper.make_tensor("four", I64, [], [4]), integers("rows", -1, 4), integers("flat", 1, -1),
                      integers("last", 0)])
 
@@ -63,7 +63,7 @@ CASES = {
     "split": (single("Split", [value("x", ["N"])], ("y", "z"), [integers("parts", 2, 3)]),
               sizes((5,)), sizes((6,)), "sum of the parts"),
     "equal split": (single("Split", [value("x", ["N"])], ("y", "z")), sizes((6,)), sizes((5,)), "equal parts"),
-    "top k": (single("TopK", [value("x", ["N"])], ("y", "z"), [integers("k", 3)]),
+    "top k": (single("TopK", [value("x", ["N"])], ("y", "positions"), [integers("k", 3)]),
               sizes((4,)), sizes((2,)), "k = 3"),
     "pad of nothing": (single("Pad", [value("x", ["N"])], initializers=[integers("pads", 1, 1)], mode="edge"),
                        sizes((2,)), sizes((0,)), "no element to repeat"),
