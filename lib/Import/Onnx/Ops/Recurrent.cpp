@@ -124,7 +124,8 @@ private:
               require(b.size(0, 2), b.size(1, 2), "the inputs of X and W");
     if (ok && b.has(3))
       ok = b.rank(3) == 2 && require(b.size(3, 1), rows * 2, "the gates of B");
-    if (ok && b.hasAttr("hidden_size"))
+    // It repeats what R says; where that is known at launch only, R decides, as in ONNX's reference.
+    if (ok && b.hasAttr("hidden_size") && hidden.asConstant())
       ok = require(hidden, b.integer("hidden_size"), "hidden_size and R");
     if (!ok && !b.hasFailed())
       (void)b.fail("E0701", "B has rank " + llvm::Twine(b.rank(3)) + ", 2 is needed");
