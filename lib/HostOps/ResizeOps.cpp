@@ -32,7 +32,8 @@ double sourceCoordinate(const Axis &a, Coordinates mode, double x) {
     return (a.width == 1 ? extent / 2 : x * extent / (a.width - 1)) + a.roiStart * (in - 1);
   }
   case Coordinates::PytorchHalfPixel:
-    return a.width == 1 ? -0.5 : (x + 0.5) / a.scale - 0.5;
+    // As the operator's text says, ONNX Runtime and our kernels; ONNX's reference evaluator has -0.5.
+    return a.width == 1 ? 0 : (x + 0.5) / a.scale - 0.5;
   case Coordinates::HalfPixelSymmetric:
     return in / 2 * (1 - double(a.out) / a.width) + (x + 0.5) / a.scale - 0.5;
   default:

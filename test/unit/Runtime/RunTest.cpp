@@ -5,6 +5,9 @@
 
 #include "RuntimeTest.h"
 
+#include <cstddef>
+#include <cstring>
+
 using namespace cameo;
 using namespace cameo::test;
 
