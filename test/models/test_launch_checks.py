@@ -93,3 +93,19 @@ def test_sizes_are_checked_before_the_launch(cameo, tmp_path, name):
     if bad:
         _, result = run(bad, check=False)
         assert result.returncode == 8 and message in result.stderr and "node '" in result.stderr, result.stderr
+
+
+def test_a_control_operand_that_does_not_fit(cameo, tmp_path):
+    """k is read by the host, so that it is checked as sizes are."""
+    model = single("TopK", [value("x", ["N"]), value("k", [1], I64)], ("y", "positions"))
+    path, bundle = tmp_path / "model.onnx", tmp_path / "model.cameo"
+    onnx.save_model(model, path)
+    cameo("compile", path, "-o", bundle)
+    x = np.arange(4, dtype=np.float32)
+    for k, said in ((4, ""), (0, ""), (5, "node 'the TopK'"), (-1, "k[0]")):
+        write_data_set({"x": x, "k": np.array([k])}, tmp_path / "data")
+        result = cameo("run", bundle, "--device", "sim", f"--input=x=@{tmp_path}/data/input_0.pb",
+                       f"--input=k=@{tmp_path}/data/input_1.pb", "--output-dir", tmp_path / "out", check=False)
+        assert result.returncode == (8 if said else 0) and said in result.stderr, (k, result.stderr)
+        if not said:
+            np.testing.assert_array_equal(np.load(tmp_path / "out" / "y.npy"), x[::-1][:k])

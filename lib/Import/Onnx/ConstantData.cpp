@@ -189,9 +189,7 @@ Value Importer::materialize(Operand &operand) {
   bool isLate = llvm::any_of(*operand.contents, [&](const Number &n) {
     std::set<std::string> names;
     n.expr.collectSymbols(names);
-    return llvm::any_of(names, [&](StringRef name) {
-      return name.starts_with(countPrefix) || name.starts_with(iterationPrefix);
-    });
+    return llvm::any_of(names, [](StringRef name) { return isKnownLate(name); });
   });
   if (isLate) { // and is not kept: another use may be in a region that this one does not dominate
     at = bodyBuilder;

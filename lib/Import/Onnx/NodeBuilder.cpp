@@ -4,6 +4,7 @@
 #include "NodeBuilder.h"
 
 #include "Importer.h"
+#include "Rows.h"
 
 using namespace cameo;
 using namespace cameo::importer;
@@ -236,17 +237,13 @@ std::optional<Ints> NodeBuilder::axes(llvm::ArrayRef<int64_t> axes, int64_t rank
 }
 
 /// A condition for the launch to check, whatever becomes of the ops that need it. Those of bodies are left
-/// to their ops: a body may never run. So are those of sizes that data decides: nothing may read them.
+/// to their ops: a body may never run. So are those of sizes that kernels count.
 static void checkAtLaunch(NodeBuilder &b, const SizeExpr &condition, const llvm::Twine &message) {
   Operation *function = b.builder().getInsertionBlock()->getParentOp();
-  auto inputs = function ? function->getAttrOfType<ArrayAttr>(graph::symbolsAttrName) : ArrayAttr();
-  if (!inputs)
-    return;
   std::set<std::string> names;
   condition.collectSymbols(names);
-  for (auto symbol : inputs.getAsRange<graph::SymbolAttr>())
-    names.erase(symbol.getName().str());
-  if (!names.empty())
+  if (!isa_and_nonnull<func::FuncOp>(function) ||
+      llvm::any_of(names, [](StringRef name) { return isKnownLate(name); }))
     return;
   std::string node;
   if (auto name = dyn_cast<NameLoc>(b.location()))

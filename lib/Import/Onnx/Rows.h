@@ -15,9 +15,6 @@ llvm::ArrayRef<OpRow> selectionRows();
 llvm::ArrayRef<OpRow> spectralRows();
 llvm::ArrayRef<OpRow> suppressionRows();
 
-/// And those of iterations of a loop, within its body.
-constexpr llvm::StringLiteral iterationPrefix = "iteration of ";
-
 /// The one element of `count`, which a kernel computes, as a symbol that the host reads.
 SizeExpr readCount(NodeBuilder &b, mlir::Value count);
 /// Positions of the elements of a vector of booleans that are set, ascending, and their number.
@@ -25,5 +22,11 @@ mlir::Value chosenPositions(NodeBuilder &b, mlir::Value flags, SizeExpr &count);
 
 /// Symbols of numbers that a kernel counts and the host reads begin so; they have no value before.
 constexpr llvm::StringLiteral countPrefix = "count of ";
+/// And those of iterations of a loop, within its body.
+constexpr llvm::StringLiteral iterationPrefix = "iteration of ";
+/// Whether a symbol has no value before the launch.
+inline bool isKnownLate(llvm::StringRef symbol) {
+  return symbol.starts_with(countPrefix) || symbol.starts_with(iterationPrefix);
+}
 
 } // namespace cameo::importer
