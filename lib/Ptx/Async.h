@@ -32,12 +32,17 @@ struct Mbarrier {
   uint64_t token() const { return phase << 20 | pending; }
 };
 
+/// Bytes of shared memory that belong to a copy.
+struct SharedSpan {
+  uint32_t first = 0, bytes = 0;
+};
+
 /// A part of a copy that is contiguous in both memories.
 struct BulkPiece {
   uint64_t global = 0;
   uint32_t shared = 0; ///< address in shared memory
   uint32_t bytes = 0;
-  bool zeros = false;  ///< beyond the tensor: nothing is read or written in global memory
+  bool zeros = false;  ///< outside of the tensor: nothing is read or written in global memory
 };
 
 enum class BulkKind : uint8_t {
@@ -51,6 +56,11 @@ struct BulkCopy {
   BulkKind kind = BulkKind::Load;
   uint32_t warp = 0, lane = 0, mask = 0; ///< mask: of Arrive, the lanes
   std::vector<BulkPiece> pieces;
+  std::vector<SharedSpan> spans; ///< all of the pieces in shared memory, in fewer parts
+  uint64_t fill = 0;             ///< of a tensor: what is outside of it
+  const uint8_t *map = nullptr;  ///< its tensor map, and what that was when the copy was issued
+  std::vector<uint8_t> mapBytes;
+  std::string mapName;
   uint32_t bytes = 0;
   uint32_t barrier = 0; ///< address
   uint64_t phase = 0;   ///< of the barrier at the issue
@@ -121,6 +131,9 @@ void publishMbarriers(Block &block);
 
 // -- copies (Bulk.cpp) ----------------------------------------------------------------------------
 
+/// `bytes` at a shared address, generic or not, in one variable and aligned to 16: its offset.
+uint32_t sharedRange(Exec &x, const Op &op, uint64_t address, uint32_t bytes, unsigned lane);
+BulkCopy bulkCopyOf(Exec &x, const Op &op, BulkKind kind, unsigned lane, uint32_t bytes);
 /// The mbarrier that a copy completes, checked.
 void attachBarrier(Exec &x, const Op &op, BulkCopy &copy, uint64_t address, unsigned lane);
 /// Sets when a copy lands, and lands it where that is now.
@@ -161,8 +174,14 @@ void checkBulkSource(Exec &x, const Op &op, const BulkCopy &copy, unsigned lane)
 /// The destination of a copy into shared memory.
 void checkBulkTarget(Exec &x, const Op &op, const BulkCopy &copy, unsigned lane);
 
+/// A tensor copy that reads, or has read, through its map: the map is the one it was issued with
+/// (Tensor.cpp).
+void checkMapUnchanged(Exec &x, BulkCopy &copy);
+
 // -- reductions (BulkReduce.cpp) ------------------------------------------------------------------
 
+constexpr std::string_view bulkReductions[] = {".add", ".min", ".max", ".inc", ".dec",
+                                               ".and", ".or",  ".xor"};
 /// The row for "add" and "f32"; 0 where there is none.
 uint8_t findReduction(std::string_view operation, std::string_view type);
 unsigned reductionBytes(uint8_t row);

@@ -27,12 +27,19 @@ private:
   Warp *warp;
 };
 
+/// Elements of up to eight bytes, aligned to their size.
+void fillOutside(uint8_t *to, const BulkPiece &piece, uint64_t pattern) {
+  for (uint32_t i = 0; i < piece.bytes; ++i)
+    to[i] = static_cast<uint8_t>(pattern >> 8 * ((piece.shared + i) & 7));
+}
+
 void landLoad(Exec &x, Block &block, BulkCopy &copy) {
+  checkMapUnchanged(x, copy);
   Allocation *source = nullptr;
   for (const BulkPiece &piece : copy.pieces) {
     uint8_t *to = block.shared + (piece.shared - sharedBase);
     if (piece.zeros) {
-      std::memset(to, 0, piece.bytes);
+      fillOutside(to, piece, copy.fill);
       continue;
     }
     if (!piece.bytes)
@@ -51,7 +58,8 @@ void landLoad(Exec &x, Block &block, BulkCopy &copy) {
   copy.landed = true;
 }
 
-void captureStore(Block &block, BulkCopy &copy) {
+void captureStore(Exec &x, Block &block, BulkCopy &copy) {
+  checkMapUnchanged(x, copy);
   for (const BulkPiece &piece : copy.pieces) {
     const uint8_t *from = block.shared + (piece.shared - sharedBase);
     copy.data.insert(copy.data.end(), from, from + piece.bytes);
@@ -159,7 +167,7 @@ void land(Exec &x, Block &block, size_t index) {
     break;
   case BulkKind::Store:
     if (!copy.landed) {
-      captureStore(block, copy);
+      captureStore(x, block, copy);
       copy.due += 1 + (x.launch->asyncPoint == 2 ? x.nextRandom() % 8 : 0);
     } else {
       writeStore(x, copy);
@@ -183,7 +191,9 @@ void land(Exec &x, Block &block, size_t index) {
 
 bool releaseStore(Exec &x, Block &block, size_t index, bool write) {
   auto &copies = block.async->copies;
+  checkMapUnchanged(x, copies[index]);
   copies[index].released = true;
+  copies[index].map = nullptr; // may change from now on
   if (!copies[index].landed)
     land(x, block, index);
   if (write && !copies[index].written) {
@@ -279,7 +289,7 @@ void exitAsync(Exec &x, Block &block, Warp &warp, uint32_t mask) {
       continue;
     }
     if (!copy.released && x.launch->checks)
-      report(x, *copy.op, FindingKind::AsyncLeft, 1u << copy.lane, copy.pieces[0].shared, copy.bytes,
+      report(x, *copy.op, FindingKind::AsyncLeft, 1u << copy.lane, copy.spans[0].first, copy.bytes,
              "the thread exits while this copy may still read its source in shared memory",
              "commit it and wait (cp.async.bulk.wait_group.read 0) before the thread exits");
     releaseStore(x, block, i, true);
@@ -291,7 +301,7 @@ void finishAsync(Exec &x, Block &block) {
     for (const BulkCopy &copy : block.async->copies)
       if (copy.kind == BulkKind::Load) {
         AsIssuer issuer(x, block, copy);
-        report(x, *copy.op, FindingKind::AsyncLeft, 1u << copy.lane, copy.pieces[0].shared,
+        report(x, *copy.op, FindingKind::AsyncLeft, 1u << copy.lane, copy.spans[0].first,
                copy.bytes,
                "the block ends and nobody has waited for this copy into its shared memory",
                "wait for the phase of its mbarrier before the last thread exits");

@@ -40,8 +40,8 @@ std::string ownerText(const Exec &x, const BulkCopy &copy) {
 bool owns(const BulkCopy &copy, Span span) {
   bool holds = copy.kind == BulkKind::Load || (copy.kind == BulkKind::Store && !copy.released);
   if (holds)
-    for (const BulkPiece &piece : copy.pieces)
-      if (span.meets(piece.shared, piece.shared + piece.bytes))
+    for (const SharedSpan &own : copy.spans)
+      if (span.meets(own.first, own.first + own.bytes))
         return true;
   return false;
 }
@@ -157,8 +157,8 @@ std::string inFlightText(Exec &x, uint64_t address, unsigned bytes) {
 
 void checkBulkTarget(Exec &x, const Op &op, const BulkCopy &copy, unsigned lane) {
   auto &copies = x.block->async->copies;
-  for (const BulkPiece &piece : copy.pieces) {
-    Span span{piece.shared, piece.shared + piece.bytes};
+  for (const SharedSpan &own : copy.spans) {
+    Span span{own.first, own.first + own.bytes};
     for (size_t i = 0; i < copies.size();) {
       BulkCopy &other = copies[i];
       if (!owns(other, span)) {
@@ -169,7 +169,7 @@ void checkBulkTarget(Exec &x, const Op &op, const BulkCopy &copy, unsigned lane)
         bool load = other.kind == BulkKind::Load;
         if (x.launch->checks)
           tell(x, op, load ? FindingKind::AsyncInFlight : FindingKind::AsyncSource, 1u << lane,
-               piece.shared, piece.bytes,
+               own.first, own.bytes,
                "a bulk copy into shared memory while " + ownerText(x, other) +
                    (load ? " into it is in flight" : " may still read it"),
                load ? loadRemedy : storeRemedy);
@@ -178,7 +178,7 @@ void checkBulkTarget(Exec &x, const Op &op, const BulkCopy &copy, unsigned lane)
     }
     for (const Mbarrier &barrier : x.block->async->mbarriers)
       if (x.launch->checks && span.meets(barrier.address, barrier.address + 8))
-        tell(x, op, FindingKind::Mbarrier, 1u << lane, piece.shared, piece.bytes,
+        tell(x, op, FindingKind::Mbarrier, 1u << lane, own.first, own.bytes,
              "a bulk copy overwrites the mbarrier that " + lineText(x, *barrier.init) +
                  " initialised",
              "keep other data off its 8 bytes until mbarrier.inval");
@@ -189,6 +189,8 @@ void checkBulkSource(Exec &x, const Op &op, const BulkCopy &copy, unsigned lane)
   if (!x.launch->checks)
     return;
   for (const BulkPiece &piece : copy.pieces) {
+    if (piece.zeros) // nobody will see what is there
+      continue;
     const uint8_t *shadow = x.block->sharedShadow;
     uint64_t offset = piece.shared - sharedBase;
     if (!isWritten(shadow, offset, piece.bytes)) {

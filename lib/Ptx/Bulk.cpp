@@ -3,7 +3,7 @@
 // cp.async.bulk of one dimension and its groups: checked when issued (16-byte alignment, bounds in
 // both memories, a barrier that the async proxy can see), then in flight as an event of the block.
 // Copies into shared memory poison their destination; copies out of it own their source until a
-// wait_group releases it. Tensor copies are the same with more pieces.
+// wait_group releases it. Tensor copies (Tensor.cpp) are the same with more pieces.
 #include "Async.h"
 #include "Handlers.h"
 
@@ -58,17 +58,6 @@ uint64_t firstBad(uint64_t address, uint64_t base, uint64_t bytes) {
   return base + bytes / unit * unit;
 }
 
-uint32_t sharedRange(Exec &x, const Op &op, uint64_t address, uint32_t bytes, unsigned lane) {
-  if ((address & windowMask) == sharedWindow)
-    address &= ~windowMask;
-  const Region *region = sharedRegion(x, address);
-  bool inside = region && bytes <= region->bytes - (address - region->base);
-  if (!inside || (address & (unit - 1)))
-    reportBadAccess(x, op, Space::Shared,
-                    region ? firstBad(address, region->base, region->bytes) : address, unit, lane);
-  return static_cast<uint32_t>(address);
-}
-
 void checkGlobalRange(Exec &x, const Op &op, uint64_t address, uint32_t bytes, bool store,
                       unsigned lane) {
   Allocation *a = x.launch->memory->find(address);
@@ -93,16 +82,6 @@ uint32_t sizeOperand(Exec &x, const Op &op, unsigned lane) {
   stopLaunch(x);
 }
 
-BulkCopy copyOf(Exec &x, const Op &op, BulkKind kind, unsigned lane, uint32_t bytes) {
-  BulkCopy copy;
-  copy.op = &op, copy.kind = kind;
-  copy.warp = x.warp->index, copy.lane = lane;
-  copy.bytes = bytes;
-  if (x.counts)
-    x.counts->asyncCopyBytes += bytes;
-  return copy;
-}
-
 /// side: destination, source, mbarrier; b: the size.
 void bulkLoad(Exec &x, const Op &op) {
   const uint32_t *side = x.side(op);
@@ -113,8 +92,9 @@ void bulkLoad(Exec &x, const Op &op) {
     uint64_t from = sideAddress(x, side + sideAddressWords, lane);
     if (bytes)
       checkGlobalRange(x, op, from, bytes, false, lane);
-    BulkCopy copy = copyOf(x, op, BulkKind::Load, lane, bytes);
+    BulkCopy copy = bulkCopyOf(x, op, BulkKind::Load, lane, bytes);
     copy.pieces.push_back({from, to, bytes, false});
+    copy.spans.push_back({to, bytes});
     attachBarrier(x, op, copy, sideAddress(x, side + 2 * sideAddressWords, lane), lane);
     checkBulkTarget(x, op, copy, lane);
     launchCopy(x, std::move(copy));
@@ -132,9 +112,10 @@ void bulkStore(Exec &x, const Op &op) {
     if (!bytes)
       continue;
     checkGlobalRange(x, op, to, bytes, true, lane);
-    BulkCopy copy = copyOf(x, op, BulkKind::Store, lane, bytes);
+    BulkCopy copy = bulkCopyOf(x, op, BulkKind::Store, lane, bytes);
     copy.reduction = op.size;
     copy.pieces.push_back({to, from, bytes, false});
+    copy.spans.push_back({from, bytes});
     checkBulkSource(x, op, copy, lane);
     launchCopy(x, std::move(copy));
   }
@@ -147,6 +128,27 @@ void waitGroup(Exec &x, const Op &op) {
 }
 
 } // namespace
+
+uint32_t sharedRange(Exec &x, const Op &op, uint64_t address, uint32_t bytes, unsigned lane) {
+  if ((address & windowMask) == sharedWindow)
+    address &= ~windowMask;
+  const Region *region = sharedRegion(x, address);
+  bool inside = region && bytes <= region->bytes - (address - region->base);
+  if (!inside || (address & (unit - 1)))
+    reportBadAccess(x, op, Space::Shared,
+                    region ? firstBad(address, region->base, region->bytes) : address, unit, lane);
+  return static_cast<uint32_t>(address);
+}
+
+BulkCopy bulkCopyOf(Exec &x, const Op &op, BulkKind kind, unsigned lane, uint32_t bytes) {
+  BulkCopy copy;
+  copy.op = &op, copy.kind = kind;
+  copy.warp = x.warp->index, copy.lane = lane;
+  copy.bytes = bytes;
+  if (x.counts)
+    x.counts->asyncCopyBytes += bytes;
+  return copy;
+}
 
 void attachBarrier(Exec &x, const Op &op, BulkCopy &copy, uint64_t address, unsigned lane) {
   copy.barrier = mbarrierAddress(x, op, address, lane);
@@ -166,10 +168,10 @@ void attachBarrier(Exec &x, const Op &op, BulkCopy &copy, uint64_t address, unsi
 void launchCopy(Exec &x, BulkCopy copy) {
   AsyncState &async = *x.block->async;
   if (copy.kind == BulkKind::Load)
-    for (const BulkPiece &piece : copy.pieces) {
-      fillPoison(x.block->shared, piece.shared - sharedBase, piece.bytes);
+    for (const SharedSpan &span : copy.spans) {
+      fillPoison(x.block->shared, span.first - sharedBase, span.bytes);
       if (x.launch->checks)
-        clearWritten(x.block->sharedShadow, piece.shared - sharedBase, piece.bytes);
+        clearWritten(x.block->sharedShadow, span.first - sharedBase, span.bytes);
     }
   uint64_t warps = x.block->warps.size(), wait = latestTurns * (warps + 1);
   if (x.launch->asyncPoint == 1)
@@ -191,9 +193,10 @@ void observePhase(Exec &x, Block &block, const Mbarrier &barrier) {
       ++i;
       continue;
     }
+    checkMapUnchanged(x, copy);
     if (x.launch->checks)
-      for (const BulkPiece &piece : copy.pieces)
-        std::memset(block.sharedShadow + (piece.shared - sharedBase) / 4, 0x0f, piece.bytes / 4);
+      for (const SharedSpan &span : copy.spans)
+        std::memset(block.sharedShadow + (span.first - sharedBase) / 4, 0x0f, span.bytes / 4);
     copies.erase(copies.begin() + static_cast<long>(i));
   }
 }

@@ -4,6 +4,7 @@
 // knows them.
 #include "cameo/Ptx/cameo_ptx.h"
 #include "ModuleImpl.h"
+#include "TensorMap.h"
 
 #include <algorithm>
 #include <cstring>
@@ -315,12 +316,68 @@ const char *resultJson(const cameo_ptx_result *r) {
   return r ? r->outcome.json.c_str() : "{\"findings\": []}";
 }
 
+// -- tensor maps --------------------------------------------------------------------------------
+
+/// The status of an encoder's or decoder's text, which the caller may have.
+cameo_ptx_status refusedMap(std::string text, cameo_ptx_text **error) {
+  if (text.empty())
+    return CAMEO_PTX_OK;
+  if (error)
+    *error = new cameo_ptx_text{std::move(text)};
+  return CAMEO_PTX_BAD_ARGUMENT;
+}
+
+cameo_ptx_status tensorMapEncode(const cameo_ptx_tensor_map *given, void *bytes,
+                                 cameo_ptx_text **error) {
+  if (error)
+    *error = nullptr;
+  if (!given || !bytes || given->struct_size < sizeof *given)
+    return CAMEO_PTX_BAD_ARGUMENT;
+  return guarded([&] {
+    TensorMap m;
+    m.elementType = given->element_type, m.rank = given->rank, m.interleave = given->interleave;
+    m.swizzle = given->swizzle, m.promotion = given->l2_promotion, m.fill = given->oob_fill;
+    m.address = given->address;
+    for (unsigned d = 0; d < mostTensorRank; ++d) {
+      m.size[d] = given->size[d], m.box[d] = given->box[d];
+      m.elementStride[d] = given->element_stride[d];
+      m.stride[d] = d ? given->stride_bytes[d - 1] : 0;
+    }
+    return refusedMap(encodeTensorMap(m, static_cast<uint8_t *>(bytes)), error);
+  });
+}
+
+cameo_ptx_status tensorMapDecode(const void *bytes, cameo_ptx_tensor_map *map,
+                                 cameo_ptx_text **error) {
+  if (error)
+    *error = nullptr;
+  if (!bytes || !map)
+    return CAMEO_PTX_BAD_ARGUMENT;
+  return guarded([&] {
+    TensorMap m;
+    std::string text = decodeTensorMap(static_cast<const uint8_t *>(bytes), m);
+    if (!text.empty())
+      return refusedMap(std::move(text), error);
+    cameo_ptx_tensor_map out{};
+    out.element_type = m.elementType, out.rank = m.rank, out.interleave = m.interleave;
+    out.swizzle = m.swizzle, out.l2_promotion = m.promotion, out.oob_fill = m.fill;
+    out.address = m.address;
+    for (unsigned d = 0; d < m.rank; ++d) {
+      out.size[d] = m.size[d], out.box[d] = m.box[d], out.element_stride[d] = m.elementStride[d];
+      if (d)
+        out.stride_bytes[d - 1] = m.stride[d];
+    }
+    return give(map, out);
+  });
+}
+
 constexpr cameo_ptx_api_v1 table = {
     sizeof(cameo_ptx_api_v1), 1, textData, textDestroy, moduleParse, moduleDestroy, moduleVersion,
     moduleKernelCount, moduleKernel, moduleFind, moduleParam, memoryCreate, memoryDestroy,
     memoryAlloc, memoryImport, memoryFree, memoryWrite, memoryRead, memoryFill, memoryCopy,
     memoryPoison, memoryUnwritten, memoryInUse, launch, resultDestroy, resultFindingCount,
-    resultFinding, resultCounts, resultExitCode, resultText, resultJson};
+    resultFinding, resultCounts, resultExitCode, resultText, resultJson, tensorMapEncode,
+    tensorMapDecode};
 
 } // namespace
 

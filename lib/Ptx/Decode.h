@@ -190,9 +190,13 @@ private:
   void decodeCopy(const Modifiers &m);
   void decodeCopyArrive();
   void decodeBulk();
+  void decodeTensor();
+  void addTensor(const Operand &o, const std::vector<uint32_t> &coordinates);
+  std::vector<uint32_t> tensorCoordinates(const Operand &o, unsigned rank);
   void decodeMbarrier();
   void decodeMbarrierWait(const Modifiers &m, const char *handler, uint8_t flags, Space space);
   void decodeFence();
+  void decodeTensorFence(const Modifiers &m);
   void decodeLdmatrix();
   void decodeStmatrix();
   // DecodeWmma.cpp

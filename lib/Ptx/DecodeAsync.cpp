@@ -35,9 +35,6 @@ constexpr MbarrierRow mbarrierOperations[] = {
     {".pending_count", "mbarrier.pending_count", 0},
 };
 
-constexpr std::string_view reductions[] = {".add", ".min", ".max", ".inc", ".dec",
-                                           ".and", ".or",  ".xor"};
-
 } // namespace
 
 /// The slot, offset and width of an address, taken from an operation made for it.
@@ -61,7 +58,7 @@ void Decoder::addSideAddress(const Operand &o, Space space) {
 
 void Decoder::decodeCp() {
   if (hasModifier(*current, ".tensor"))
-    return unsupported("a tensor copy");
+    return decodeTensor();
   if (hasModifier(*current, ".bulk"))
     return decodeBulk();
   if (hasModifier(*current, ".mbarrier"))
@@ -135,7 +132,7 @@ void Decoder::decodeBulk() {
   std::string allowed = " .reduce .async .bulk .commit_group .wait_group .read .prefetch .L2 .global "
                         ".shared::cta .shared::cluster .mbarrier::complete_tx::bytes .bulk_group "
                         ".L2::cache_hint .noftz";
-  for (std::string_view text : reductions)
+  for (std::string_view text : bulkReductions)
     allowed += " " + std::string(text);
   Modifiers m = modifiers(allowed + " ");
   program.usesAsync = true;
@@ -168,7 +165,7 @@ void Decoder::decodeBulk() {
     return;
   uint8_t reduction = 0;
   if (m.has(".reduce"))
-    for (std::string_view text : reductions)
+    for (std::string_view text : bulkReductions)
       if (m.has(text))
         reduction = findReduction(text, nameOf(m.type()));
   if (m.has(".reduce") && (!reduction || load))
@@ -253,6 +250,23 @@ Scope Decoder::scopeOf(const Modifiers &m) {
          : m.has(".sys") ? Scope::System : Scope::Block;
 }
 
+/// fence.proxy.tensormap::generic.release.scope, or .acquire.scope [map], 128.
+void Decoder::decodeTensorFence(const Modifiers &m) {
+  bool acquire = m.has(".acquire");
+  if (acquire == m.has(".release") || !(m.has(".cta") || m.has(".cluster") || m.has(".gpu") ||
+                                        m.has(".sys")))
+    return error("fence.proxy.tensormap::generic takes .release or .acquire and a scope");
+  if (!expectOperands(acquire ? 2 : 0, acquire ? 2 : 0))
+    return;
+  if (acquire && (operand(1).kind != Kind::Integer || operand(1).value != 128))
+    return error("fence.proxy.tensormap::generic.acquire takes the address of a map and 128");
+  Op &op = emit("fence", OpKind::Sync);
+  op.size = FenceOtherProxy, op.count = static_cast<uint8_t>(scopeOf(m));
+  Space space = Space::Generic;
+  if (acquire)
+    setAddress(operand(0), space);
+}
+
 /// fence{.sem}.scope, membar.level, fence.proxy.KIND, fence.mbarrier_init.release.cluster.
 void Decoder::decodeFence() {
   Modifiers m = modifiers(" .cta .cluster .gpu .gl .sys .sc .acq_rel .acquire .release .proxy .alias "
@@ -267,6 +281,8 @@ void Decoder::decodeFence() {
   } else if (m.has(".proxy")) {
     bool sharedToo = !m.has(".global");
     kind = m.has(".async") && sharedToo ? FenceAsyncProxy : FenceOtherProxy;
+    if (m.has(".tensormap::generic"))
+      return decodeTensorFence(m);
     if (!m.has(".async") && !m.has(".alias") && !m.has(".tensormap::generic") &&
         !m.has(".async::generic"))
       return error("fence.proxy names a proxy");

@@ -22,7 +22,8 @@ constexpr KindRow kinds[] = {
     {22, "async-in-flight"}, {22, "async-left"},   {23, "barrier"},
     {24, "divergence"},    {25, "deadlock"},       {20, "trap"},
     {20, "launch"},        {20, "stack"},
-    {23, "mbarrier"},      {21, "proxy"},          {22, "async-source"}};
+    {23, "mbarrier"},      {21, "proxy"},          {22, "async-source"},
+    {22, "tensor-map"}};
 
 std::string hex(uint64_t value) {
   char text[32];

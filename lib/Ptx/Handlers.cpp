@@ -7,6 +7,9 @@
 #include <unordered_map>
 
 namespace cameo::ptx {
+
+void tensorRows(HandlerRows &rows); // Tensor.cpp
+
 namespace {
 
 int chosenLevel = 0;
@@ -41,6 +44,7 @@ std::unordered_map<std::string_view, Handler> makeTable() {
   asyncRows(rows);
   mbarrierRows(rows);
   bulkRows(rows);
+  tensorRows(rows);
 #ifdef CAMEO_PTX_HAS_V3
   if (level() == 4)
     CAMEO_PTX_ADD_ROWS(v4);

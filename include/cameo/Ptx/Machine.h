@@ -104,6 +104,30 @@ private:
   std::vector<uint8_t> bytes;
 };
 
+/// A tensor map for kernel arguments and global memory: opaque bytes.
+struct alignas(CAMEO_PTX_TENSOR_MAP_ALIGN) TensorMapBytes {
+  uint8_t bytes[CAMEO_PTX_TENSOR_MAP_BYTES] = {};
+};
+
+/// A dense tile-mode map of `rank` dimensions to fill in: sizes and boxes of 1, element strides of 1.
+inline cameo_ptx_tensor_map tensorMapOf(uint32_t elementType, uint32_t rank, uint64_t address) {
+  cameo_ptx_tensor_map map{};
+  map.struct_size = sizeof map;
+  map.element_type = elementType, map.rank = rank, map.address = address;
+  for (uint32_t d = 0; d < 5; ++d)
+    map.size[d] = map.box[d] = map.element_stride[d] = 1;
+  return map;
+}
+
+/// Empty, or why the map is refused.
+inline std::string encodeTensorMap(const cameo_ptx_tensor_map &map, TensorMapBytes &bytes) {
+  cameo_ptx_text *text = nullptr;
+  cameo_ptx_status status = api().tensor_map_encode(&map, bytes.bytes, &text);
+  std::string error = api().text_data(text);
+  api().text_destroy(text);
+  return status == CAMEO_PTX_OK ? "" : error.empty() ? "the map cannot be encoded" : error;
+}
+
 /// What a launch did.
 class Result {
 public:

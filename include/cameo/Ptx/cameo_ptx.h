@@ -67,7 +67,8 @@ typedef enum cameo_ptx_finding_kind {
   CAMEO_PTX_F_STACK = 16,           /* 20 local memory or call depth exhausted */
   CAMEO_PTX_F_MBARRIER = 17,        /* 23 phase, counts, bytes, life of an mbarrier */
   CAMEO_PTX_F_PROXY = 18,           /* 21 a proxy fence is missing before an asynchronous access */
-  CAMEO_PTX_F_ASYNC_SOURCE = 19     /* 22 the source of a copy overwritten while it may be read */
+  CAMEO_PTX_F_ASYNC_SOURCE = 19,    /* 22 the source of a copy overwritten while it may be read */
+  CAMEO_PTX_F_TENSOR_MAP = 20       /* 22 no tensor map, one of another rank, or changed in use */
 } cameo_ptx_finding_kind;
 
 typedef struct cameo_ptx_param {
@@ -163,6 +164,26 @@ typedef struct cameo_ptx_counts {
   uint64_t divergent_branches;
 } cameo_ptx_counts;
 
+/* A tensor map, as cuTensorMapEncodeTiled takes it: dimension 0 is the innermost one, enumerations
+ * have the driver's numbers. */
+typedef struct cameo_ptx_tensor_map {
+  uint32_t struct_size;
+  uint32_t element_type; /* CUtensorMapDataType: 0 u8, 1 u16, 2 u32, 3 s32, 4 u64, 5 s64, 6 f16,
+                          * 7 f32, 8 f64, 9 bf16, 10 f32 flushed, 11 tf32, 12 tf32 flushed */
+  uint32_t rank;         /* 1 to 5 */
+  uint32_t interleave;   /* 0: none */
+  uint32_t swizzle;      /* 0: none, 1: 32, 2: 64, 3: 128 bytes */
+  uint32_t l2_promotion; /* 0 to 3; has no effect */
+  uint32_t oob_fill;     /* 0: zero, 1: NaN */
+  uint32_t reserved;
+  uint64_t address;         /* of the tensor in global memory, a multiple of 16 */
+  uint64_t size[5];         /* elements */
+  uint64_t stride_bytes[4]; /* of dimensions 1 to 4 */
+  uint32_t box[5];          /* elements */
+  uint32_t element_stride[5];
+} cameo_ptx_tensor_map;
+enum { CAMEO_PTX_TENSOR_MAP_BYTES = 128, CAMEO_PTX_TENSOR_MAP_ALIGN = 64 };
+
 typedef struct cameo_ptx_api_v1 {
   uint32_t struct_size;
   uint32_t version; /* 1 */
@@ -225,6 +246,14 @@ typedef struct cameo_ptx_api_v1 {
   int (*result_exit_code)(const cameo_ptx_result *); /* 0, or the lowest class found */
   const char *(*result_text)(const cameo_ptx_result *);
   const char *(*result_json)(const cameo_ptx_result *);
+
+  /* -- tensor maps (struct_size tells whether a library has them) --------------------------- */
+  /* 128 opaque bytes, for a parameter or for global memory. BAD_ARGUMENT where a field is not what
+   * cuTensorMapEncodeTiled takes; *error (where it is not null) then says which. */
+  cameo_ptx_status (*tensor_map_encode)(const cameo_ptx_tensor_map *, void *bytes,
+                                        cameo_ptx_text **error);
+  cameo_ptx_status (*tensor_map_decode)(const void *bytes, cameo_ptx_tensor_map *,
+                                        cameo_ptx_text **error);
 } cameo_ptx_api_v1;
 
 /* What the shared library exports, and nothing else in C. */
