@@ -53,7 +53,7 @@ public:
   virtual std::vector<LaunchRecord> launches() { return {}; }
 };
 
-/// What the command line says (--device, --memory-limit, --seed, --checks, --schedule); a usage error
+/// What the command line says (--device, --memory-limit, --seed, --check, --schedule); a usage error
 /// where it makes no sense.
 Result<cameo_session_options> sessionOptions(bool profile);
 /// The --device in effect: "auto", "sim", "cuda" or "evaluator".

@@ -40,6 +40,11 @@ cl::SubCommand &conformanceCommand() {
   return command;
 }
 
+cl::SubCommand &simCommand() {
+  static cl::SubCommand command("sim", "Run and check one kernel of any PTX file on the PTX machine");
+  return command;
+}
+
 namespace {
 
 cl::list<std::string> shapes("shape", cl::value_desc("input=1x3x224x224"), cl::sub(compileCommand()),
@@ -53,12 +58,13 @@ cl::list<std::string> allowExternal("allow-external", cl::value_desc("DIR"), cl:
                                     cl::desc("Also read external weights from this folder"));
 cl::opt<double> secondsLimit("time-limit", cl::value_desc("SECONDS"), cl::init(0), cl::sub(compileCommand()),
                           cl::sub(checkCommand()), cl::sub(inspectCommand()), cl::sub(runCommand()),
-                          cl::sub(verifyCommand()), cl::sub(benchCommand()), cl::cat(limitCategory()),
-                          cl::desc("End after this time with exit code 10"));
+                          cl::sub(verifyCommand()), cl::sub(benchCommand()), cl::sub(simCommand()),
+                          cl::cat(limitCategory()),
+                          cl::desc("End after this time with exit code 10 (sim: 600 by default; 0: never)"));
 cl::opt<std::string> memoryLimit("memory-limit", cl::value_desc("BYTES[K|M|G]"), cl::sub(compileCommand()),
                                  cl::sub(checkCommand()), cl::sub(inspectCommand()),
                                  cl::sub(runCommand()), cl::sub(verifyCommand()),
-                                 cl::sub(benchCommand()), cl::cat(limitCategory()),
+                                 cl::sub(benchCommand()), cl::sub(simCommand()), cl::cat(limitCategory()),
                                  cl::desc("What compiling may allocate, and what a run may take of the "
                                           "device (default: 80 % of what is free)"));
 cl::opt<std::string> device("device", cl::value_desc("sim|cuda|evaluator"), cl::init("auto"),
@@ -66,16 +72,18 @@ cl::opt<std::string> device("device", cl::value_desc("sim|cuda|evaluator"), cl::
                             cl::sub(conformanceCommand()), cl::cat(limitCategory()),
                             cl::desc("Where to run (default: cuda where there is a GPU, else sim)"));
 cl::opt<uint64_t> seed("seed", cl::value_desc("N"), cl::init(1), cl::sub(runCommand()),
-                       cl::sub(verifyCommand()), cl::sub(benchCommand()), cl::cat(limitCategory()),
-                       cl::desc("Seed of drawn inputs and of random schedules"));
-cl::opt<std::string> checks("checks", cl::value_desc("none|memory|all"), cl::init("all"),
+                       cl::sub(verifyCommand()), cl::sub(benchCommand()), cl::sub(simCommand()),
+                       cl::cat(limitCategory()), cl::desc("Seed of drawn inputs and of random schedules"));
+cl::opt<std::string> checks("check", cl::value_desc("none|memory|all"), cl::init("all"),
                             cl::sub(runCommand()), cl::sub(verifyCommand()), cl::sub(benchCommand()),
-                            cl::cat(limitCategory()), cl::desc("What sim checks (default: all)"));
+                            cl::sub(simCommand()), cl::cat(limitCategory()),
+                            cl::desc("What sim checks (default: all)"));
+cl::alias checksAlias("checks", cl::aliasopt(checks), cl::Hidden);
 cl::opt<std::string> schedule("schedule", cl::value_desc("NAME"), cl::init("round-robin"),
-                              cl::sub(runCommand()), cl::sub(verifyCommand()),
-                              cl::cat(limitCategory()),
+                              cl::sub(runCommand()), cl::sub(verifyCommand()), cl::sub(benchCommand()),
+                              cl::sub(simCommand()), cl::cat(limitCategory()),
                               cl::desc("Schedule of sim: round-robin, random, producer-starved, "
-                                       "consumer-starved, later-blocks-starved"));
+                                       "consumer-starved, later-blocks-starved (verb sim: also all)"));
 
 /// The position of `text` among `names`, or -1.
 int choice(StringRef text, ArrayRef<StringRef> names) {
@@ -112,7 +120,7 @@ Result<uint64_t> memoryLimitOption() {
   return *bytes;
 }
 
-bool beginVerb(ImportOptions &options) {
+static bool limitsMakeSense() {
   if (!(secondsLimit >= 0 && secondsLimit <= 1e9)) {
     fail(usage, "--time-limit: expected a number of seconds");
     return false;
@@ -121,11 +129,38 @@ bool beginVerb(ImportOptions &options) {
     fail(usage, bytes.error().message);
     return false;
   }
+  return true;
+}
+
+bool beginVerb(ImportOptions &options) {
+  if (!limitsMakeSense())
+    return false;
   options.allowExternal.assign(allowExternal.begin(), allowExternal.end());
   if (!parseShapes(shapes, options.shapes))
     return false;
   watchForEnd(secondsLimit);
   return true;
+}
+
+bool beginVerb(double defaultSeconds) {
+  if (!limitsMakeSense())
+    return false;
+  watchForEnd(secondsLimit.getNumOccurrences() ? double(secondsLimit) : defaultSeconds);
+  return true;
+}
+
+ArrayRef<StringRef> scheduleNames() {
+  static constexpr StringRef names[] = {"round-robin", "random", "producer-starved", "consumer-starved",
+                                        "later-blocks-starved"};
+  return names;
+}
+std::string scheduleOption() { return schedule; }
+
+Result<uint32_t> checkOption() {
+  int level = choice(checks, {"none", "memory", "all"});
+  if (level < 0)
+    return usageError("--check " + checks + ": expected none, memory or all");
+  return uint32_t(level);
 }
 
 Result<cameo_session_options> sessionOptions(bool profile) {
@@ -137,12 +172,11 @@ Result<cameo_session_options> sessionOptions(bool profile) {
   options.device = cameo_device(where);
   options.profile = profile;
   options.seed = seed;
-  int level = choice(checks, {"none", "memory", "all"});
-  if (level < 0)
-    return usageError("--checks " + checks + ": expected none, memory or all");
-  options.checks = uint32_t(level);
-  int order = choice(schedule, {"round-robin", "random", "producer-starved", "consumer-starved",
-                                "later-blocks-starved"});
+  auto level = checkOption();
+  if (!level)
+    return level.error();
+  options.checks = *level;
+  int order = choice(schedule, scheduleNames());
   if (order < 0)
     return usageError("--schedule " + schedule + ": no such schedule");
   options.schedule = uint32_t(order);

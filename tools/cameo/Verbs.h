@@ -44,6 +44,7 @@ Verb verifyVerb();
 Verb benchVerb();
 Verb listOpsVerb();
 Verb conformanceVerb();
+Verb simVerb();
 
 /// The sub-commands that share options (Options.cpp).
 llvm::cl::SubCommand &compileCommand();
@@ -53,6 +54,7 @@ llvm::cl::SubCommand &runCommand();
 llvm::cl::SubCommand &verifyCommand();
 llvm::cl::SubCommand &benchCommand();
 llvm::cl::SubCommand &conformanceCommand();
+llvm::cl::SubCommand &simCommand();
 
 /// Options by group in `--help`.
 llvm::cl::OptionCategory &inputCategory();
@@ -83,6 +85,13 @@ bool parseShapes(llvm::ArrayRef<std::string> texts,
 /// What a verb that reads models begins with: --shape and --allow-external go to `options`, and from here
 /// on --time-limit, Ctrl-C and SIGTERM end the process (Limits.h). False after a usage error.
 bool beginVerb(ImportOptions &options);
+/// The same for a verb that reads no model; `defaultSeconds` where --time-limit is not given (0: none).
+bool beginVerb(double defaultSeconds);
+/// The PTX machine's schedules, in the order of its interface.
+llvm::ArrayRef<llvm::StringRef> scheduleNames();
+/// --schedule as it is given, and --check as the machine's number.
+std::string scheduleOption();
+Result<uint32_t> checkOption();
 /// --memory-limit; 0 where it is not given.
 Result<uint64_t> memoryLimitOption();
 

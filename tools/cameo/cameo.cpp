@@ -30,7 +30,7 @@ int main(int argc, char **argv) {
   InitLLVM init(argc, argv);
   cameo::registerCameoPasses();
   Verb verbs[] = {compileVerb(), checkVerb(), inspectVerb(), runVerb(),
-                  verifyVerb(),  benchVerb(), listOpsVerb(), conformanceVerb()};
+                  verifyVerb(),  benchVerb(), listOpsVerb(), conformanceVerb(), simVerb()};
   hideForeignOptions(verbs);
   cl::SetVersionPrinter([](raw_ostream &os) {
     os << "cameo 0.1.0 (LLVM 22.1, ONNX opsets 7 to 28, PTX for sm_80 and newer)\n";
