@@ -72,6 +72,9 @@ struct BulkCopy {
   uint8_t reduction = 0; ///< row of the table of reductions, 0: none
   uint64_t due = 0;      ///< turn of the block
   uint64_t sequence = 0; ///< Arrive: cp.async copies up to this one
+  uint32_t seen = 0;     ///< Load that landed: the warps that may read it
+  bool shown = false;    ///< the warp that runs is one of them: the bytes count as written
+  std::vector<uint32_t> carriers; ///< mbarriers on which one of them has arrived since
   std::vector<uint8_t> data;
 };
 
@@ -85,6 +88,8 @@ struct AsyncState {
   std::vector<Mbarrier> mbarriers;
   std::vector<BulkCopy> copies;
   std::vector<StoreNote> stores;
+  bool byWarp = false;             ///< `seen` is kept for each warp, see Visibility.cpp
+  uint32_t arrivedWarps[16] = {};  ///< of the block's barriers
   uint64_t turns = 0;    ///< time slices of the block's warps
   uint64_t progress = 0; ///< changes when anything arrives anywhere
   uint64_t idleProgress = 0;
@@ -138,14 +143,30 @@ BulkCopy bulkCopyOf(Exec &x, const Op &op, BulkKind kind, unsigned lane, uint32_
 void attachBarrier(Exec &x, const Op &op, BulkCopy &copy, uint64_t address, unsigned lane);
 /// Sets when a copy lands, and lands it where that is now.
 void launchCopy(Exec &x, BulkCopy copy);
-/// Somebody saw the barrier's phases before the current one complete.
-void observePhase(Exec &x, Block &block, const Mbarrier &barrier);
 void commitBulkGroup(Exec &x);
 void waitBulkGroup(Exec &x, uint64_t mayStay, bool readOnly);
 /// cp.async copies of the lanes up to a number; AsyncHandlers.cpp.
 void landCopies(Exec &x, Warp &warp, uint32_t mask, uint64_t sequence);
 /// cp.async copies of a random mode that come now.
 void landSomeCopies(Exec &x, Warp &warp);
+
+// -- who may read what has landed (Visibility.cpp) ------------------------------------------------
+
+/// A trait of operations beside OpTraits: threads may learn from each other by it.
+constexpr uint16_t traitSynchronises = 2;
+bool synchronisesByMemory(const Program &program);
+/// The warp saw the barrier's phases before the current one complete.
+void observePhase(Exec &x, Block &block, const Mbarrier &barrier);
+/// The warp arrives on an mbarrier: who waits there knows what it knows.
+void carryKnowledge(Block &block, uint32_t warp, uint32_t barrier);
+/// The warps of a mask have met at a barrier.
+void shareKnowledge(Block &block, uint32_t warps);
+/// The shadow becomes that of the warp that runs next.
+void showCopies(Block &block, const Warp &warp);
+/// What the copy has brought becomes ordinary bytes, for all warps.
+void showToAll(Block &block, BulkCopy &copy);
+/// A warp that may read them stores into [first, end): those copies are over.
+void forgetCopies(Block &block, uint32_t warp, uint32_t first, uint32_t end);
 
 // -- events (AsyncEvents.cpp) ---------------------------------------------------------------------
 

@@ -299,7 +299,7 @@ void exitAsync(Exec &x, Block &block, Warp &warp, uint32_t mask) {
 void finishAsync(Exec &x, Block &block) {
   if (x.launch->checks)
     for (const BulkCopy &copy : block.async->copies)
-      if (copy.kind == BulkKind::Load) {
+      if (copy.kind == BulkKind::Load && !copy.seen) {
         AsIssuer issuer(x, block, copy);
         report(x, *copy.op, FindingKind::AsyncLeft, 1u << copy.lane, copy.spans[0].first,
                copy.bytes,

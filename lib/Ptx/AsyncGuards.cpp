@@ -36,14 +36,25 @@ std::string ownerText(const Exec &x, const BulkCopy &copy) {
          ", lane " + std::to_string(copy.lane) + ")";
 }
 
-/// What a copy owns: the destination of a load, the source of a store that nothing released.
-bool owns(const BulkCopy &copy, Span span) {
-  bool holds = copy.kind == BulkKind::Load || (copy.kind == BulkKind::Store && !copy.released);
-  if (holds)
-    for (const SharedSpan &own : copy.spans)
-      if (span.meets(own.first, own.first + own.bytes))
-        return true;
+bool meets(const BulkCopy &copy, Span span) {
+  for (const SharedSpan &own : copy.spans)
+    if (span.meets(own.first, own.first + own.bytes))
+      return true;
   return false;
+}
+
+/// What a copy keeps from a warp: the destination of a load that it has not seen, the source of a
+/// store that nothing released.
+bool owns(const Exec &x, const BulkCopy &copy, Span span) {
+  bool holds = copy.kind == BulkKind::Load ? !(copy.seen >> x.warp->index & 1)
+                                           : copy.kind == BulkKind::Store && !copy.released;
+  return holds && meets(copy, span);
+}
+
+std::string waitedText(const BulkCopy &copy) {
+  return !copy.landed ? ""
+         : copy.seen ? " (another warp has waited for it, this one has not)"
+                     : " (nobody has waited for it)";
 }
 
 constexpr const char *loadRemedy =
@@ -62,11 +73,12 @@ void checkSpan(Exec &x, const Op &op, Span span, unsigned lane) {
                " initialised",
            "keep other data off its 8 bytes until mbarrier.inval");
   for (const BulkCopy &copy : async.copies) {
-    if (!owns(copy, span))
+    if (!owns(x, copy, span))
       continue;
     if (copy.kind == BulkKind::Load)
       tell(x, op, FindingKind::AsyncInFlight, 1u << lane, span.first, bytes,
-           "shared memory is stored to while " + ownerText(x, copy) + " into it is in flight",
+           "shared memory is stored to while " + ownerText(x, copy) + " into it is in flight" +
+               waitedText(copy),
            loadRemedy);
     else
       tell(x, op, FindingKind::AsyncSource, 1u << lane, span.first, bytes,
@@ -86,12 +98,13 @@ void note(Exec &x, const Op &op, Span span) {
   x.block->async->stores.push_back({&op, span.first, span.end, x.warp->index});
 }
 
-bool anyOwned(const AsyncState &async, Span span) {
+bool anyOwned(const Exec &x, Span span) {
+  const AsyncState &async = *x.block->async;
   for (const Mbarrier &barrier : async.mbarriers)
     if (span.meets(barrier.address, barrier.address + 8))
       return true;
   for (const BulkCopy &copy : async.copies)
-    if (owns(copy, span))
+    if (owns(x, copy, span))
       return true;
   return false;
 }
@@ -125,7 +138,8 @@ void guardStore(Exec &x, const Op &op) {
   if (!shared)
     return;
   note(x, op, all);
-  if (!anyOwned(*x.block->async, all))
+  forgetCopies(*x.block, x.warp->index, all.first, all.end);
+  if (!anyOwned(x, all))
     return;
   for (uint32_t rest = shared; rest; rest &= rest - 1) {
     unsigned i = static_cast<unsigned>(std::countr_zero(rest));
@@ -145,9 +159,9 @@ void fenceAsyncProxy(Exec &x) {
 std::string inFlightText(Exec &x, uint64_t address, unsigned bytes) {
   Span span{static_cast<uint32_t>(address), static_cast<uint32_t>(address) + bytes};
   for (const BulkCopy &copy : x.block->async->copies)
-    if (copy.kind == BulkKind::Load && owns(copy, span))
+    if (copy.kind == BulkKind::Load && owns(x, copy, span))
       return "shared memory is read while " + ownerText(x, copy) + " into it is in flight" +
-             (copy.landed ? " (nobody has waited for it)" : "");
+             waitedText(copy);
   for (const Mbarrier &barrier : x.block->async->mbarriers)
     if (span.meets(barrier.address, barrier.address + 8))
       return "an ordinary load reads the mbarrier that " + lineText(x, *barrier.init) +
@@ -161,10 +175,13 @@ void checkBulkTarget(Exec &x, const Op &op, const BulkCopy &copy, unsigned lane)
     Span span{own.first, own.first + own.bytes};
     for (size_t i = 0; i < copies.size();) {
       BulkCopy &other = copies[i];
-      if (!owns(other, span)) {
+      bool over = other.kind == BulkKind::Load && other.landed && meets(other, span);
+      if (over) {
+        if (other.seen) // the new copy may cover less of it
+          showToAll(*x.block, other);
+        copies.erase(copies.begin() + static_cast<long>(i)); // nobody else wanted it
+      } else if (!owns(x, other, span)) {
         ++i;
-      } else if (other.kind == BulkKind::Load && other.landed) {
-        copies.erase(copies.begin() + static_cast<long>(i)); // nobody wanted it
       } else {
         bool load = other.kind == BulkKind::Load;
         if (x.launch->checks)

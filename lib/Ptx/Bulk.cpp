@@ -184,23 +184,6 @@ void launchCopy(Exec &x, BulkCopy copy) {
     land(x, *x.block, async.copies.size() - 1);
 }
 
-void observePhase(Exec &x, Block &block, const Mbarrier &barrier) {
-  auto &copies = block.async->copies;
-  for (size_t i = 0; i < copies.size();) {
-    BulkCopy &copy = copies[i];
-    if (copy.kind != BulkKind::Load || !copy.landed || copy.barrier != barrier.address ||
-        copy.phase >= barrier.phase) {
-      ++i;
-      continue;
-    }
-    checkMapUnchanged(x, copy);
-    if (x.launch->checks)
-      for (const SharedSpan &span : copy.spans)
-        std::memset(block.sharedShadow + (span.first - sharedBase) / 4, 0x0f, span.bytes / 4);
-    copies.erase(copies.begin() + static_cast<long>(i));
-  }
-}
-
 void commitBulkGroup(Exec &x) {
   for (BulkCopy &copy : x.block->async->copies)
     if (mine(x, copy) && !copy.committed) {

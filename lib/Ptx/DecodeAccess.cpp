@@ -2,6 +2,7 @@
 //
 // Loads, stores and atomics to the names of their handlers. What ld and st share is their form: the type,
 // the vector that the registers must make up, and the space, which an address can tell more closely.
+#include "Async.h"
 #include "Decode.h"
 
 #include <algorithm>
@@ -170,6 +171,8 @@ void Decoder::decodeLd() {
   flags |= m.has(".acquire") ? FlagAcquire : 0;
   flags |= m.has(".nc") ? FlagReadOnly : 0;
   emitAccess(/*isLoad=*/true, access, slots, width, static_cast<uint8_t>(flags), address);
+  if (m.has(".acquire") || m.has(".relaxed") || m.has(".volatile") || m.has(".mmio"))
+    program.code.back().traits |= traitSynchronises;
 }
 
 void Decoder::decodeSt() {
@@ -238,6 +241,8 @@ void Decoder::decodeAtom() {
       op.traits = TraitStoresShared;
     setAddress(operand(base), space);
     program.code.back().imm += i * sizeOf(type);
+    if (!isRed)
+      program.code.back().traits |= traitSynchronises;
   }
 }
 

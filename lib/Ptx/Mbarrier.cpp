@@ -163,6 +163,7 @@ void arriveOn(Exec &x, const Op &op, Block &block, Mbarrier &barrier, uint32_t c
                             std::to_string(barrier.pending) + " of " +
                             std::to_string(barrier.expected),
            "let exactly as many threads arrive per phase as mbarrier.init says");
+  carryKnowledge(block, x.warp->index, barrier.address);
   bool drops = mode == ArriveMode::Drop || mode == ArriveMode::DropNoComplete;
   bool stays = mode == ArriveMode::NoComplete || mode == ArriveMode::DropNoComplete;
   barrier.pending -= count;

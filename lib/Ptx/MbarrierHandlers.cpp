@@ -55,13 +55,33 @@ void leaveSomeBehind(Exec &x, const Op &op) {
   x.stop(Pause::Split);
 }
 
+/// Threads of one instruction fall into two phases: the barrier expects fewer than arrive, and who
+/// waits may go on before all of them are through.
+void reportTornArrival(Exec &x, const Op &op, const Mbarrier &barrier, unsigned lane) {
+  report(x, op, FindingKind::Mbarrier, 1u << lane, barrier.address, 8,
+         "the arrivals of one instruction complete phase " + std::to_string(barrier.phase - 1) +
+             " of the mbarrier at " + sharedName(x, barrier.address) + " and go on into the next: "
+             "it was initialised in line " + std::to_string(lineOf(x, *barrier.init)) + " for " +
+             std::to_string(barrier.expected),
+         "initialise it with the number of threads that arrive per phase, or let one of them "
+         "arrive");
+}
+
 /// b: count or bytes, or none; d: the token, or none; size: MbarrierFlags.
 void arrive(Exec &x, const Op &op) {
   static constexpr ArriveMode modes[] = {ArriveMode::Normal, ArriveMode::NoComplete,
                                          ArriveMode::Drop, ArriveMode::DropNoComplete};
   leaveSomeBehind(x, op);
   ArriveMode mode = modes[op.size & (MbarrierNoComplete | MbarrierDrop)];
+  const Mbarrier *first = nullptr;
+  uint64_t phase = 0;
   eachBarrier(x, op, [&](Mbarrier &barrier, unsigned lane) {
+    if (!first) {
+      first = &barrier;
+      phase = barrier.phase;
+    }
+    if (first == &barrier && phase != barrier.phase && x.launch->checks)
+      reportTornArrival(x, op, barrier, lane);
     uint32_t value = op.b == noOperand ? 1 : x.at<uint32_t>(op.b)[lane];
     if (op.d != noOperand)
       x.at<uint64_t>(op.d)[lane] = barrier.token();

@@ -60,6 +60,7 @@ public:
     x.launch = &launch;
     x.base[BaseConstant] = launch.constantBase;
     x.setMask(0);
+    byWarp = launch.program->usesAsync && !synchronisesByMemory(*launch.program);
   }
 
   RunStatus run(bool count);
@@ -84,6 +85,7 @@ private:
   bool reviveBlock(Block &block, bool &yields);
 
   Exec x;
+  bool byWarp; ///< AsyncState::byWarp
   LaunchContext &launch;
   std::atomic<uint64_t> &nextBlock;
   uint64_t blockCount;
@@ -163,6 +165,7 @@ void Worker::startBlock(Block &block, uint64_t linear) {
   uint64_t mixed = (launch.seed ^ launch.seed >> 33 ^ 0x5851F42D4C957F2Dull) * 0xff51afd7ed558ccdull;
   block.random = (mixed ^ mixed >> 29) + linear * 0x2545F4914F6CDD1Dull;
   block.async->clear();
+  block.async->byWarp = byWarp;
   for (BarrierState &barrier : block.barriers)
     barrier = BarrierState();
   if (launch.sharedBytes) {
@@ -292,6 +295,8 @@ void Worker::endThreads(Block &block, Warp &warp, uint32_t mask) {
 }
 
 WarpResult Worker::runWarp(Block &block, Warp &warp, int64_t quantum) {
+  if (launch.checks && !block.async->copies.empty())
+    showCopies(block, warp);
   while (quantum > 0) {
     if (warp.groups.empty())
       return WarpResult::Finished;

@@ -8,6 +8,7 @@
 #include "Async.h"
 
 #include <bit>
+#include <utility>
 
 namespace cameo::ptx {
 
@@ -37,6 +38,7 @@ void completeBarrier(Block &block, uint32_t id, const Program &program) {
   barrier.generation = generation;
   ++block.async->progress;
   publishMbarriers(block);
+  shareKnowledge(block, std::exchange(block.async->arrivedWarps[id], 0));
 }
 
 void writeReduction(const Op &op, uint8_t *frame, uint32_t mask, const BarrierState &barrier,
@@ -96,6 +98,7 @@ void barrier(Exec &x, const Op &op) {
     stopLaunch(x);
   }
   state.expected = count;
+  block.async->arrivedWarps[id] |= 1u << x.warp->index;
   // Counted barriers count whole warps.
   state.arrived += count && (op.flags & BarrierAligned)
                        ? lanes : static_cast<uint32_t>(std::popcount(x.mask));
@@ -121,6 +124,7 @@ void barrier(Exec &x, const Op &op) {
   if (full) {
     BarrierState last = state;
     completeBarrier(block, id, *x.program);
+    showCopies(block, *x.warp);
     if (op.flags & BarrierReduce)
       writeReduction(op, x.base[BaseFrame], x.mask, last, *x.program);
     yieldToWoken(x);

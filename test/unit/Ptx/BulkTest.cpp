@@ -59,6 +59,52 @@ TEST(Bulk, LoadAndItsWait) {
                CAMEO_PTX_F_ASYNC_IN_FLIGHT, {"nobody has waited"}, early);
 }
 
+/// Warp 0 loads and waits, warp 1 reads the same bytes after `meeting`.
+std::string twoWarps(const std::string &behindWait, const std::string &meeting) {
+  return "@%first mbarrier.init.shared::cta.b64 [%bar2], 32;\n" + std::string(begin) +
+         "setp.ge.u32 %q, %t, 32;\n@%q bra SECOND;\n@!%first bra W;\n"
+         "mbarrier.arrive.expect_tx.release.cta.shared::cta.b64 _, [%bar], 128;\n"
+         "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%tile], [%in], 128, [%bar];\n" +
+         wait("W", "0") + behindWait + "bra READ;\nSECOND:\n" + meeting +
+         "READ:\nand.b32 %r4, %t, 31;\nmad.lo.u32 %r2, %r4, 4, %tile;\nld.shared.u32 %r1, [%r2];\n"
+         "mul.wide.u32 %l1, %t, 4;\nadd.s64 %l2, %out, %l1;\nst.global.u32 [%l2], %r1;\n";
+}
+
+TEST(Bulk, EachWarpWaitsOrMeetsOneThatDid) {
+  AsyncLaunch two, late;
+  two.threads = late.threads = 64;
+  late.asyncPoint = CAMEO_PTX_ASYNC_EARLIEST, late.schedule = CAMEO_PTX_SCHEDULE_CONSUMER_STARVED;
+  auto word = [](uint32_t i) { return input(i % 32); };
+  expectBroken(twoWarps("", ""), CAMEO_PTX_F_ASYNC_IN_FLIGHT,
+               {"another warp has waited for it, this one has not", "try_wait"}, late);
+  late.asyncPoint = CAMEO_PTX_ASYNC_LATEST;
+  expectBroken(twoWarps("", ""), CAMEO_PTX_F_ASYNC_IN_FLIGHT, {"is in flight"}, late);
+  late.asyncPoint = CAMEO_PTX_ASYNC_EARLIEST;
+  expectMended(twoWarps("", wait("V", "0")), 64, word, two);
+  expectMended(twoWarps("bar.sync 1, 64;\n", "bar.sync 1, 64;\n"), 64, word, two);
+  expectMended(twoWarps("bar.arrive 1, 64;\n", "bar.sync 1, 64;\n"), 64, word, two);
+  expectMended(twoWarps("mbarrier.arrive.shared.b64 _, [%bar2];\n", wait("V", "0", "%bar2")), 64, word, two);
+  // An arrival before the wait hands on nothing.
+  std::string early = replaced(twoWarps("", wait("V", "0", "%bar2")), "@!%first bra W;", "@!%first bra W0;");
+  early = replaced(early, "W:\n", "W0:\nmbarrier.arrive.shared.b64 _, [%bar2];\nW:\n");
+  expectBroken(early, CAMEO_PTX_F_ASYNC_IN_FLIGHT, {}, late);
+  // What synchronises through memory is taken to know.
+  std::string flag = "st.release.gpu.global.u32 [%out+4000], 1;\n";
+  expectMended(twoWarps(flag, "SPIN:\nld.acquire.gpu.global.u32 %r5, [%out+4000];\n"
+                              "setp.eq.u32 %p, %r5, 0;\n@%p bra SPIN;\n"), 64, word, two);
+}
+
+TEST(Bulk, StoresIntoWhatHasLanded) {
+  AsyncLaunch two;
+  two.threads = 64;
+  std::string store = "and.b32 %r4, %t, 31;\nmad.lo.u32 %r2, %r4, 4, %tile;\nst.shared.u32 [%r2], %r4;\n";
+  auto lane = [](uint32_t i) { return i % 32; };
+  expectMended(twoWarps(store + "bar.sync 1, 64;\n", "bar.sync 1, 64;\n"), 64, lane, two);
+  AsyncLaunch late = two;
+  late.asyncPoint = CAMEO_PTX_ASYNC_EARLIEST, late.schedule = CAMEO_PTX_SCHEDULE_CONSUMER_STARVED;
+  expectBroken(twoWarps("", store), CAMEO_PTX_F_ASYNC_IN_FLIGHT, {"is stored to while"}, late);
+}
+
 TEST(Bulk, ByteCounts) {
   std::string body = loadKernel();
   expectBroken(replaced(body, "_, [%bar], 128", "_, [%bar], 144"), CAMEO_PTX_F_DEADLOCK,
@@ -219,6 +265,7 @@ TEST(Bulk, PipelineOfTwoWarps) {
   };
   for (Mutant m : {Mutant{"@!%p bra PW;", ""}, Mutant{"@!%p bra CW;", ""},
                    Mutant{"[%empty], 32", "[%empty], 16"}, Mutant{"[%empty], 32", "[%empty], 33"},
+                   Mutant{"[%empty], 32", "[%empty], 31"},
                    Mutant{"[%full], 1", "[%full], 2"}, Mutant{"_, [%r2], 512", "_, [%r2], 496"},
                    Mutant{"_, [%r2], 512", "_, [%r2], 528"}, Mutant{"xor.b32 %r3, %par, 1", "xor.b32 %r3, %par, 0"},
                    Mutant{"[%buf], [%l1], 512", "[%buf], [%l1], 496"},

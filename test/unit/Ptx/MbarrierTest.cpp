@@ -74,6 +74,16 @@ TEST(Mbarrier, MoreArrivalsThanPending) {
                CAMEO_PTX_F_MBARRIER, {"lacks only 2 of 32"});
 }
 
+TEST(Mbarrier, ArrivalsOfOneInstructionInTwoPhases) {
+  std::string body = initialise("32") + "mbarrier.arrive.shared.b64 _, [%bar];\n" + waitParity("W", "0");
+  expectBroken(replaced(body, "[%bar], 32", "[%bar], 31"), CAMEO_PTX_F_MBARRIER,
+               {"complete phase 0 of the mbarrier at 'bar' and go on into the next", "for 31"});
+  // Several threads may be less than a warp, and more than one instruction may make up a phase.
+  std::string some = "setp.lt.u32 %q, %t, 5;\n" + initialise("5") +
+                     "@%q mbarrier.arrive.shared.b64 _, [%bar];\n" + waitParity("W", "0");
+  expectMended(some, 1, zero);
+}
+
 TEST(Mbarrier, TooFewArrivalsAreADeadlockThatIsTold) {
   std::string body = initialise("33") + "mbarrier.arrive.shared.b64 _, [%bar];\n" + waitParity("W", "0");
   expectBroken(body, CAMEO_PTX_F_DEADLOCK,
