@@ -134,10 +134,12 @@ void barrier(Exec &x, const Op &op) {
   }
 }
 
-/// bar.warp.sync: a has the mask.
+/// bar.warp.sync: a has the mask, which tiles of a warp give differently.
 void warpBarrier(Exec &x, const Op &op) {
-  uint32_t mask = x.at<uint32_t>(op.a)[std::countr_zero(x.mask)];
-  gatherLanes(x, op, mask);
+  uint32_t wanted = 0;
+  for (unsigned i = 0; i < lanes; ++i)
+    wanted |= x.mask >> i & 1 ? x.at<uint32_t>(op.a)[i] : 0;
+  gatherLanes(x, op, wanted);
 }
 
 /// size: FenceKind.

@@ -5,21 +5,58 @@
 #include "Lanes.h"
 #include "SyncHandlers.h"
 
+#include <algorithm>
+
 namespace cameo::ptx {
 namespace CAMEO_PTX_ISA {
 namespace {
 
-/// The mask operand, checked and gathered. False: the group waits.
-bool gather(Exec &x, const Op &o, u32 operand) {
-  u32 wanted = x.at<u32>(operand)[std::countr_zero(x.mask)];
-  if (!gatherLanes(x, o, wanted))
-    return false;
-  u32 strangers = x.mask & ~wanted;
-  if (strangers && x.launch->checks)
+/// The lanes that name the same mask as the first of `mask`.
+u32 sameMask(const u32 *named, u32 mask) {
+  u32 first = named[std::countr_zero(mask)], same = 0;
+  for (unsigned i = 0; i < lanes; ++i)
+    same |= u32((mask >> i & 1) && named[i] == first) << i;
+  return same;
+}
+
+void checkMask(Exec &x, const Op &o, u32 wanted) {
+  if (u32 strangers = x.mask & ~wanted)
     report(x, o, FindingKind::Divergence, strangers, 0, 0,
            "a thread executes this instruction without being named in its mask",
            "name all threads that execute it, or branch around it");
-  return true;
+  if (wanted & x.warp->alive & ~x.mask)
+    report(x, o, FindingKind::Divergence, x.mask, 0, 0,
+           "threads execute this instruction together with masks that overlap and differ",
+           "give all threads of a mask that mask");
+}
+
+/// Waits for all lanes that are named, then lets those of one mask after the other execute it: tiles of a
+/// warp name different ones at the same instruction.
+template <void (*Body)(Exec &, const Op &), bool MaskAside = false>
+void together(Exec &x, const Op &o) {
+  const u32 *named = x.at<u32>(MaskAside ? x.side(o)[0] : o.b);
+  u32 all = x.mask, wanted = 0;
+  for (unsigned i = 0; i < lanes; ++i)
+    wanted |= all >> i & 1 ? named[i] : 0;
+  if (!gatherLanes(x, o, wanted))
+    return;
+  u32 part = sameMask(named, all);
+  if (part == all) {
+    if (x.launch->checks)
+      checkMask(x, o, wanted);
+    Body(x, o);
+    return;
+  }
+  u32 masks[lanes]; // the result may overwrite the operand
+  std::copy(named, named + lanes, masks);
+  for (u32 rest = all; rest; rest &= ~part) {
+    part = sameMask(masks, rest);
+    x.setMask(part);
+    if (x.launch->checks)
+      checkMask(x, o, masks[std::countr_zero(part)]);
+    Body(x, o);
+  }
+  x.setMask(all);
 }
 
 enum class Shuffle { Up, Down, Butterfly, Index };
@@ -28,8 +65,6 @@ enum class Shuffle { Up, Down, Butterfly, Index };
 /// segment gives the lane's own value.
 template <Shuffle Mode> void shuffle(Exec &x, const Op &o) {
   const u32 *side = x.side(o);
-  if (!gather(x, o, side[0]))
-    return;
   const u32 *a = x.at<u32>(o.a), *b = x.at<u32>(o.b), *c = x.at<u32>(o.c);
   u32 result[lanes], inRange = 0;
   for (unsigned i = 0; i < lanes; ++i) {
@@ -63,8 +98,6 @@ template <Shuffle Mode> void shuffle(Exec &x, const Op &o) {
 enum class Vote { All, Any, Uniform, Ballot };
 /// a: predicate, b: mask; imm: the predicate is negated.
 template <Vote Mode> void vote(Exec &x, const Op &o) {
-  if (!gather(x, o, o.b))
-    return;
   u32 bits = x.predicate(o.a);
   bits = (o.imm ? ~bits : bits) & x.mask;
   if (Mode == Vote::Ballot) {
@@ -80,8 +113,6 @@ template <Vote Mode> void vote(Exec &x, const Op &o) {
 }
 
 template <typename T> void matchAny(Exec &x, const Op &o) {
-  if (!gather(x, o, o.b))
-    return;
   const T *a = x.at<T>(o.a);
   u32 result[lanes];
   for (unsigned i = 0; i < lanes; ++i) {
@@ -96,8 +127,6 @@ template <typename T> void matchAny(Exec &x, const Op &o) {
 
 /// c: the predicate, or none.
 template <typename T> void matchAll(Exec &x, const Op &o) {
-  if (!gather(x, o, o.b))
-    return;
   const T *a = x.at<T>(o.a);
   unsigned lead = static_cast<unsigned>(std::countr_zero(x.mask));
   bool same = true;
@@ -119,8 +148,6 @@ void activeMask(Exec &x, const Op &o) {
 }
 
 template <typename T, T (*F)(T, T)> void reduce(Exec &x, const Op &o) {
-  if (!gather(x, o, o.b))
-    return;
   const T *a = x.at<T>(o.a);
   unsigned lead = static_cast<unsigned>(std::countr_zero(x.mask));
   T r = a[lead];
@@ -142,8 +169,6 @@ float maxFloat(float a, float b) { return a != a ? b : b > a ? b : a; }
 
 /// elect.sync d|p, mask: the lowest lane is the leader.
 void elect(Exec &x, const Op &o) {
-  if (!gather(x, o, o.b))
-    return;
   u32 lead = static_cast<u32>(std::countr_zero(x.mask));
   if (o.d != noOperand) {
     u32 *d = x.at<u32>(o.d);
@@ -157,31 +182,31 @@ void elect(Exec &x, const Op &o) {
 } // namespace
 
 void warpRows(HandlerRows &rows) {
-  rows.push_back({"shfl.up", &shuffle<Shuffle::Up>});
-  rows.push_back({"shfl.down", &shuffle<Shuffle::Down>});
-  rows.push_back({"shfl.bfly", &shuffle<Shuffle::Butterfly>});
-  rows.push_back({"shfl.idx", &shuffle<Shuffle::Index>});
-  rows.push_back({"vote.all", &vote<Vote::All>});
-  rows.push_back({"vote.any", &vote<Vote::Any>});
-  rows.push_back({"vote.uni", &vote<Vote::Uniform>});
-  rows.push_back({"vote.ballot", &vote<Vote::Ballot>});
-  rows.push_back({"match.any.b32", &matchAny<u32>});
-  rows.push_back({"match.any.b64", &matchAny<u64>});
-  rows.push_back({"match.all.b32", &matchAll<u32>});
-  rows.push_back({"match.all.b64", &matchAll<u64>});
+  rows.push_back({"shfl.up", &together<&shuffle<Shuffle::Up>, true>});
+  rows.push_back({"shfl.down", &together<&shuffle<Shuffle::Down>, true>});
+  rows.push_back({"shfl.bfly", &together<&shuffle<Shuffle::Butterfly>, true>});
+  rows.push_back({"shfl.idx", &together<&shuffle<Shuffle::Index>, true>});
+  rows.push_back({"vote.all", &together<&vote<Vote::All>>});
+  rows.push_back({"vote.any", &together<&vote<Vote::Any>>});
+  rows.push_back({"vote.uni", &together<&vote<Vote::Uniform>>});
+  rows.push_back({"vote.ballot", &together<&vote<Vote::Ballot>>});
+  rows.push_back({"match.any.b32", &together<&matchAny<u32>>});
+  rows.push_back({"match.any.b64", &together<&matchAny<u64>>});
+  rows.push_back({"match.all.b32", &together<&matchAll<u32>>});
+  rows.push_back({"match.all.b64", &together<&matchAll<u64>>});
   rows.push_back({"activemask", &activeMask});
-  rows.push_back({"elect", &elect});
-  rows.push_back({"redux.add.u32", &reduce<u32, &addOf<u32>>});
-  rows.push_back({"redux.add.s32", &reduce<u32, &addOf<u32>>});
-  rows.push_back({"redux.min.u32", &reduce<u32, &minOf<u32>>});
-  rows.push_back({"redux.min.s32", &reduce<s32, &minOf<s32>>});
-  rows.push_back({"redux.max.u32", &reduce<u32, &maxOf<u32>>});
-  rows.push_back({"redux.max.s32", &reduce<s32, &maxOf<s32>>});
-  rows.push_back({"redux.and.b32", &reduce<u32, &andOf<u32>>});
-  rows.push_back({"redux.or.b32", &reduce<u32, &orOf<u32>>});
-  rows.push_back({"redux.xor.b32", &reduce<u32, &xorOf<u32>>});
-  rows.push_back({"redux.min.f32", &reduce<float, &minFloat>});
-  rows.push_back({"redux.max.f32", &reduce<float, &maxFloat>});
+  rows.push_back({"elect", &together<&elect>});
+  rows.push_back({"redux.add.u32", &together<&reduce<u32, &addOf<u32>>>});
+  rows.push_back({"redux.add.s32", &together<&reduce<u32, &addOf<u32>>>});
+  rows.push_back({"redux.min.u32", &together<&reduce<u32, &minOf<u32>>>});
+  rows.push_back({"redux.min.s32", &together<&reduce<s32, &minOf<s32>>>});
+  rows.push_back({"redux.max.u32", &together<&reduce<u32, &maxOf<u32>>>});
+  rows.push_back({"redux.max.s32", &together<&reduce<s32, &maxOf<s32>>>});
+  rows.push_back({"redux.and.b32", &together<&reduce<u32, &andOf<u32>>>});
+  rows.push_back({"redux.or.b32", &together<&reduce<u32, &orOf<u32>>>});
+  rows.push_back({"redux.xor.b32", &together<&reduce<u32, &xorOf<u32>>>});
+  rows.push_back({"redux.min.f32", &together<&reduce<float, &minFloat>>});
+  rows.push_back({"redux.max.f32", &together<&reduce<float, &maxFloat>>});
 }
 
 } // namespace CAMEO_PTX_ISA

@@ -57,6 +57,22 @@ DEADLOCK = HEADER + """.visible .entry stuck()
 }
 """
 
+# Lane 0 names itself and lane 1; lane 1 names itself alone, or as PAIR says.
+MASKS = HEADER + """.visible .entry masks(.param .u64 y)
+{
+  .reg .pred %p; .reg .b64 %y, %o; .reg .b32 %i, %m, %v;
+  ld.param.u64 %y, [y];
+  mov.u32 %i, %tid.x;
+  setp.eq.u32 %p, %i, 0;
+  selp.b32 %m, PAIR, %p;
+  vote.sync.ballot.b32 %v, 1, %m;
+  mul.wide.u32 %o, %i, 4;
+  add.u64 %y, %y, %o;
+  st.global.b32 [%y], %v;
+  ret;
+}
+"""
+
 # Appends the positive ones, in any order.
 SELECT = HEADER + """.visible .entry select(.param .u64 x, .param .u64 y, .param .u64 count)
 {
@@ -223,6 +239,15 @@ def test_a_finding_names_both_lines_and_comes_before_a_difference(sim, tmp_path)
 def test_a_deadlock_ends(sim):
     result = sim(DEADLOCK, {"kernel": "stuck", "grid": [1], "block": [32], "args": []})
     assert result.returncode == 25 and "stuck:6: deadlock" in result.stdout
+
+
+@pytest.mark.parametrize("pair, code", [("1, 2", 0), ("3, 3", 4), ("3, 2", 24), ("2, 1", 24)])
+def test_lanes_with_masks_of_their_own(sim, tmp_path, pair, code):
+    np.save(tmp_path / "y.npy", np.array([1, 2], np.uint32))
+    launch = {"kernel": "masks", "grid": [1], "block": [2], "args": [buffer("y", "out", "u32", [2])],
+              "expected": {"y": {"file": "y.npy"}}}
+    result = sim(MASKS.replace("PAIR", pair), launch, "--schedule", "all")
+    assert result.returncode == code, result.stdout
 
 
 def test_a_multiset(sim, tmp_path):
