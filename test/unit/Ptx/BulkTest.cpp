@@ -190,6 +190,17 @@ TEST(Bulk, StoreOfGenericWritesNeedsTheProxyFence) {
   expectMended(replaced(body, "fence.proxy.async.shared::cta", "fence.proxy.async"), 32, self);
 }
 
+TEST(Bulk, EveryWarpThatStoresNeedsTheProxyFence) {
+  AsyncLaunch two;
+  two.threads = 64;
+  std::string body = replaced(replaced(storeKernel(), "[%tile], 128", "[%tile], 256"), "st.shared.u32 [%r2], 77;\n", "");
+  expectMended(body, 64, self, two);
+  // A fence of the thread that copies, behind the barrier, covers all of them.
+  expectMended(replaced(without(body, "fence.proxy"), "bra OUT;\n", "bra OUT;\nfence.proxy.async.shared::cta;\n"), 64, self, two);
+  expectBroken(replaced("setp.lt.u32 %q, %t, 32;\n" + body, "fence.proxy", "@%q fence.proxy"), CAMEO_PTX_F_PROXY,
+               {"(warp 1)"}, two);
+}
+
 TEST(Bulk, StoreOfUnwrittenBytesAndReadOnlyTargets) {
   std::string body = storeKernel();
   expectBroken(replaced(body, "[%tile], 128", "[%tile], 144"), CAMEO_PTX_F_UNINITIALISED);

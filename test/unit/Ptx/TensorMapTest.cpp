@@ -105,5 +105,32 @@ TEST(TensorMap, OtherBytesAreNoMap) {
   EXPECT_EQ(api().tensor_map_decode(nullptr, &map, nullptr), CAMEO_PTX_BAD_ARGUMENT);
 }
 
+/// Addresses are the same from run to run: a map can be written into the text.
+TEST(TensorMap, InConstantAndGlobalVariables) {
+  for (const char *space : {".const", ".global"}) {
+    Memory memory;
+    std::vector<uint32_t> words(32);
+    for (uint32_t i = 0; i < 32; ++i)
+      words[i] = 7 * i;
+    Box box;
+    box.elementBytes = 4;
+    box.map = tensorMapOf(2, 1, memory.upload(words, "in"));
+    box.map.size[0] = box.map.box[0] = 32;
+    uint64_t out = memory.upload(std::vector<uint32_t>(32, 1), "out");
+    TensorMapBytes bytes;
+    ASSERT_EQ(encodeTensorMap(box.map, bytes), "");
+    std::string variable = std::string(space) + " .align 64 .b8 held[128] = {";
+    for (uint8_t byte : bytes.bytes)
+      variable += (variable.back() == '{' ? "" : ", ") + std::to_string(byte);
+    Module module(replaced(tensorKernel(loadBox(box, "held")), ".visible", variable + "};\n.visible"));
+    ASSERT_TRUE(module) << module.errors();
+    Arguments arguments;
+    arguments.add(bytes).add(out).add(out).add(out);
+    Result result = run(module, "k", memory, launchOf(1, 32, arguments));
+    EXPECT_EQ(result.findingCount(), 0u) << result.text();
+    EXPECT_EQ(memory.download<uint32_t>(out, 32), words) << space;
+  }
+}
+
 } // namespace
 } // namespace cameo::ptx::test
