@@ -57,6 +57,38 @@ DEADLOCK = HEADER + """.visible .entry stuck()
 }
 """
 
+# One thread fetches a box of 4 x 8 from (x, y) and 32 threads copy it out.
+TILE = ".version 8.0\n.target sm_90\n.address_size 64\n" + """
+.visible .entry tile(.param .align 64 .b8 map[128], .param .u64 out, .param .u32 x, .param .u32 y)
+{
+  .reg .pred %p, %done; .reg .b64 %m, %o, %w; .reg .b32 %i, %x, %y, %s, %b, %v;
+  .shared .align 128 .b8 tile[128];
+  .shared .align 8 .b64 bar;
+  ld.param.u64 %o, [out]; ld.param.u32 %x, [x]; ld.param.u32 %y, [y];
+  mov.b64 %m, map; cvta.param.u64 %m, %m;
+  mov.u32 %s, tile; mov.u32 %b, bar; mov.u32 %i, %tid.x;
+  setp.ne.u32 %p, %i, 0;
+  @%p bra MEET;
+  mbarrier.init.shared.b64 [%b], 1;
+  fence.mbarrier_init.release.cluster;
+MEET:
+  bar.sync 0;
+  @%p bra WAIT;
+  mbarrier.arrive.expect_tx.shared.b64 _, [%b], 128;
+  cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes [%s], [%m, {%x, %y}], [%b];
+WAIT:
+  mbarrier.try_wait.parity.shared.b64 %done, [%b], 0;
+  @!%done bra WAIT;
+  mul.lo.u32 %i, %i, 4;
+  add.u32 %s, %s, %i;
+  ld.shared.b32 %v, [%s];
+  cvt.u64.u32 %w, %i;
+  add.u64 %o, %o, %w;
+  st.global.b32 [%o], %v;
+  ret;
+}
+"""
+
 # Lane 0 names itself and lane 1; lane 1 names itself alone, or as PAIR says.
 MASKS = HEADER + """.visible .entry masks(.param .u64 y)
 {
@@ -241,6 +273,43 @@ def test_a_deadlock_ends(sim):
     assert result.returncode == 25 and "stuck:6: deadlock" in result.stdout
 
 
+def tile_launch(folder, x=6, y=-1, **fields):
+    a = (draw(5, 160) % 1000).astype(np.int32).reshape(10, 16)
+    expected = np.zeros((8, 4), np.int32)
+    for i in range(8):
+        for j in range(4):
+            if 0 <= y + i < 9 and 0 <= x + j < 9:
+                expected[i, j] = a[y + i, x + j]
+    np.save(folder / "y.npy", expected)
+    entry = {"kind": "tensormap", "name": "map", "over": "a", "dtype": "int32", "rank": 2, "dims": [9, 9],
+             "strides_bytes": [64], "box": [4, 8], "element_strides": [1, 1], "interleave": "none", "swizzle": "none",
+             "oob_fill": "zero", "param": {"size": 128, "align": 64, "offset": 0}}
+    return {"kernel": "tile", "grid": [1], "block": [32],
+            "buffers": [buffer("a", "in", "int32", [10, 16], {"type": "int", "seed": 5, "lo": 0, "hi": 999})],
+            "args": [entry | fields, buffer("y", "out", "int32", [8, 4]), scalar("i32", x), scalar("i32", y)],
+            "expected": {"y": {"file": "y.npy"}}}
+
+
+@pytest.mark.parametrize("x, y", [(0, 0), (6, -1), (-3, 5), (9, 9)])
+def test_a_tensor_map(sim, tmp_path, x, y):
+    result = sim(TILE, tile_launch(tmp_path, x, y), "--schedule", "all", "--runs", "3")
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("fields, message, code", [
+    ({"over": "b"}, "args[0].over: there is no buffer 'b'", 8), ({"dtype": "u4"}, "args[0].dtype: 'u4' is no", 8),
+    ({"dims": []}, "args[0]: the rank is 0", 8), ({"dims": [9, 0]}, "args[0]: ", 8), ({"dims": [9, -1]}, "args[0].dims: ", 8),
+    ({"rank": 3}, "args[0].rank: is 3, there are 2 dims", 8), ({"strides_bytes": [60]}, "args[0]: ", 8),
+    ({"strides_bytes": []}, "args[0].strides_bytes: expected 1 sizes", 8), ({"box": [4]}, "args[0].box: expected 2", 8),
+    ({"box": [3, 8]}, "args[0]: ", 8), ({"box": [4, 300]}, "args[0]: ", 8), ({"element_strides": [1, 9]}, "args[0]: ", 8),
+    ({"swizzle": "48B"}, "args[0].swizzle: expected one of none, 32b", 8), ({"oob_fill": "one"}, "args[0].oob_fill: ", 8),
+    ({"mode": "im2col"}, "args[0].mode: 'im2col'", 2), ({"param": {"size": 64}}, "args[0].param.size: is 64", 8),
+    ({"kind": "scratch_ptr"}, "args[0]: a pointer has 8 bytes, the parameter 'map' 128", 8)])
+def test_tensor_maps_that_are_refused(sim, tmp_path, fields, message, code):
+    result = sim(TILE, tile_launch(tmp_path, **fields))
+    assert result.returncode == code and message in result.stderr, result.stderr
+
+
 @pytest.mark.parametrize("pair, code", [("1, 2", 0), ("3, 3", 4), ("3, 2", 24), ("2, 1", 24)])
 def test_lanes_with_masks_of_their_own(sim, tmp_path, pair, code):
     np.save(tmp_path / "y.npy", np.array([1, 2], np.uint32))
@@ -379,7 +448,7 @@ REFUSED = {
     "cooperative beyond the machine": (changed(cooperative=True, grid=[513]), "grid: the machine has at most 512", 2),
     "no kind": (lambda launch: launch["args"][0].pop("kind"), "args[0].kind: is missing", 8),
     "an unknown kind": (at(0, kind="texture"), "args[0].kind: 'texture' is none of", 8),
-    "a tensor map": (at(0, kind="tensormap"), "args[0].kind: the machine has no tensor maps", 2),
+    "a tensor map": (at(0, kind="tensormap"), "args[0].over: is missing", 8),
     "no such buffer": (at(0, kind="ref", name="z"), "args[0].name: there is no buffer 'z'", 8),
     "a name twice": (at(1, name="x"), "args[1].name: 'x' is there already", 8),
     "an unknown role": (at(0, role="input"), "args[0].role: 'input' is none of in, out", 8),

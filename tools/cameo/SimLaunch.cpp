@@ -233,8 +233,14 @@ private:
         result.bytes.assign(value->as<uint8_t>(),
                             value->as<uint8_t>() + *byteSize(value->dtype(), value->numElements()));
     } else if (kind == 3u) {
-      fields.bad("kind", "the machine has no tensor maps yet", unsupported);
-      fields.ignoreAll();
+      fields.ignore("name");
+      std::string over = fields.string("over").value_or("");
+      auto buffer = bufferNamed(over);
+      if (!buffer && !over.empty())
+        fields.bad("over", "there is no buffer '" + over + "'");
+      readTensorMap(fields, result.map);
+      result.kind = LaunchArgument::Kind::TensorMap;
+      result.buffer = buffer.value_or(0);
     } else if (kind == 4u) {
       point(scratch(fields));
     } else {

@@ -9,6 +9,7 @@
 #include "Verbs.h"
 
 #include "cameo/HostOps/HostTensor.h"
+#include "cameo/Ptx/cameo_ptx.h"
 
 #include "llvm/Support/JSON.h"
 
@@ -87,10 +88,11 @@ struct LaunchBuffer {
 };
 
 struct LaunchArgument {
-  enum class Kind { Pointer, Null, Value } kind = Kind::Null;
+  enum class Kind { Pointer, Null, Value, TensorMap } kind = Kind::Null;
   std::string path;
-  size_t buffer = 0;          ///< of a pointer
+  size_t buffer = 0;          ///< of a pointer or a tensor map
   std::vector<uint8_t> bytes; ///< of a value
+  cameo_ptx_tensor_map map{}; ///< without its address
   std::optional<int64_t> size, align, offset; ///< `param`, to be checked against the PTX
 };
 
@@ -124,6 +126,9 @@ struct LaunchSource {
 std::optional<llvm::json::Object> parseLaunchText(llvm::StringRef text, LaunchProblems &problems);
 /// Reads all of it; usable only if there are no problems afterwards.
 LaunchFile readLaunch(const llvm::json::Object &object, LaunchSource &source, LaunchProblems &problems);
+
+/// The fields of a tensor map (SimTensorMap.cpp); `over` is the caller's. False after a problem.
+bool readTensorMap(Fields &fields, cameo_ptx_tensor_map &map);
 
 // -- SimInit.cpp ------------------------------------------------------------------------------------
 

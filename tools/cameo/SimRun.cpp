@@ -47,11 +47,13 @@ void matchArgument(const LaunchArgument &argument, const cameo_ptx_param &param,
   same("size", argument.size, param.size);
   same("align", argument.align, param.align);
   same("offset", argument.offset, param.offset);
-  bool value = argument.kind == LaunchArgument::Kind::Value;
-  size_t bytes = value ? argument.bytes.size() : 8;
+  using Kind = LaunchArgument::Kind;
+  bool value = argument.kind == Kind::Value, map = argument.kind == Kind::TensorMap;
+  size_t bytes = value ? argument.bytes.size() : map ? size_t(CAMEO_PTX_TENSOR_MAP_BYTES) : 8;
   if (bytes != param.size && (bytes || !problems.any())) // a value that cannot be read is told already
-    problems.add(argument.path, (value ? "the value has " : "a pointer has ") + Twine(bytes) +
-                                    " bytes, the parameter '" + param.name + "' " + Twine(param.size));
+    problems.add(argument.path, (value ? "the value has " : map ? "a tensor map has " : "a pointer has ") +
+                                    Twine(bytes) + " bytes, the parameter '" + param.name + "' " +
+                                    Twine(param.size));
 }
 
 void matchBlocks(const cameo_ptx_kernel &kernel, const LaunchFile &launch, uint32_t schedule,
@@ -114,6 +116,11 @@ std::vector<uint8_t> Session::pack(const ptx::Module &module, uint32_t kernel) c
       std::memcpy(bytes.data() + param.offset, argument.bytes.data(), argument.bytes.size());
     else if (argument.kind == LaunchArgument::Kind::Pointer)
       std::memcpy(bytes.data() + param.offset, &addresses[argument.buffer], 8);
+    if (argument.kind != LaunchArgument::Kind::TensorMap)
+      continue;
+    cameo_ptx_tensor_map map = argument.map;
+    map.address = addresses[argument.buffer];
+    ptx::api().tensor_map_encode(&map, bytes.data() + param.offset, nullptr); // its fields are checked already
   }
   return bytes;
 }
