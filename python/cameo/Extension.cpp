@@ -251,6 +251,7 @@ nb::tuple describe(const nb::ndarray<nb::ro> &array) {
 } // namespace
 
 NB_MODULE(_runtime, module) {
+  nb::set_leak_warnings(false); // what an interrupted program still holds at its end is no news to its user
   module.doc() = "The runtime of Cameo; use the package `cameo`.";
   nb::class_<Bundle>(module, "Bundle")
       .def(nb::init<const std::string &>())

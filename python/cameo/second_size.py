@@ -82,6 +82,11 @@ def check_operands(node, values):
         theta, size = (given(0) or [None])[0], (given(1) or [None])[0]
         if theta is not None and size is not None and theta.shape[0] != size[0]:
             raise ValueError("theta and size have different batches")
+    elif node.op_type == "Split" and len(given(0, 1)) == 2:
+        operand, parts = given(0, 1)
+        axis = next((attribute.i for attribute in node.attribute if attribute.name == "axis"), 0)
+        if parts.sum() != operand.shape[axis]:
+            raise ValueError("the parts do not add up to the size that is split")
     elif node.op_type == "Attention":
         # The reference extends a short mask; ONNX's own function body does not.
         keys = sum(value.shape[-2] for value in given(1, 4))

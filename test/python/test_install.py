@@ -90,7 +90,7 @@ def test_an_application_builds_against_an_installation_and_runs(build_dir, tmp_p
     (source / "CMakeLists.txt").write_text(CMAKE)
     (source / "main.c").write_text(IN_C)
     (source / "main.cpp").write_text(IN_CPP)
-    run("cmake", "-S", source, "-B", tmp_path / "build", f"-DCMAKE_PREFIX_PATH={prefix}")
+    run("cmake", "-G", "Ninja", "-S", source, "-B", tmp_path / "build", f"-DCMAKE_PREFIX_PATH={prefix}")
     run("cmake", "--build", tmp_path / "build")
     environment = {key: value for key, value in os.environ.items() if key != "LD_LIBRARY_PATH"}
     for program in ("in_c", "in_cpp"):

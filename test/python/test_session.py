@@ -173,6 +173,7 @@ def test_an_interrupt_ends_the_process_quickly(cameo_package, build_dir):
     program = f"""
 import sys; sys.path.insert(0, {str(build_dir / 'python')!r})
 import cameo, numpy as np, os, signal, threading, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs inherit that it is ignored
 session = cameo.Session({str(FROZEN)!r}, device="sim")
 inputs = dict(a=np.zeros(4, np.float32), b=np.zeros(4, np.float32))
 def press():  # again and again: Python drops an interrupt that it raises inside of a destructor

@@ -87,7 +87,10 @@ def test_limits_that_make_no_sense(cameo, model, tmp_path, flag):
 
 
 def test_progress_shows_on_a_terminal_after_two_seconds(build_dir, tmp_path):
-    terminal, other = os.openpty()
+    try:
+        terminal, other = os.openpty()
+    except OSError:
+        pytest.skip("there are no pseudo-terminals here (/dev/pts)")
     process = subprocess.Popen([build_dir / "bin" / "cameo", "run", small.slow(tmp_path / "slow.onnx"), "--device",
                                 "sim"], stdout=subprocess.PIPE, stderr=other)
     os.close(other)

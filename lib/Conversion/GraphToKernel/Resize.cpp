@@ -68,6 +68,13 @@ private:
     return arith::SelectOp::create(b, loc, more, whenMore, whenOne);
   }
 
+  /// The result's length as the scale that was asked for has it, before it becomes an integer: what ONNX's
+  /// reference takes.
+  Value stretched() {
+    bool isScaled = op.getScaleValues() || op.getScales();
+    return isScaled ? mul(scale(), number(in)) : number(out);
+  }
+
   /// The operand coordinate of the result's; narrows `outside` for a crop.
   Value coordinate(Value &outside) {
     Value i = number(index[axis]), half = c(0.5);
@@ -81,16 +88,14 @@ private:
     }
     case CoordinateMode::PytorchHalfPixel: return atLeastTwo(halfPixel(), c(0));
     case CoordinateMode::AlignCorners: {
-      // The exact ratio of the stretched lengths, with the scale that was asked for.
-      Value stretched = sub(mul(scale(), number(in)), c(1));
-      return atLeastTwo(div(mul(i, sub(number(in), c(1))), stretched), c(0));
+      return atLeastTwo(div(mul(i, sub(number(in), c(1))), sub(stretched(), c(1))), c(0));
     }
     case CoordinateMode::Asymmetric: return div(i, scale());
     case CoordinateMode::TfCropAndResize: break;
     }
     size_t axes = op.getAxes().size();
     Value start = roi(which), end = roi(axes + which), last = sub(number(in), c(1));
-    Value step = div(mul(sub(end, start), last), sub(number(out), c(1)));
+    Value step = div(mul(sub(end, start), last), sub(stretched(), c(1)));
     Value x = atLeastTwo(add(mul(start, last), mul(i, step)), mul(mul(c(0.5), add(start, end)), last));
     Value below = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OLT, x, c(0));
     Value above = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OGT, x, last);

@@ -56,6 +56,11 @@ private:
     return emit.select(compare(BinaryKind::Gt, size(out), number(1)), whenMore, whenOne);
   }
 
+  /// The result's length as the scale that was asked for has it, before it becomes an integer.
+  Value stretched() {
+    return op.getScaleValues() || op.getScales() ? mul(scale, size(in)) : size(out);
+  }
+
   /// The operand's coordinates of result positions o.
   Value coordinate(Value o) {
     Value half = number(0.5), last = sub(size(in), number(1));
@@ -70,14 +75,14 @@ private:
     case CoordinateMode::PytorchHalfPixel:
       return atLeastTwo(halfPixel, number(0));
     case CoordinateMode::AlignCorners: // a single element stands at the beginning
-      return atLeastTwo(div(mul(o, last), sub(mul(scale, size(in)), number(1))), number(0));
+      return atLeastTwo(div(mul(o, last), sub(stretched(), number(1))), number(0));
     case CoordinateMode::Asymmetric:
       return div(o, scale);
     case CoordinateMode::TfCropAndResize:
       break;
     }
     Value start = roi(which), end = roi(op.getAxes().size() + which);
-    Value step = div(mul(sub(end, start), last), sub(size(out), number(1)));
+    Value step = div(mul(sub(end, start), last), sub(stretched(), number(1)));
     Value c = atLeastTwo(add(mul(start, last), mul(o, step)), mul(mul(half, add(start, end)), last));
     c = emit.broadcast(c, {out});
     outside = emit.binary(BinaryKind::Or, compare(BinaryKind::Lt, c, number(0)),
