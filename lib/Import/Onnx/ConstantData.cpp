@@ -186,11 +186,7 @@ Value Importer::materialize(Operand &operand) {
     return keep(graph::ConstantOp::create(at, loc, attribute));
   // What counts of data are made of comes after the kernels that count, and the number of an iteration
   // stays in its loop.
-  bool isLate = llvm::any_of(*operand.contents, [&](const Number &n) {
-    std::set<std::string> names;
-    n.expr.collectSymbols(names);
-    return llvm::any_of(names, [](StringRef name) { return isKnownLate(name); });
-  });
+  bool isLate = llvm::any_of(*operand.contents, [](const Number &n) { return isKnownLate(n.expr); });
   if (isLate) { // and is not kept: another use may be in a region that this one does not dominate
     at = bodyBuilder;
     keep = [](Value v) { return v; };

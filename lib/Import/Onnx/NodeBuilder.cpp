@@ -240,10 +240,7 @@ std::optional<Ints> NodeBuilder::axes(llvm::ArrayRef<int64_t> axes, int64_t rank
 /// to their ops: a body may never run. So are those of sizes that kernels count.
 static void checkAtLaunch(NodeBuilder &b, const SizeExpr &condition, const llvm::Twine &message) {
   Operation *function = b.builder().getInsertionBlock()->getParentOp();
-  std::set<std::string> names;
-  condition.collectSymbols(names);
-  if (!isa_and_nonnull<func::FuncOp>(function) ||
-      llvm::any_of(names, [](StringRef name) { return isKnownLate(name); }))
+  if (!isa_and_nonnull<func::FuncOp>(function) || isKnownLate(condition))
     return;
   std::string node;
   if (auto name = dyn_cast<NameLoc>(b.location()))

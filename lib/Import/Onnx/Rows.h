@@ -5,6 +5,8 @@
 
 #include "NodeBuilder.h"
 
+#include <set>
+
 namespace cameo::importer {
 
 llvm::ArrayRef<OpRow> determinantRows();
@@ -24,9 +26,13 @@ mlir::Value chosenPositions(NodeBuilder &b, mlir::Value flags, SizeExpr &count);
 constexpr llvm::StringLiteral countPrefix = "count of ";
 /// And those of iterations of a loop, within its body.
 constexpr llvm::StringLiteral iterationPrefix = "iteration of ";
-/// Whether a symbol has no value before the launch.
-inline bool isKnownLate(llvm::StringRef symbol) {
-  return symbol.starts_with(countPrefix) || symbol.starts_with(iterationPrefix);
+/// Whether an expression has no value before the launch.
+inline bool isKnownLate(const SizeExpr &size) {
+  std::set<std::string> names;
+  size.collectSymbols(names);
+  return llvm::any_of(names, [](llvm::StringRef name) {
+    return name.starts_with(countPrefix) || name.starts_with(iterationPrefix);
+  });
 }
 
 } // namespace cameo::importer

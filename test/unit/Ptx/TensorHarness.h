@@ -116,11 +116,7 @@ inline TensorRun runTensor(const std::string &body, Box box, AsyncLaunch how = {
   uint64_t gmap = memory.upload(global, "maps");
   Arguments arguments;
   arguments.add(map).add(gmap).add(in).add(out);
-  cameo_ptx_launch launch = launchOf(how.blocks, how.threads, arguments);
-  launch.step_limit = 1 << 22;
-  launch.schedule = how.schedule, launch.async_point = how.asyncPoint;
-  launch.seed = how.seed, launch.checks = how.checks;
-  Result result = run(module, "k", memory, launch);
+  Result result = run(module, "k", memory, asyncLaunchOf(how, arguments));
   outcome.text = result.text();
   for (uint32_t i = 0; i < result.findingCount(); ++i) {
     outcome.kinds.push_back(cameo_ptx_finding_kind(result.finding(i).kind));

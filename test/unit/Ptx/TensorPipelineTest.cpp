@@ -22,33 +22,11 @@ Box tileBox() {
 }
 
 std::string pipeline() {
-  return ".shared .align 8 .b8 full[16];\n.shared .align 8 .b8 empty[16];\n"
-         ".reg .b32 %full, %empty, %stage, %par, %n, %buf, %sum;\n.reg .pred %more;\n"
-         "mov.u32 %full, full;\nmov.u32 %empty, empty;\n@!%first bra INITED;\n"
-         "mbarrier.init.shared::cta.b64 [%full], 1;\nmbarrier.init.shared::cta.b64 [%full+8], 1;\n"
-         "mbarrier.init.shared::cta.b64 [%empty], 32;\nmbarrier.init.shared::cta.b64 [%empty+8], 32;\n"
-         "fence.mbarrier_init.release.cluster;\nINITED:\nbar.sync 0;\n"
-         "mov.u32 %n, 0;\nmov.u32 %stage, 0;\nmov.u32 %par, 0;\nmov.u32 %sum, 0;\n"
-         "setp.ge.u32 %q, %t, 32;\n@%q bra CONSUMER;\n@!%first bra OUT;\n"
-         "PRODUCER:\nmad.lo.u32 %r1, %stage, 8, %empty;\nmad.lo.u32 %r2, %stage, 8, %full;\n"
-         "mad.lo.u32 %buf, %stage, 512, %tile;\nxor.b32 %r3, %par, 1;\n"
-         "PW:\nmbarrier.try_wait.parity.shared::cta.b64 %p, [%r1], %r3;\n@!%p bra PW;\n"
-         "mbarrier.arrive.expect_tx.shared::cta.b64 _, [%r2], 512;\nshl.b32 %r10, %n, 3;\n"
-         "cp.async.bulk.tensor.2d.shared::cluster.global.tile.mbarrier::complete_tx::bytes "
-         "[%buf], [%map, {0, %r10}], [%r2];\n"
-         "xor.b32 %stage, %stage, 1;\nsetp.eq.u32 %p, %stage, 0;\n@%p xor.b32 %par, %par, 1;\n"
-         "add.u32 %n, %n, 1;\nsetp.lt.u32 %more, %n, 7;\n@%more bra PRODUCER;\nbra OUT;\n"
-         "CONSUMER:\nmad.lo.u32 %r1, %stage, 8, %empty;\nmad.lo.u32 %r2, %stage, 8, %full;\n"
-         "mad.lo.u32 %buf, %stage, 512, %tile;\n"
-         "CW:\nmbarrier.try_wait.parity.shared::cta.b64 %p, [%r2], %par;\n@!%p bra CW;\n"
-         "and.b32 %r4, %t, 31;\nshl.b32 %r5, %r4, 4;\nshr.u32 %r11, %r5, 3;\nand.b32 %r11, %r11, 48;\n"
-         "xor.b32 %r5, %r5, %r11;\nadd.u32 %r5, %r5, %buf;\n"
-         "ld.shared.v4.u32 {%r6, %r7, %r8, %r9}, [%r5];\n"
-         "mbarrier.arrive.shared::cta.b64 _, [%r1];\n"
-         "add.u32 %r6, %r6, %r7;\nadd.u32 %r8, %r8, %r9;\nadd.u32 %sum, %sum, %r6;\nadd.u32 %sum, %sum, %r8;\n"
-         "xor.b32 %stage, %stage, 1;\nsetp.eq.u32 %p, %stage, 0;\n@%p xor.b32 %par, %par, 1;\n"
-         "add.u32 %n, %n, 1;\nsetp.lt.u32 %more, %n, 7;\n@%more bra CONSUMER;\n"
-         "mul.wide.u32 %l1, %r4, 4;\nadd.s64 %l2, %out, %l1;\nst.global.u32 [%l2], %sum;\nOUT:\n";
+  return pipelineOf("shl.b32 %r10, %n, 3;\n"
+                    "cp.async.bulk.tensor.2d.shared::cluster.global.tile.mbarrier::complete_tx::bytes "
+                    "[%buf], [%map, {0, %r10}], [%r2];\n",
+                    "and.b32 %r4, %t, 31;\nshl.b32 %r5, %r4, 4;\nshr.u32 %r11, %r5, 3;\nand.b32 %r11, %r11, 48;\n"
+                    "xor.b32 %r5, %r5, %r11;\nadd.u32 %r5, %r5, %buf;\n");
 }
 
 /// What lane adds up: four words of row lane / 4 of each tile.
