@@ -39,6 +39,37 @@ struct Figure {
   bool ok = true;
 };
 
+/// A loop of eight independent products of registers: what the machine makes of mma.sync alone.
+std::string productsText() {
+  std::string text = ".version 8.0\n.target sm_80\n.address_size 64\n.visible .entry products(.param .u64 out)\n{\n"
+                     "  .reg .pred %p;\n  .reg .b32 %a<4>, %b<2>, %i, %t;\n  .reg .f32 %c<32>;\n  .reg .b64 %rd<2>;\n"
+                     "  mov.u32 %t, %tid.x;\n";
+  auto line = [&](const std::string &s) { text += "  " + s + ";\n"; };
+  for (int r = 0; r < 4; ++r)
+    line("mad.lo.s32 %a" + std::to_string(r) + ", %t, 3, " + std::to_string(0x2c002c00 + 77 * r));
+  for (int r = 0; r < 2; ++r)
+    line("mad.lo.s32 %b" + std::to_string(r) + ", %t, 5, " + std::to_string(0x28002800 + 55 * r));
+  for (int r = 0; r < 32; ++r)
+    line("mov.f32 %c" + std::to_string(r) + ", 0f00000000");
+  line("mov.u32 %i, 0");
+  text += "again:\n";
+  for (int j = 0; j < 8; ++j) {
+    auto c = [&](int r) { return "%c" + std::to_string(4 * j + r); };
+    std::string four = "{" + c(0) + ", " + c(1) + ", " + c(2) + ", " + c(3) + "}";
+    line("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 " + four + ", {%a0, %a1, %a2, %a3}, {%b0, %b1}, " + four);
+  }
+  line("add.u32 %i, %i, 1");
+  line("setp.lt.u32 %p, %i, 1000");
+  line("@%p bra again");
+  for (int r = 1; r < 32; ++r)
+    line("add.f32 %c0, %c0, %c" + std::to_string(r));
+  line("ld.param.u64 %rd0, [out]");
+  line("mad.wide.u32 %rd1, %t, 4, %rd0");
+  line("st.global.f32 [%rd1], %c0");
+  line("ret");
+  return text + "}\n";
+}
+
 /// The best of three runs.
 Figure measure(const Module &module, const char *kernel, Memory &memory, cameo_ptx_launch launch,
                double (*clock)()) {
@@ -110,6 +141,27 @@ bool mixed(const Module &module) {
   return ok;
 }
 
+bool products() {
+  Module module(productsText(), "products.ptx");
+  if (!module) {
+    std::fprintf(stderr, "%s", module.errors().c_str());
+    return false;
+  }
+  Memory memory;
+  uint64_t out = memory.alloc(4 * 128, "out");
+  Arguments arguments;
+  arguments.add(out);
+  bool ok = true;
+  for (uint32_t checks : {CAMEO_PTX_CHECK_NONE, CAMEO_PTX_CHECK_ALL}) {
+    cameo_ptx_launch launch = launchOf(1, 128, arguments);
+    launch.checks = checks;
+    Figure f = measure(module, "products", memory, launch, processorSeconds);
+    ok = ok && f.ok;
+    print(checks ? "mma.sync f16, all checks" : "mma.sync f16, no checks", f, 4 * 8000.0 * 16 * 8 * 16);
+  }
+  return ok;
+}
+
 } // namespace
 
 int main() {
@@ -119,6 +171,7 @@ int main() {
     return 1;
   }
   bool ok = mixed(basic);
+  ok = products() && ok;
   ok = gemm(basic, "sgemm", 256, 128, 4, 512, 512, 512) && ok;
   ok = gemm(half, "hgemm", 128, 64, 2, 512, 512, 512) && ok;
   return ok ? 0 : 1;
