@@ -7,6 +7,7 @@
 #ifndef CAMEO_LIB_PTX_EXEC_H
 #define CAMEO_LIB_PTX_EXEC_H
 
+#include "Counts.h"
 #include "Findings.h"
 #include "Memory.h"
 #include "Program.h"

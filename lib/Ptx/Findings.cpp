@@ -35,24 +35,6 @@ std::string triple(const uint32_t (&v)[3]) {
   return std::to_string(v[0]) + "," + std::to_string(v[1]) + "," + std::to_string(v[2]);
 }
 
-std::string quoted(const std::string &text) {
-  std::string out = "\"";
-  for (char c : text) {
-    unsigned char byte = static_cast<unsigned char>(c);
-    char escape[8];
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (byte < 0x20 || byte >= 0x7f) {
-      std::snprintf(escape, sizeof escape, "\\u%04x", byte);
-      out += escape;
-    } else {
-      out += c;
-    }
-  }
-  return out + "\"";
-}
-
 } // namespace
 
 int exitCodeOf(FindingKind kind) { return kinds[static_cast<uint32_t>(kind)].exitCode; }
@@ -87,12 +69,22 @@ std::vector<Finding> FindingSink::take() {
   return std::move(findings);
 }
 
-void Counts::add(const Counts &other) {
-  static_assert(sizeof(Counts) % sizeof(uint64_t) == 0);
-  auto *to = reinterpret_cast<uint64_t *>(this);
-  auto *from = reinterpret_cast<const uint64_t *>(&other);
-  for (size_t i = 0; i < sizeof(Counts) / sizeof(uint64_t); ++i)
-    to[i] += from[i];
+std::string quoted(const std::string &text) {
+  std::string out = "\"";
+  for (char c : text) {
+    unsigned char byte = static_cast<unsigned char>(c);
+    char escape[8];
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (byte < 0x20 || byte >= 0x7f) {
+      std::snprintf(escape, sizeof escape, "\\u%04x", byte);
+      out += escape;
+    } else {
+      out += c;
+    }
+  }
+  return out + "\"";
 }
 
 std::string textOf(const std::vector<Finding> &findings) {
@@ -118,8 +110,8 @@ std::string textOf(const std::vector<Finding> &findings) {
   return out;
 }
 
-std::string jsonOf(const std::vector<Finding> &findings, const Counts *counts) {
-  std::string out = "{\"findings\": [";
+std::string jsonOf(const std::vector<Finding> &findings) {
+  std::string out = "[";
   for (size_t i = 0; i < findings.size(); ++i) {
     const Finding &f = findings[i];
     out += i ? ", {" : "{";
@@ -136,36 +128,7 @@ std::string jsonOf(const std::vector<Finding> &findings, const Counts *counts) {
     out += ", \"object_bytes\": " + std::to_string(f.objectBytes);
     out += ", \"message\": " + quoted(f.message) + ", \"remedy\": " + quoted(f.remedy) + "}";
   }
-  out += "]";
-  if (counts) {
-    const std::pair<const char *, uint64_t> rows[] = {
-        {"warp_instructions", counts->warpInstructions},
-        {"thread_instructions", counts->threadInstructions},
-        {"alu", counts->alu}, {"fma", counts->fma}, {"special", counts->special},
-        {"convert", counts->convert}, {"control", counts->control},
-        {"global_load_requests", counts->globalLoadRequests},
-        {"global_load_bytes", counts->globalLoadBytes},
-        {"global_load_sectors", counts->globalLoadSectors},
-        {"global_store_requests", counts->globalStoreRequests},
-        {"global_store_bytes", counts->globalStoreBytes},
-        {"global_store_sectors", counts->globalStoreSectors},
-        {"atomic_requests", counts->atomicRequests}, {"atomic_threads", counts->atomicThreads},
-        {"shared_load_requests", counts->sharedLoadRequests},
-        {"shared_load_bytes", counts->sharedLoadBytes},
-        {"shared_load_wavefronts", counts->sharedLoadWavefronts},
-        {"shared_store_requests", counts->sharedStoreRequests},
-        {"shared_store_bytes", counts->sharedStoreBytes},
-        {"shared_store_wavefronts", counts->sharedStoreWavefronts},
-        {"local_bytes", counts->localBytes}, {"async_copy_bytes", counts->asyncCopyBytes},
-        {"mma_instructions", counts->mmaInstructions}, {"mma_fma", counts->mmaFma},
-        {"barriers", counts->barriers}, {"divergent_branches", counts->divergentBranches}};
-    out += ", \"counts\": {";
-    for (const auto &[name, value] : rows)
-      out += (&name == &rows[0].first ? "\"" : ", \"") + std::string(name) +
-             "\": " + std::to_string(value);
-    out += "}";
-  }
-  return out + "}";
+  return out + "]";
 }
 
 } // namespace cameo::ptx

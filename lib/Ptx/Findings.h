@@ -51,22 +51,11 @@ private:
   size_t most;
 };
 
-/// Exact figures of a launch; the fields are those of cameo_ptx_counts.
-struct Counts {
-  uint64_t warpInstructions = 0, threadInstructions = 0;
-  uint64_t alu = 0, fma = 0, special = 0, convert = 0, control = 0;
-  uint64_t globalLoadRequests = 0, globalLoadBytes = 0, globalLoadSectors = 0;
-  uint64_t globalStoreRequests = 0, globalStoreBytes = 0, globalStoreSectors = 0;
-  uint64_t atomicRequests = 0, atomicThreads = 0;
-  uint64_t sharedLoadRequests = 0, sharedLoadBytes = 0, sharedLoadWavefronts = 0;
-  uint64_t sharedStoreRequests = 0, sharedStoreBytes = 0, sharedStoreWavefronts = 0;
-  uint64_t localBytes = 0, asyncCopyBytes = 0;
-  uint64_t mmaInstructions = 0, mmaFma = 0, barriers = 0, divergentBranches = 0;
-  void add(const Counts &other);
-};
-
 std::string textOf(const std::vector<Finding> &findings);
-std::string jsonOf(const std::vector<Finding> &findings, const Counts *counts);
+/// "[{...}, ...]".
+std::string jsonOf(const std::vector<Finding> &findings);
+/// A JSON string.
+std::string quoted(const std::string &text);
 
 } // namespace cameo::ptx
 

@@ -121,15 +121,13 @@ void launchKernel(ModuleImpl &module, Kernel &kernel, DeviceMemory &memory,
     launch.seed = request.seed;
     launch.stepLimit = request.stepLimit;
     launch.cancel = request.cancel;
-    uint64_t warpInstructions = 0, threadInstructions = 0;
-    status = runGrid(launch, request.hostThreads, request.counts ? &outcome.counts : nullptr,
-                     warpInstructions, threadInstructions);
+    GridCounts counts;
+    counts.counting = request.counts;
+    status = runGrid(launch, request.hostThreads, counts);
     memory.settleAfterLaunch();
     outcome.hasCounts = request.counts;
-    if (!request.counts) {
-      outcome.counts.warpInstructions = warpInstructions;
-      outcome.counts.threadInstructions = threadInstructions;
-    }
+    outcome.counts = counts.total;
+    outcome.lines = std::move(counts.lines);
   }
   if (!problem.empty()) {
     Finding f;
@@ -143,7 +141,11 @@ void launchKernel(ModuleImpl &module, Kernel &kernel, DeviceMemory &memory,
   outcome.findings = sink.take();
   outcome.status = statusOf(status, !outcome.findings.empty());
   outcome.text = textOf(outcome.findings);
-  outcome.json = jsonOf(outcome.findings, outcome.hasCounts ? &outcome.counts : nullptr);
+  outcome.json = "{\"findings\": " + jsonOf(outcome.findings);
+  if (outcome.hasCounts)
+    outcome.json += ", \"counts\": " + jsonOf(outcome.counts) + ", \"lines\": " +
+                    jsonOf(outcome.lines, [&](uint32_t line) { return module.lineText(line); });
+  outcome.json += "}";
   addReplay(request, outcome);
 }
 

@@ -69,6 +69,7 @@ struct LaunchOutcome {
   int status = 0; ///< a cameo_ptx_status
   std::vector<Finding> findings;
   Counts counts;
+  LineCounts lines;
   bool hasCounts = false;
   std::string text, json;
 };

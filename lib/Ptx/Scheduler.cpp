@@ -64,7 +64,9 @@ public:
   }
 
   RunStatus run(bool count);
+  void addTo(GridCounts &sum) const;
   Counts counts;
+  std::vector<Counts> byOp; ///< of each operation, where it is counted
   uint64_t warpInstructions = 0, threadInstructions = 0;
 
 private:
@@ -195,14 +197,31 @@ void Worker::startBlock(Block &block, uint64_t linear) {
   }
 }
 
+void Worker::addTo(GridCounts &sum) const {
+  if (!sum.counting) {
+    sum.total.warpInstructions += warpInstructions;
+    sum.total.threadInstructions += threadInstructions;
+    return;
+  }
+  sum.total.add(counts);
+  for (size_t i = 0; i < byOp.size(); ++i)
+    if (byOp[i].warpInstructions)
+      sum.lines[launch.program->source[i]].add(byOp[i]);
+}
+
 template <bool Counting, bool Watching> void Worker::loop() {
   do {
     const Op &op = *x.ip++;
-    if (Counting)
+    Counts before;
+    if (Counting) {
+      before = counts;
       countInstruction(x, op);
+    }
     if (Watching && (op.traits & TraitStoresShared))
       guardStore(x, op);
     op.run(x, op);
+    if (Counting)
+      byOp[x.indexOf(op)].addDifference(counts, before);
   } while (--x.budget > 0 && x.ip < x.limit);
 }
 
@@ -475,7 +494,10 @@ uint64_t Worker::sliceOf(Block &, uint64_t slice) {
 }
 
 RunStatus Worker::run(bool count) {
-  x.counts = count ? &counts : nullptr;
+  if (count) {
+    x.counts = &counts;
+    byOp.resize(launch.program->code.size());
+  }
   struct Resident {
     std::unique_ptr<Block> block;
     uint64_t slice;
@@ -538,8 +560,7 @@ RunStatus Worker::run(bool count) {
 
 } // namespace
 
-RunStatus runGrid(LaunchContext &launch, unsigned hostThreads, Counts *counts,
-                  uint64_t &warpInstructions, uint64_t &threadInstructions) {
+RunStatus runGrid(LaunchContext &launch, unsigned hostThreads, GridCounts &counts) {
   uint64_t blocks = uint64_t(launch.grid[0]) * launch.grid[1] * launch.grid[2];
   std::atomic<uint64_t> next{0};
   if (!hostThreads)
@@ -551,17 +572,14 @@ RunStatus runGrid(LaunchContext &launch, unsigned hostThreads, Counts *counts,
   std::vector<RunStatus> status(hostThreads, RunStatus::Done);
   std::vector<std::thread> threads;
   for (unsigned i = 1; i < hostThreads; ++i)
-    threads.emplace_back([&, i] { status[i] = workers[i]->run(counts); });
+    threads.emplace_back([&, i] { status[i] = workers[i]->run(counts.counting); });
   if (hostThreads)
-    status[0] = workers[0]->run(counts);
+    status[0] = workers[0]->run(counts.counting);
   for (std::thread &thread : threads)
     thread.join();
   RunStatus worst = RunStatus::Done;
   for (unsigned i = 0; i < hostThreads; ++i) {
-    warpInstructions += workers[i]->warpInstructions;
-    threadInstructions += workers[i]->threadInstructions;
-    if (counts)
-      counts->add(workers[i]->counts);
+    workers[i]->addTo(counts);
     if (worst == RunStatus::Done || (worst == RunStatus::Stopped && status[i] != RunStatus::Done))
       worst = status[i];
   }

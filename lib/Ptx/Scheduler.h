@@ -12,9 +12,15 @@ namespace cameo::ptx {
 
 enum class RunStatus { Done, Cancelled, StepLimit, Stopped, OutOfMemory };
 
-/// Runs the whole grid. Findings go to the context's sink; `counts` may be null.
-RunStatus runGrid(LaunchContext &launch, unsigned hostThreads, Counts *counts,
-                  uint64_t &warpInstructions, uint64_t &threadInstructions);
+/// What a launch has done. Without `counting` only the instructions are counted.
+struct GridCounts {
+  bool counting = false;
+  Counts total;
+  LineCounts lines;
+};
+
+/// Runs the whole grid. Findings go to the context's sink.
+RunStatus runGrid(LaunchContext &launch, unsigned hostThreads, GridCounts &counts);
 
 } // namespace cameo::ptx
 

@@ -222,10 +222,47 @@ void printRun(const SimRun &run, const SimSettings &settings) {
                       settings.seed, copyPoints[settings.asyncPoint]);
 }
 
+/// What a line's requests took and would take at best: each kind has its own unit of transfer.
+struct LineTraffic {
+  const char *kind, *unit;
+  int64_t requests, bytes, units, perUnit;
+  int64_t ideal() const { return std::max(requests, (bytes + perUnit - 1) / perUnit); }
+};
+
+/// Lines of the PTX that reach memory, the most wasteful first.
+void printLines(const json::Array &lines) {
+  std::vector<std::pair<LineTraffic, const json::Object *>> rows;
+  for (const json::Value &value : lines) {
+    const json::Object &line = *value.getAsObject();
+    auto figure = [&](const Twine &name) { return line.getInteger(name.str()).value_or(0); };
+    auto add = [&](const char *kind, const char *key, const char *unit, int64_t perUnit) {
+      if (int64_t requests = figure(Twine(key) + "_requests"))
+        rows.push_back({{kind, unit, requests, figure(Twine(key) + "_bytes"),
+                         figure(Twine(key) + "_" + unit), perUnit}, &line});
+    };
+    add("global load", "global_load", "sectors", 32);
+    add("global store", "global_store", "sectors", 32);
+    add("shared load", "shared_load", "wavefronts", 128);
+    add("shared store", "shared_store", "wavefronts", 128);
+  }
+  auto key = [](const auto &row) {
+    return std::tuple(row.first.ideal() - row.first.units, row.second->getInteger("line").value_or(0));
+  };
+  llvm::sort(rows, [&](const auto &a, const auto &b) { return key(a) < key(b); });
+  if (!rows.empty())
+    outs() << "     line  requests       bytes  taken       at best  kind          instruction\n";
+  for (const auto &[row, line] : rows)
+    outs() << formatv("{0,9}  {1,8}  {2,10}  {3,-10}  {4,7}  {5,-12}  {6}\n", line->getInteger("line").value_or(0),
+                      row.requests, row.bytes, formatv("{0} {1}", row.units, row.unit).str(), row.ideal(), row.kind,
+                      line->getString("instruction").value_or(""));
+}
+
 void printCounts(const SimRun &run) {
   if (const json::Object *figures = run.result.getObject("counts"))
     for (const std::string &key : keysOf(*figures))
       outs() << formatv("{0,24}  {1}\n", key, figures->getInteger(key).value_or(0));
+  if (const json::Array *lines = run.result.getArray("lines"))
+    printLines(*lines);
 }
 
 int writeResults(const LaunchFile &launch, const SimRun &run) {
