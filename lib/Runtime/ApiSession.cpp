@@ -264,6 +264,16 @@ cameo_status cameo_session_launch(const cameo_session *session, size_t index, ca
   full.async_copy_bytes = c.async_copy_bytes;
   full.local_bytes = c.local_bytes;
   full.barriers = c.barriers;
+  full.alu = c.alu;
+  full.convert = c.convert;
+  full.control = c.control;
+  full.global_load_requests = c.global_load_requests;
+  full.global_store_requests = c.global_store_requests;
+  full.shared_load_requests = c.shared_load_requests;
+  full.shared_store_requests = c.shared_store_requests;
+  full.atomic_requests = c.atomic_requests;
+  full.atomic_threads = c.atomic_threads;
+  full.divergent_branches = c.divergent_branches;
   return fillStruct(info, full);
 }
 

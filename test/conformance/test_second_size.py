@@ -3,6 +3,7 @@
 # `cameo conformance --dynamic`: how another legal size of a case is found (python/cameo/second_size.py),
 # and that what a bundle gives there decides on the case.
 import json
+import re
 
 import numpy as np
 import onnx
@@ -91,6 +92,19 @@ def test_tool_runs_the_second_size(cameo, tmp_path):
     cases = {case["name"]: case for case in json.loads((tmp_path / "r.json").read_text())["cases"]}
     assert cases["relu"]["second"]["sizes"] == {"x": [4, 5]} and not cases["relu"]["fixed"]
     assert sorted(cases["slice"]["fixed"]) == ["a.0", "e.0", "s.0"]
+
+
+def test_flags_of_the_machine_reach_the_workers(cameo, tmp_path):
+    make_case(tmp_path / "cases" / "relu", [helper.make_node("Relu", ["x"], ["z"])], [("x", array(3, 4))], ["z"])
+    result = cameo("conformance", tmp_path / "cases", "--device", "sim", "--counts", "--schedule", "later-blocks-starved",
+                   "--check", "memory", "--copies", "earliest", "--seed", "5", "--json", tmp_path / "r.json")
+    assert "1 pass" in result.stdout
+    (case,) = json.loads((tmp_path / "r.json").read_text())["cases"]
+    assert case["counts"]["global_store_bytes"] == 4 * 3 * 4
+    assert re.search(r"^ +global_store_bytes  48$", result.stdout, re.MULTILINE)
+    for flag, value in (("--schedule", "fair"), ("--copies", "never"), ("--check", "some")):
+        result = cameo("conformance", tmp_path / "cases", "--device", "sim", flag, value, check=False)
+        assert result.returncode == 1 and value in result.stderr
 
 
 def test_tool_needs_the_reference(cameo, tmp_path):

@@ -52,6 +52,7 @@ def test_usage_errors(cameo, model, bundle):
     assert status(cameo, "compile", model, "--shape", "x=3xq") == 1
     assert status(cameo, "run", bundle, "--checks", "some") == 1
     assert status(cameo, "run", bundle, "--schedule", "fair") == 1
+    assert status(cameo, "run", bundle, "--copies", "never") == 1
     assert status(cameo, "run", bundle, "--device", "evaluator") == 1
     assert status(cameo, "run", model, "--device", "evaluator", "--strict") == 1
     assert status(cameo, "bench", bundle, "--percentile", "101") == 1
@@ -212,6 +213,28 @@ def test_bench_counts_on_sim(cameo, bundle, tmp_path):
     assert abs(sum(kernel["share"] for kernel in kernels) - 100) < 1e-6
     products = [kernel for kernel in kernels if {"first", "second"} & set(kernel["nodes"])]
     assert products and all(kernel["flop"] > 0 and kernel["global_bytes"] > 0 for kernel in products)
+
+
+def figures(text):
+    """The blocks of --counts: {title: {figure: value}}."""
+    blocks = {}
+    for line in text.splitlines():
+        if re.match(r"(kernel \S+|all kernels), \d+ launch", line):
+            block = blocks.setdefault(line.split(",")[0], {})
+        elif match := re.fullmatch(r" +([a-z_]+)  (\d+)", line):
+            block[match[1]] = int(match[2])
+    return blocks
+
+
+@pytest.mark.parametrize("verb", ["run", "verify", "bench"])
+def test_counts_of_each_kernel_add_up(cameo, model, verb):
+    arguments = ["--iterations", "1"] if verb == "bench" else ["--ref", "evaluator"] if verb == "verify" else []
+    result = cameo(verb, model, "--device", "sim", "--shape", "x=3x6", "--counts", "--schedule", "random", "--copies",
+                   "random", *arguments)
+    blocks = figures(result.stdout if verb == "bench" else result.stderr)
+    total = blocks.pop("all kernels")
+    assert len(blocks) >= 2 and total["fma"] >= 3 * 6 * 8 + 3 * 8 * 5
+    assert total == {name: sum(block.get(name, 0) for block in blocks.values()) for name in total}
 
 
 def test_bench_refusals(cameo, bundle, tmp_path):

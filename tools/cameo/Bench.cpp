@@ -42,76 +42,60 @@ double percentile(const std::vector<double> &sorted, double p) {
   return sorted[std::min(sorted.size() - 1, size_t(p * double(sorted.size())))];
 }
 
-/// All launches of one kernel together.
-struct Row {
-  LaunchRecord sum;
-  unsigned launches = 0;
-};
-
-std::vector<Row> byKernel(const std::vector<LaunchRecord> &records) {
-  std::vector<Row> rows;
-  for (const LaunchRecord &record : records) {
-    auto it = llvm::find_if(rows, [&](const Row &row) { return row.sum.kernel == record.kernel; });
-    if (it == rows.end()) {
-      rows.push_back({record, 1});
-      continue;
-    }
-    ++it->launches;
-    it->sum.milliseconds += record.milliseconds;
-    it->sum.threadInstructions += record.threadInstructions;
-    it->sum.globalBytes += record.globalBytes;
-    it->sum.fma += record.fma;
-  }
-  return rows;
-}
-
 /// What a row's share is of: time on a GPU, instructions on sim.
-double weight(const Row &row) {
-  return row.sum.hasCounts ? double(row.sum.threadInstructions) : row.sum.milliseconds;
+double weight(const KernelRecord &row) {
+  return row.sum.counts.empty() ? row.sum.milliseconds : double(row.sum.count("thread_instructions"));
 }
+uint64_t globalBytes(const LaunchRecord &sum) {
+  return sum.count("global_load_bytes") + sum.count("global_store_bytes");
+}
+uint64_t flop(const LaunchRecord &sum) { return 2 * (sum.count("fma") + sum.count("mma_fma")); }
 
-json::Object toJson(const Row &row, double share) {
+json::Object toJson(const KernelRecord &row, double share) {
   json::Array nodes;
   for (const std::string &node : row.sum.nodes)
     nodes.push_back(node);
   json::Object object{{"kernel", row.sum.kernel},     {"family", row.sum.family},
                       {"nodes", std::move(nodes)},    {"launches", row.launches},
                       {"share", share},               {"milliseconds", row.sum.milliseconds}};
-  if (row.sum.hasCounts) {
-    object["thread_instructions"] = int64_t(row.sum.threadInstructions);
-    object["global_bytes"] = int64_t(row.sum.globalBytes);
-    object["flop"] = int64_t(2 * row.sum.fma);
+  if (!row.sum.counts.empty()) {
+    object["thread_instructions"] = row.sum.count("thread_instructions");
+    object["global_bytes"] = globalBytes(row.sum);
+    object["flop"] = flop(row.sum);
+    object["counts"] = tool::toJson(row.sum.counts);
   }
   return object;
 }
 
 /// One line a kernel, the heaviest first: exact counts on sim, device time elsewhere.
-json::Array printKernels(std::vector<Row> rows) {
+json::Array printKernels(std::vector<KernelRecord> rows) {
   double total = 0;
-  for (const Row &row : rows)
+  for (const KernelRecord &row : rows)
     total += weight(row);
-  llvm::sort(rows, [](const Row &a, const Row &b) {
+  llvm::sort(rows, [](const KernelRecord &a, const KernelRecord &b) {
     return std::pair(-weight(a), a.sum.kernel) < std::pair(-weight(b), b.sum.kernel);
   });
-  bool counts = !rows.empty() && rows.front().sum.hasCounts;
+  bool counts = !rows.empty() && !rows.front().sum.counts.empty();
   outs() << "   share  launches  "
          << (counts ? "   instructions      global bytes             flop" : "      time (ms)")
          << "  kernel (nodes)\n";
   json::Array array;
-  for (const Row &row : rows) {
+  for (const KernelRecord &row : rows) {
     std::string nodes = row.sum.nodes.empty() ? "" : row.sum.nodes.front();
     if (row.sum.nodes.size() > 1)
       nodes += formatv(" and {0} more", row.sum.nodes.size() - 1).str();
     double share = total > 0 ? 100 * weight(row) / total : 0;
     outs() << formatv("{0,7:f1}%  {1,8}  ", share, row.launches);
-    if (row.sum.hasCounts)
-      outs() << formatv("{0,15}  {1,16}  {2,15}", row.sum.threadInstructions, row.sum.globalBytes,
-                        2 * row.sum.fma);
+    if (counts)
+      outs() << formatv("{0,15}  {1,16}  {2,15}", row.sum.count("thread_instructions"), globalBytes(row.sum),
+                        flop(row.sum));
     else
       outs() << formatv("{0,15:f4}", row.sum.milliseconds);
     outs() << "  " << row.sum.kernel << " (" << nodes << ")\n";
     array.push_back(toJson(row, share));
   }
+  if (countsOption())
+    printCounts(outs(), rows);
   return array;
 }
 

@@ -59,6 +59,7 @@ struct CaseResult {
   unsigned kernels = 0, hostSteps = 0;
   std::vector<std::string> fixed;     ///< with --dynamic, sizes that stay numbers, since they are ranks
   std::optional<json::Object> second; ///< with --dynamic, of cases that pass at their own size
+  std::map<std::string, uint64_t> counts; ///< with --counts, of the last run
 };
 
 Tolerance caseTolerance(const std::string &name) {
@@ -128,7 +129,7 @@ CaseResult runOnce(Executor &executor, const std::vector<host::HostTensor> &inpu
   auto actual = executor.run(inputs);
   RunInfo info = executor.info();
   auto result = [&](const char *outcome, const char *code, std::string reason) {
-    return CaseResult{outcome, code, std::move(reason), info.kernels, info.hostSteps, {}, {}};
+    return CaseResult{outcome, code, std::move(reason), info.kernels, info.hostSteps, {}, {}, {}};
   };
   if (!actual) {
     bool unsupportedHere = actual.error().code == ErrorCode::unsupported;
@@ -161,14 +162,14 @@ std::vector<host::HostTensor> tensorsOf(const std::vector<NamedTensor> &named) {
 }
 
 CaseResult runDataSets(Executor &executor, const std::string &name, const std::string &dir) {
-  CaseResult result{"pass", "", "", 0, 0, {}, {}};
+  CaseResult result{"pass", "", "", 0, 0, {}, {}, {}};
   for (int set = 0; result.outcome == "pass"; ++set) {
     std::string data = dir + "/test_data_set_" + std::to_string(set);
     if (!sys::fs::is_directory(data))
       return result;
     auto inputs = readTestData(data, "input"), expected = readTestData(data, "output");
     if (!inputs || !expected)
-      return {"refused", "E0902", (!inputs ? inputs : expected).message(), 0, 0, {}, {}};
+      return {"refused", "E0902", (!inputs ? inputs : expected).message(), 0, 0, {}, {}, {}};
     result = runOnce(executor, tensorsOf(*inputs), tensorsOf(*expected),
                      [&](DType dtype) { return outputTolerance(name, dtype); });
   }
@@ -206,7 +207,7 @@ CaseResult runCase(const std::string &name, SecondSizes *sizes) {
     controls = listControlInputs(model);
     if (sys::fs::createTemporaryFile("cameo-dynamic", "onnx", temporary) ||
         !writeDynamicModel(model, temporary.str().str(), controls, fixed))
-      return {"refused", "E0902", "the model cannot be rewritten", 0, 0, {}, {}};
+      return {"refused", "E0902", "the model cannot be rewritten", 0, 0, {}, {}, {}};
     model = temporary.str().str();
   }
   CompileOptions options;
@@ -228,9 +229,12 @@ CaseResult runCase(const std::string &name, SecondSizes *sizes) {
       reason = problem.message;
       break;
     }
-    return {"refused", code, reason, 0, 0, {}, {}};
+    return {"refused", code, reason, 0, 0, {}, {}, {}};
   }
   CaseResult result = runDataSets(*prepared->executor, name, dir);
+  for (const LaunchRecord &launch : prepared->executor->launches())
+    for (const auto &[figure, value] : launch.counts)
+      result.counts[figure] += value;
   result.fixed = std::move(fixed);
   if (sizes && result.outcome == "pass")
     runSecondSize(*prepared->executor, name, controls, *sizes, result);
@@ -256,6 +260,8 @@ int workerLoop() {
                       {"kernels", result.kernels},
                       {"host_steps", result.hostSteps},
                       {"seconds", seconds.count()}};
+    if (countsOption())
+      line["counts"] = toJson(result.counts);
     if (dynamic)
       line["fixed"] = json::Array(result.fixed);
     if (result.second)
@@ -304,7 +310,13 @@ json::Object caseRecord(const std::string &name, std::optional<json::Value> answ
 
 std::vector<json::Object> runAll(const std::vector<std::string> &names) {
   std::vector<std::string> command{sys::fs::getMainExecutable(nullptr, nullptr), "conformance",
-                                   folder, "--worker", "--device=" + deviceOption()};
+                                   folder, "--worker", "--device=" + deviceOption(),
+                                   "--check=" + checkNames()[*checkOption()].str(),
+                                   "--schedule=" + scheduleOption(),
+                                   "--copies=" + copyPointNames()[*copiesOption()].str(),
+                                   "--seed=" + std::to_string(seedOption())};
+  if (countsOption())
+    command.push_back("--counts");
   if (dynamic)
     command.push_back("--dynamic");
   std::vector<json::Object> records(names.size());
@@ -338,10 +350,21 @@ void printSecondSizes(const std::vector<json::Object> &records) {
   outs() << "\n";
 }
 
+std::map<std::string, uint64_t> sumOfCounts(const std::vector<json::Object> &records) {
+  std::map<std::string, uint64_t> sum;
+  for (const json::Object &record : records)
+    if (const json::Object *counts = record.getObject("counts"))
+      for (const auto &[name, value] : *counts)
+        sum[name.str()] += value.getAsUINT64().value_or(0);
+  return sum;
+}
+
 int run() {
   if (worker)
     return workerLoop();
   // Said once, not by every worker.
+  if (auto session = sessionOptions(false); deviceOption() != "evaluator" && !session)
+    return report(session.error());
   if (dynamic)
     if (auto sizes = SecondSizes::create(); !sizes)
       return report(sizes.error());
@@ -364,6 +387,8 @@ int run() {
   outs() << "\n";
   if (dynamic)
     printSecondSizes(records);
+  if (countsOption())
+    printCounts(outs(), "all cases", sumOfCounts(records));
   if (!jsonFile.empty()) {
     std::error_code error;
     raw_fd_ostream file(jsonFile, error);

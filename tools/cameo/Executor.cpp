@@ -111,10 +111,7 @@ public:
       raw.struct_size = sizeof raw;
       if (cameo_session_launch(session, i, &raw) != CAMEO_OK)
         continue;
-      LaunchRecord record{raw.kernel, raw.family, {}, raw.milliseconds, raw.has_counts != 0,
-                          raw.thread_instructions,
-                          raw.global_load_bytes + raw.global_store_bytes,
-                          raw.fma + raw.mma_fma};
+      LaunchRecord record{raw.kernel, raw.family, {}, raw.milliseconds, countsOf(raw)};
       for (size_t n = 0; n < raw.node_count; ++n)
         record.nodes.push_back(raw.nodes[n]);
       records.push_back(std::move(record));

@@ -11,6 +11,8 @@
 #include "cameo/HostOps/HostTensor.h"
 #include "cameo/Runtime/cameo.h"
 
+#include "llvm/Support/JSON.h"
+
 #include <map>
 #include <memory>
 #include <string>
@@ -29,9 +31,24 @@ struct LaunchRecord {
   std::string kernel, family;
   std::vector<std::string> nodes;
   double milliseconds = 0;
-  bool hasCounts = false;
-  uint64_t threadInstructions = 0, globalBytes = 0, fma = 0;
+  std::map<std::string, uint64_t> counts; ///< of sim, by name; elsewhere empty
+  uint64_t count(const char *name) const {
+    auto it = counts.find(name);
+    return it == counts.end() ? 0 : it->second;
+  }
 };
+/// The counts of a launch by name; empty where it has none.
+std::map<std::string, uint64_t> countsOf(const cameo_launch_info &launch);
+/// The launches of each kernel added up, in the order of their first launch.
+struct KernelRecord {
+  LaunchRecord sum;
+  unsigned launches = 0;
+};
+std::vector<KernelRecord> byKernel(const std::vector<LaunchRecord> &records);
+/// A title and the figures that are not 0, a line each; for --counts of each kernel and of all.
+void printCounts(llvm::raw_ostream &os, const std::string &title, const std::map<std::string, uint64_t> &counts);
+void printCounts(llvm::raw_ostream &os, const std::vector<KernelRecord> &kernels);
+llvm::json::Object toJson(const std::map<std::string, uint64_t> &counts);
 
 struct RunInfo {
   unsigned launches = 0, kernels = 0, hostSteps = 0;
@@ -53,7 +70,7 @@ public:
   virtual std::vector<LaunchRecord> launches() { return {}; }
 };
 
-/// What the command line says (--device, --memory-limit, --seed, --check, --schedule); a usage error
+/// What the command line says (--device, --memory-limit, --seed, --check, --schedule, --copies, --counts); a usage error
 /// where it makes no sense.
 Result<cameo_session_options> sessionOptions(bool profile);
 /// The --device in effect: "auto", "sim", "cuda" or "evaluator".

@@ -72,18 +72,27 @@ cl::opt<std::string> device("device", cl::value_desc("sim|cuda|evaluator"), cl::
                             cl::sub(conformanceCommand()), cl::cat(limitCategory()),
                             cl::desc("Where to run (default: cuda where there is a GPU, else sim)"));
 cl::opt<uint64_t> seed("seed", cl::value_desc("N"), cl::init(1), cl::sub(runCommand()),
-                       cl::sub(verifyCommand()), cl::sub(benchCommand()), cl::sub(simCommand()),
+                       cl::sub(verifyCommand()), cl::sub(benchCommand()), cl::sub(conformanceCommand()),
+                       cl::sub(simCommand()),
                        cl::cat(limitCategory()), cl::desc("Seed of drawn inputs and of random schedules"));
 cl::opt<std::string> checks("check", cl::value_desc("none|memory|all"), cl::init("all"),
                             cl::sub(runCommand()), cl::sub(verifyCommand()), cl::sub(benchCommand()),
-                            cl::sub(simCommand()), cl::cat(limitCategory()),
+                            cl::sub(conformanceCommand()), cl::sub(simCommand()), cl::cat(limitCategory()),
                             cl::desc("What sim checks (default: all)"));
 cl::alias checksAlias("checks", cl::aliasopt(checks), cl::Hidden);
 cl::opt<std::string> schedule("schedule", cl::value_desc("NAME"), cl::init("round-robin"),
                               cl::sub(runCommand()), cl::sub(verifyCommand()), cl::sub(benchCommand()),
-                              cl::sub(simCommand()), cl::cat(limitCategory()),
+                              cl::sub(conformanceCommand()), cl::sub(simCommand()), cl::cat(limitCategory()),
                               cl::desc("Schedule of sim: round-robin, random, producer-starved, "
                                        "consumer-starved, later-blocks-starved (verb sim: also all)"));
+cl::opt<std::string> copies("copies", cl::value_desc("latest|earliest|random"), cl::init("latest"),
+                            cl::sub(runCommand()), cl::sub(verifyCommand()), cl::sub(benchCommand()),
+                            cl::sub(conformanceCommand()), cl::sub(simCommand()), cl::cat(limitCategory()),
+                            cl::desc("When asynchronous copies land on sim (default: latest; verb sim: then "
+                                     "the others in turn)"));
+cl::opt<bool> counts("counts", cl::sub(runCommand()), cl::sub(verifyCommand()), cl::sub(benchCommand()),
+                     cl::sub(conformanceCommand()), cl::sub(simCommand()), cl::cat(outputCategory()),
+                     cl::desc("Print the exact counts of sim, kernel by kernel (verb sim: line by line)"));
 
 /// The position of `text` among `names`, or -1.
 int choice(StringRef text, ArrayRef<StringRef> names) {
@@ -156,8 +165,25 @@ ArrayRef<StringRef> scheduleNames() {
 }
 std::string scheduleOption() { return schedule; }
 
+ArrayRef<StringRef> copyPointNames() {
+  static constexpr StringRef names[] = {"latest", "earliest", "random"};
+  return names;
+}
+bool copiesGiven() { return copies.getNumOccurrences() > 0; }
+Result<uint32_t> copiesOption() {
+  int point = choice(copies, copyPointNames());
+  if (point < 0)
+    return usageError("--copies " + copies + ": expected latest, earliest or random");
+  return uint32_t(point);
+}
+bool countsOption() { return counts; }
+
+ArrayRef<StringRef> checkNames() {
+  static constexpr StringRef names[] = {"none", "memory", "all"};
+  return names;
+}
 Result<uint32_t> checkOption() {
-  int level = choice(checks, {"none", "memory", "all"});
+  int level = choice(checks, checkNames());
   if (level < 0)
     return usageError("--check " + checks + ": expected none, memory or all");
   return uint32_t(level);
@@ -170,7 +196,7 @@ Result<cameo_session_options> sessionOptions(bool profile) {
   if (where < 0)
     return usageError("--device " + device + ": expected sim, cuda or evaluator");
   options.device = cameo_device(where);
-  options.profile = profile;
+  options.profile = profile || counts;
   options.seed = seed;
   auto level = checkOption();
   if (!level)
@@ -180,6 +206,10 @@ Result<cameo_session_options> sessionOptions(bool profile) {
   if (order < 0)
     return usageError("--schedule " + schedule + ": no such schedule");
   options.schedule = uint32_t(order);
+  auto point = copiesOption();
+  if (!point)
+    return point.error();
+  options.async_point = *point;
   auto bytes = memoryLimitOption();
   if (!bytes)
     return bytes.error();

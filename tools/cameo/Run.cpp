@@ -81,6 +81,8 @@ int run() {
   RunInfo info = executor.info();
   errs() << formatv("ran on {0}: {1} launches of {2} kernels, {3} host steps\n", executor.device,
                     info.launches, info.kernels, info.hostSteps);
+  if (countsOption())
+    printCounts(errs(), byKernel(executor.launches()));
   return writeOutputs(executor, *results);
 }
 

@@ -49,19 +49,12 @@ cl::opt<double> absolute("atol", cl::init(0), cl::sub(simCommand()), cl::cat(inp
                          cl::desc("Absolute tolerance of --expect (default 0)"));
 cl::opt<unsigned> runs("runs", cl::value_desc("N"), cl::init(1), cl::sub(simCommand()), cl::cat(limitCategory()),
                        cl::desc("Run N times (each schedule), with seeds from --seed on, to the first failure"));
-cl::opt<std::string> copies("copies", cl::value_desc("latest|earliest|random"), cl::init(""),
-                            cl::sub(simCommand()), cl::cat(limitCategory()),
-                            cl::desc("When asynchronous copies land (default: latest; then the others in turn)"));
 cl::opt<unsigned> threads("threads", cl::init(1), cl::sub(simCommand()), cl::cat(limitCategory()),
                           cl::desc("Host threads (default 1: runs repeat exactly; 0: all)"));
-cl::opt<bool> counts("counts", cl::sub(simCommand()), cl::cat(outputCategory()),
-                     cl::desc("Print exact counts of the last run"));
 cl::opt<std::string> outputDir("output-dir", cl::value_desc("DIR"), cl::sub(simCommand()),
                                cl::cat(outputCategory()), cl::desc("Write what the kernel wrote as DIR/<name>.npy"));
 cl::opt<bool> asJson("json", cl::sub(simCommand()), cl::cat(outputCategory()),
                      cl::desc("Print everything as JSON on stdout"));
-
-constexpr StringRef copyPoints[] = {"latest", "earliest", "random"};
 
 /// "4,2" or "4x2" as a list; what is no number stays a text, which the reader refuses by its path.
 json::Array sizesOf(StringRef text) {
@@ -166,22 +159,22 @@ Plan planRuns() {
   if (!checks)
     return bad(checks.error().message);
   settings.checks = *checks;
-  settings.counts = counts;
+  settings.counts = countsOption();
   settings.hostThreads = threads;
   if (threads > 1024)
     return bad("--threads " + Twine(threads) + ": expected at most 1024");
   if (runs == 0 || runs > 1000000)
     return bad("--runs " + Twine(runs) + ": expected 1 to 1000000");
-  auto point = llvm::find(copyPoints, copies);
-  if (!copies.empty() && point == std::end(copyPoints))
-    return bad("--copies " + copies + ": expected latest, earliest or random");
+  auto point = copiesOption();
+  if (!point)
+    return bad(point.error().message);
   std::string schedule = scheduleOption();
   Plan plan;
   for (uint32_t i = 0; i < scheduleNames().size(); ++i)
     for (unsigned r = 0; r < runs && (schedule == "all" || schedule == scheduleNames()[i]); ++r) {
       settings.schedule = i;
       settings.seed = seedOption() + r;
-      settings.asyncPoint = copies.empty() ? r % 3 : uint32_t(point - std::begin(copyPoints));
+      settings.asyncPoint = copiesGiven() ? *point : r % 3;
       plan.push_back(settings);
     }
   if (plan.empty())
@@ -219,7 +212,7 @@ void printRun(const SimRun &run, const SimSettings &settings) {
     outs() << "difference: " << difference.buffer << ": " << difference.message << "\n";
   if (!run.differences.empty())
     outs() << formatv("  replay: schedule {0}, seed {1}, copies land {2}\n", scheduleNames()[settings.schedule],
-                      settings.seed, copyPoints[settings.asyncPoint]);
+                      settings.seed, copyPointNames()[settings.asyncPoint]);
 }
 
 /// What a line's requests took and would take at best: each kind has its own unit of transfer.
@@ -307,7 +300,7 @@ int runPlan(const ptx::Module &module, uint32_t kernel, const LaunchFile &launch
   else if (run.exitCode == ok)
     outs() << formatv("'{0}': {1} run{2}, no finding, {3} of {3} buffers as expected\n", name, done,
                       done == 1 ? "" : "s", launch.expected.size());
-  if (counts && !asJson)
+  if (countsOption() && !asJson)
     printCounts(run);
   return run.exitCode ? run.exitCode : written;
 }

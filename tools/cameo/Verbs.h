@@ -87,11 +87,19 @@ bool parseShapes(llvm::ArrayRef<std::string> texts,
 bool beginVerb(ImportOptions &options);
 /// The same for a verb that reads no model; `defaultSeconds` where --time-limit is not given (0: none).
 bool beginVerb(double defaultSeconds);
-/// The PTX machine's schedules, in the order of its interface.
+/// The PTX machine's schedules and checks, in the order of its interface.
 llvm::ArrayRef<llvm::StringRef> scheduleNames();
+llvm::ArrayRef<llvm::StringRef> checkNames();
 /// --schedule as it is given, and --check as the machine's number.
 std::string scheduleOption();
 Result<uint32_t> checkOption();
+/// When asynchronous copies land, in the order of its interface, and --copies as its number; latest
+/// where it is not given.
+llvm::ArrayRef<llvm::StringRef> copyPointNames();
+Result<uint32_t> copiesOption();
+bool copiesGiven();
+/// --counts.
+bool countsOption();
 /// --memory-limit; 0 where it is not given.
 Result<uint64_t> memoryLimitOption();
 

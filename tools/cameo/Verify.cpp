@@ -223,6 +223,8 @@ int run() {
     matches &= perNode ? printNodes(executor, *graph, set.name, *actual, *expected)
                        : printOutputs(executor, set.name, *actual, *expected);
   }
+  if (countsOption()) // of the last set of data
+    printCounts(errs(), byKernel(executor.launches()));
   return matches ? ok : mismatch;
 }
 

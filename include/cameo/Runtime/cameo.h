@@ -218,6 +218,9 @@ typedef struct cameo_launch_info {
   uint64_t global_load_bytes, global_load_sectors, global_store_bytes, global_store_sectors;
   uint64_t shared_load_bytes, shared_store_bytes, shared_load_wavefronts, shared_store_wavefronts;
   uint64_t mma_instructions, mma_fma, async_copy_bytes, local_bytes, barriers;
+  uint64_t alu, convert, control;
+  uint64_t global_load_requests, global_store_requests, shared_load_requests, shared_store_requests;
+  uint64_t atomic_requests, atomic_threads, divergent_branches;
 } cameo_launch_info;
 CAMEO_EXPORT size_t cameo_session_launch_count(const cameo_session *session);
 CAMEO_EXPORT cameo_status cameo_session_launch(const cameo_session *session, size_t index,
