@@ -279,16 +279,19 @@ int runPlan(const ptx::Module &module, uint32_t kernel, const LaunchFile &launch
   Progress progress;
   std::string name = module.kernel(kernel).name;
   json::Array all;
-  SimRun run;
+  SimRun run; // what decides: a finding, else the first difference, else the last run
   size_t done = 0;
   for (const SimSettings &settings : plan) {
     progress.step(formatv("running '{0}', {1} of {2}", name, ++done, plan.size()).str());
-    run = runLaunch(module, kernel, launch, settings);
+    SimRun latest = runLaunch(module, kernel, launch, settings);
+    bool decides = run.exitCode == ok || (latest.exitCode != ok && latest.exitCode != mismatch);
     if (asJson)
-      all.push_back(toJson(run));
-    else
-      printRun(run, settings);
-    if (run.exitCode != ok)
+      all.push_back(toJson(latest));
+    else if (decides)
+      printRun(latest, settings);
+    if (decides)
+      run = std::move(latest);
+    if (run.exitCode != ok && run.exitCode != mismatch)
       break;
   }
   if (!run.error.empty())

@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#
+# A campaign: the cases (a kernel with its launch file), all their sites, a sample of them, and what the machine says of
+# each. Every mutant is a process of its own (`cameo sim`) with a limit of time, under all schedules, seeds and
+# points of completion, until one run tells. What was decided is kept in a file as it comes, so that a campaign that
+# was stopped goes on where it was.
+import collections
+import concurrent.futures
+import functools
+import hashlib
+import json
+import pathlib
+import random
+import subprocess
+import tempfile
+from dataclasses import dataclass
+
+import equivalence
+import kinds
+import launches
+import ptx_text
+
+FINDINGS = range(20, 26)
+NUMBERS, UNSUPPORTED, NOT_PTX, BAD_LAUNCH, TIME = 4, 2, 3, 8, 10
+
+
+@dataclass
+class Case:
+    name: str
+    ptx: pathlib.Path
+    launch_path: pathlib.Path
+
+    def __post_init__(self):
+        self.source = self.ptx.read_text()
+        self.launch = json.loads(self.launch_path.read_text())
+        entries = [f for f in ptx_text.functions(self.source)]
+        wanted = self.launch.get("kernel")
+        self.functions = [f for f in entries if not f.entry or f.name == wanted or not wanted]
+
+    @functools.cached_property
+    def threads(self):
+        return functools.reduce(lambda a, b: a * b, self.launch["block"], 1)
+
+    @functools.cached_property
+    def blocks(self):
+        return functools.reduce(lambda a, b: a * b, self.launch["grid"], 1)
+
+    def sites(self):
+        """All sites, in the order of kinds and of the text."""
+        for function in self.functions:
+            for kind, generate in kinds.KINDS.items():
+                more = {"participants": {"threads": self.threads}, "scope": {"blocks": self.blocks}}.get(kind, {})
+                for site in generate(function, self.source, **more):
+                    if site.edits:
+                        yield function, site
+        for site in launches.sites(self.launch):
+            yield None, site
+
+
+def find_cases(folders):
+    """Folders with launch.json beside kernel.ptx or mended.ptx."""
+    result = []
+    for folder in folders:
+        for path in sorted(pathlib.Path(folder).rglob("launch.json")):
+            for name in ("kernel.ptx", "mended.ptx"):
+                if (path.parent / name).exists():
+                    result.append(Case(path.parent.name, path.parent / name, path))
+    return result
+
+
+@dataclass
+class Mutant:
+    case: Case
+    function: object
+    site: object
+    number: int  # among the sites of the case
+
+    @property
+    def name(self):
+        return f"{self.case.name}#{self.number}"
+
+    @property
+    def kind(self):
+        return self.site.kind
+
+    def text(self):
+        return ptx_text.edited(self.case.source, self.site.edits)
+
+
+def enumerate_mutants(cases):
+    return [Mutant(case, function, site, i) for case in cases for i, (function, site) in enumerate(case.sites())]
+
+
+def sample(mutants, count, seed, only=None):
+    """The same number of each kind, uniformly among its sites; what a kind lacks the others give."""
+    by_kind = collections.defaultdict(list)
+    for mutant in mutants:
+        if only is None or mutant.kind in only:
+            by_kind[mutant.kind].append(mutant)
+    chosen, left = [], count
+    order = sorted(by_kind, key=lambda kind: len(by_kind[kind]))
+    for i, kind in enumerate(order):
+        share = min(len(by_kind[kind]), -(-left // (len(order) - i)))
+        chosen += random.Random(f"{seed}/{kind}").sample(by_kind[kind], share)
+        left -= share
+    return chosen
+
+
+@dataclass
+class Verdict:
+    status: str      # finding, numbers, survived, equivalent, time, refused, failed
+    exit_code: int = 0
+    finding: str = ""  # the first message, or the rule
+    line: int = 0
+    schedule: str = ""
+    kind: int = 0
+
+
+class Machine:
+    def __init__(self, cameo, runs=9, limit=30, environment=None):
+        self.cameo, self.runs, self.limit, self.environment = cameo, runs, limit, environment
+
+    def simulate(self, text, launch_path, seed, runs=None, launch=None):
+        """(exit code, the last run as JSON, what was said on stderr)."""
+        with tempfile.TemporaryDirectory(prefix="mutant-") as folder:
+            path = pathlib.Path(folder) / "kernel.ptx"
+            path.write_text(text)
+            if launch is not None:
+                for other in launch_path.parent.glob("*.npy"):
+                    (path.parent / other.name).symlink_to(other.resolve())
+                launch_path = path.parent / "launch.json"
+                launch_path.write_text(json.dumps(launch))
+            try:
+                done = subprocess.run([self.cameo, "sim", str(path), "--launch", str(launch_path), "--schedule", "all",
+                                       "--runs", str(runs or self.runs), "--seed", str(seed), "--json", "--time-limit",
+                                       str(self.limit)], capture_output=True, text=True, timeout=self.limit + 60,
+                                      env=self.environment)
+            except subprocess.TimeoutExpired:
+                return TIME, {}, "killed after its limit"
+        try:
+            last = json.loads(done.stdout)["runs"][-1]
+        except (ValueError, KeyError, IndexError):
+            last = {}
+        return done.returncode, last, done.stderr
+
+    def judge(self, mutant, seed):
+        launch = mutant.site.launch(mutant.case.launch) if mutant.site.launch else None
+        code, last, said = self.simulate(mutant.text(), mutant.case.launch_path, seed, launch=launch)
+        schedule = f"{last.get('schedule')}, seed {last.get('seed')}, {last.get('async_point')}"
+        if code in FINDINGS:
+            first = next((f for f in last.get("findings", []) if f.get("exit_code") == code), {})
+            return Verdict("finding", code, first.get("message", ""), first.get("line", 0), schedule, first.get("kind", 0))
+        if code == NUMBERS:
+            return Verdict("numbers", code, "", 0, schedule)
+        if code == TIME:
+            return Verdict("time", code)
+        if code in (UNSUPPORTED, NOT_PTX, BAD_LAUNCH):
+            return Verdict("refused", code, said.strip().splitlines()[0] if said.strip() else "")
+        if code != 0:
+            return Verdict("failed", code, said[-500:])
+        rule = self.rule_of(mutant, seed)
+        return Verdict("equivalent", 0, rule) if rule else Verdict("survived")
+
+    def rule_of(self, mutant, seed):
+        if mutant.function is None:
+            return launches.rule_of(mutant)
+        probe = equivalence.predicate_probe(mutant.site, mutant.case.source)
+        if probe is not None and self.simulate(probe, mutant.case.launch_path, seed)[0] == 0:
+            return "same predicate"
+        return equivalence.rule_of(mutant.function, mutant.site, mutant.case.launch)
+
+
+def digest(mutant, seed):
+    launch = json.dumps(mutant.site.launch(mutant.case.launch)) if mutant.site.launch else ""
+    return hashlib.sha256(f"{mutant.name}\0{seed}\0{mutant.text()}\0{launch}".encode()).hexdigest()[:24]
+
+
+def run(machine, mutants, seed, jobs=2, journal=None, progress=None):
+    """[(mutant, verdict)] in the order given."""
+    known = {}
+    if journal and journal.exists():
+        for line in journal.read_text().splitlines():
+            entry = json.loads(line)
+            known[entry.pop("digest")] = Verdict(**entry)
+    done = {}
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        futures = {}
+        for mutant in mutants:
+            key = digest(mutant, seed)
+            if key in known:
+                done[mutant.name] = known[key]
+            else:
+                futures[pool.submit(machine.judge, mutant, seed)] = (mutant, key)
+        for future in concurrent.futures.as_completed(futures):
+            mutant, key = futures[future]
+            done[mutant.name] = future.result()
+            if journal:
+                with open(journal, "a") as file:
+                    file.write(json.dumps({"digest": key, **vars(done[mutant.name])}) + "\n")
+            if progress:
+                progress(mutant, done[mutant.name])
+    return [(mutant, done[mutant.name]) for mutant in mutants]
+
+
+def rates(results):
+    """Figures per kind and together. A refusal is no mutant; a time-out without a finding kills nothing."""
+    figures = {}
+    for kind in list(kinds.KINDS) + ["all"]:
+        counts = collections.Counter(v.status for m, v in results if kind in (m.kind, "all"))
+        valid = sum(counts.values()) - counts["refused"]
+        living = valid - counts["equivalent"]
+        killed = counts["finding"] + counts["numbers"]
+        if not valid:
+            continue
+        figures[kind] = {"mutants": valid, "equivalent": counts["equivalent"], "finding": counts["finding"],
+                         "numbers": counts["numbers"], "survived": counts["survived"], "time": counts["time"],
+                         "failed": counts["failed"], "refused": counts["refused"],
+                         "killed_percent": round(100 * killed / living, 1) if living else 100.0,
+                         "by_finding_percent": round(100 * counts["finding"] / killed, 1) if killed else 0.0}
+    return figures
+
+
+def clean(machine, case, seed, runs):
+    """Nothing, or what is wrong with a kernel that nobody has mutated."""
+    code, last, said = machine.simulate(case.source, case.launch_path, seed, runs)
+    if code == 0:
+        return None
+    found = [f"line {f['line']}: {f['message']}" for f in last.get("findings", [])]
+    return {"exit_code": code, "what": found or last.get("differences") or said.strip()[:500]}
+
+
+def stored(source, build):
+    """The folders of the stored cases, and of ours, which are compiled now."""
+    folders = [source / "test" / "ptx" / "foreign", source / "test" / "ptx" / "bugs"]
+    return [f for f in folders if f.exists()]

@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#
+# When a mutant means the same as its kernel. Every rule is decided from the text and the launch, by the flow of the
+# kernel, and is asked of survivors only; a mutant that a rule covers counts as equivalent under the rule's name.
+#
+#   one block          a scope narrowed to .cta where the launch has one block
+#   one thread         a barrier or fence of a block of one thread
+#   barrier beside     between the deleted barrier and one of the same threads before (or behind) it, on all paths, no
+#                      memory is touched and nothing synchronises; or none is touched before (behind) it at all
+#   wait beside        on all paths a wait for at most as many groups follows before memory is touched, or has gone
+#                      before and nothing was committed since
+#   commit beside      no wait lets exactly those groups be pending that come after the commit that is missing
+#   nothing behind     an acquire, release or fence (or a wait until writes are visible) behind which no memory is
+#                      touched, or before which none was; after an atomic, other atomics without a result do not count
+#   fence beside       no memory is touched between a fence and another one at least as strong, or a barrier of the block
+#   same predicate     the mutated comparison gives the same result in every execution of every run of the kernel; told
+#                      by running the kernel with a trap where the two would differ
+import kinds
+import ptx_text
+
+
+def reaches(function, start, successors, stops, matters):
+    """Whether, from `start` (not itself), something that matters comes before a stop on some path."""
+    seen, work = {start}, list(successors(start))
+    while work:
+        index = work.pop()
+        if index in seen:
+            continue
+        seen.add(index)
+        statement = function.statements[index]
+        if statement.kind == "instruction":
+            if stops(statement):
+                continue
+            if matters(statement):
+                return True
+        work += successors(index)
+    return False
+
+
+def either_side(function, statement, stops, matters):
+    """Nothing that matters lies between the statement and a stop (or the kernel's end) on one of its sides."""
+    before = function.predecessors()
+    return not reaches(function, statement.index, function.successors, stops, matters) or \
+        not reaches(function, statement.index, lambda i: before[i], stops, matters)
+
+
+def _ends(statement):
+    return statement.is_("ret", "exit")
+
+
+def _orders(statement):
+    return (kinds.is_memory(statement) or kinds.is_synchronisation(statement)) and not _ends(statement) and \
+        not statement.is_("ld.global.nc")
+
+
+def _touches(statement):
+    return (kinds.is_memory(statement) and not statement.is_("ld.global.nc")) or statement.is_("call")
+
+
+def same_threads(site):
+    count = site.statement.operands[1:] if site.statement.operands else []
+    return lambda t: t.is_(*kinds.BLOCK_BARRIERS) and [o.text for o in t.operands[1:]] == [o.text for o in count]
+
+
+def barrier_beside(function, site, launch):
+    s = site.statement
+    if s.is_(*kinds.BLOCK_BARRIERS):
+        stops = same_threads(site)
+    elif s.is_("bar.warp.sync"):
+        stops = lambda t: t.is_("bar.warp.sync", *kinds.BLOCK_BARRIERS)
+    else:
+        return None
+    # Other barriers of the same kind stop the search, so what synchronises otherwise must not come first.
+    matters = lambda t: _orders(t) and not t.is_("shfl", "vote", "activemask", "elect", "redux", "match")
+    return "barrier beside" if either_side(function, s, stops, matters) else None
+
+
+def wait_beside(function, site, launch):
+    s = site.statement
+    if not s.is_(*kinds.WAIT_GROUPS):
+        return None
+    family = s.opcode.split(".wait")[0]
+    allowed = s.operands[-1].integer if s.operands else 0
+    def covers(t):
+        left = t.operands[-1].integer if t.operands else 0
+        return t.is_(*kinds.WAIT_GROUPS) and t.opcode.split(".wait")[0] == family and left is not None and left <= allowed \
+            and ("read" not in t.parts or "read" in s.parts)
+    ordered = lambda t: _touches(t) or t.is_(*kinds.COMMITS) or t.is_(*kinds.BARRIERS) or t.is_("mbarrier", "ret", "exit")
+    if not reaches(function, s.index, function.successors, covers, ordered):
+        return "wait beside"
+    before = function.predecessors()
+    entered = lambda t: t.is_(*kinds.COMMITS) or t.index == 0
+    again = reaches(function, s.index, lambda i: before[i], covers, entered)
+    return None if again else "wait beside"
+
+
+def commit_beside(function, site, launch):
+    """Without the commit its copies belong to the next group. That matters where a wait lets exactly the groups
+    after it be pending."""
+    s = site.statement
+    family = s.opcode.split(".commit")[0]
+    most = max([t.operands[-1].integer or 0 for t in kinds.instructions(function)
+                if t.is_(f"{family}.wait_group") and t.operands] or [0])
+    seen, work = set(), [(i, 0) for i in function.successors(s.index)]
+    while work:
+        state = work.pop()
+        if state in seen:
+            continue
+        seen.add(state)
+        index, commits = state
+        t = function.statements[index]
+        if t is s or (not function.successors(index) and commits == 0):
+            return None
+        if t.kind == "instruction" and t.is_(f"{family}.wait_group") and t.operands[-1].integer == commits:
+            return None
+        commits = min(commits + (t.kind == "instruction" and t.is_(f"{family}.commit_group")), most + 1)
+        work += [(i, commits) for i in function.successors(index)]
+    return "commit beside"
+
+
+def nothing_behind(function, site, launch):
+    s = site.statement
+    def _observes(t):
+        """Global memory, but for atomics whose result nobody uses: they commute."""
+        if not _touches(t) or any(p.startswith("shared") for p in t.parts):
+            return False
+        return not (t.is_("red") or (t.is_("atom") and not t.is_("atom.cas", "atom.exch") and
+                                     not _used(function, t.operands[0].text)))
+    never = lambda t: False
+    if site.rule == "read only":
+        read = lambda t: t.is_("ld", "atom", "ldu", "cp", "red") and not t.is_("ld.param", "ld.shared", "ld.global.nc") or \
+            t.is_("st") or t.is_("mbarrier", "bar", "barrier", "griddepcontrol", "fence")
+        return None if reaches(function, s.index, function.successors, never, read) else "nothing behind"
+    if s.is_("atom", "red") and not reaches(function, s.index, function.successors, never, _observes) and \
+            not reaches(function, s.index, function.successors, lambda t: t.is_(*kinds.BLOCK_BARRIERS), _reads_shared(function)):
+        return "nothing behind"
+    return "nothing behind" if either_side(function, s, never, _touches) else None
+
+
+def _used(function, register):
+    return any(register in {n for o in t.operands[1:] for n in ptx_text.NAME.findall(o.text)}
+               for t in kinds.instructions(function))
+
+
+def _reads_shared(function):
+    return lambda t: _touches(t) and any(p.startswith("shared") for p in t.parts)
+
+
+FENCE_STRENGTH = {"cta": 0, "cluster": 1, "gl": 2, "gpu": 2, "sys": 3}
+
+
+def fence_beside(function, site, launch):
+    s = site.statement
+    if s.is_("fence.proxy", "fence.mbarrier_init", "wgmma.fence"):
+        strong = lambda t: t.opcode == s.opcode
+    else:
+        scope = max([FENCE_STRENGTH.get(p, 0) for p in s.parts])
+        def strong(t):
+            fence = t.is_("fence.sc", "fence.acq_rel", "membar") and max(FENCE_STRENGTH.get(p, 0) for p in t.parts) >= scope
+            return (fence and ("sc" not in s.parts or "sc" in t.parts)) or (scope == 0 and t.is_(*kinds.BLOCK_BARRIERS))
+    return "fence beside" if either_side(function, s, strong, _touches) else None
+
+
+def one_block(function, site, launch):
+    blocks = 1
+    for extent in launch["grid"]:
+        blocks *= extent
+    return "one block" if blocks == 1 else None
+
+
+def one_thread(function, site, launch):
+    return "one thread" if all(extent == 1 for extent in launch["block"]) else None
+
+
+RULES = {"scope narrowed": [one_block, nothing_behind], "relaxed": [nothing_behind],
+         "barrier deleted": [one_thread, barrier_beside], "wait deleted": [wait_beside], "commit deleted": [commit_beside],
+         "read only": [nothing_behind],
+         "fence deleted": [one_thread, nothing_behind, fence_beside]}
+
+
+def rule_of(function, site, launch):
+    """The rule that says that this mutant is equivalent, or None; `predicate_probe` decides about comparisons."""
+    for rule in RULES.get(site.rule, []):
+        if name := rule(function, site, launch):
+            return name
+    return None
+
+
+def predicate_probe(site, source):
+    """The kernel with a trap where the mutated comparison gives another result, or None."""
+    s = site.statement
+    if site.rule != "predicate" or not s.operands[0].text.startswith("%") or "|" in s.operands[0].text:
+        return None
+    mutated = ptx_text.edited(source[s.start:s.end], [(a - s.start, b - s.start, text) for a, b, text in site.edits])
+    at = s.operands[0].start - s.start
+    other = mutated[:at] + "%other" + mutated[s.operands[0].end - s.start:]
+    probe = f" {{ .reg .pred %other, %differs; mov.pred %other, {s.operands[0].text}; {' '.join(other.split())} " \
+            f"xor.pred %differs, %other, {s.operands[0].text}; @%differs trap; }}"
+    return ptx_text.edited(source, [(s.end, s.end, probe)])
