@@ -45,6 +45,10 @@ if(CAMEO_SANITIZE)
   endif()
 endif()
 
+if(CAMEO_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link) # counters of edges for libFuzzer
+endif()
+
 find_program(CAMEO_LLD NAMES ld.lld-22 lld-22)
 if(CAMEO_LLD AND CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   add_link_options(-fuse-ld=${CAMEO_LLD} -Wl,--gc-sections)

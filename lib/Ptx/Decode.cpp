@@ -12,6 +12,7 @@ namespace {
 
 constexpr uint32_t sharedGap = 128;
 constexpr unsigned recursionDepth = 64;
+constexpr uint64_t mostAllocationBytes = uint64_t(2) << 30;
 
 uint64_t alignUp(uint64_t v, uint64_t a) { return (v + a - 1) & ~(a - 1); }
 
@@ -147,6 +148,9 @@ void Decoder::decodeFunction(uint32_t index) {
     layoutLocals(*function, code);
     program.functions[index] = std::move(code);
   }
+  if (allocationBytes(*function) > mostAllocationBytes)
+    return error("function '" + std::string(function->name) +
+                 "' has too many registers for its number of branches");
   // Frame: temporaries, then registers.
   temporaryBase = 0;
   temporaryPredBase = temporarySlots * 512;

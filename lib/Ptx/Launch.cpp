@@ -13,6 +13,7 @@ namespace cameo::ptx {
 namespace {
 
 constexpr uint32_t mostShared = 1u << 20;
+constexpr uint64_t mostBlockBytes = uint64_t(1) << 30; ///< registers and local memory of a block
 
 /// Empty, or why this launch cannot be.
 std::string refusal(const Kernel &kernel, const Program &program, const LaunchRequest &r) {
@@ -36,6 +37,11 @@ std::string refusal(const Kernel &kernel, const Program &program, const LaunchRe
            std::to_string(r.argBytes);
   if (uint64_t(program.sharedBytes) + r.dynamicShared > mostShared)
     return "more than 1 MiB of shared memory";
+  uint64_t perThread = program.stackFrameBytes / lanes + uint64_t(program.stackLocalBytes) * 5 / 4;
+  if (perThread * ((threads + lanes - 1) / lanes * lanes) > mostBlockBytes)
+    return "a block of " + std::to_string(threads) + " threads needs " +
+           std::to_string(perThread) + " bytes a thread for registers and local memory, more than the "
+           "machine's 1 GiB for a block";
   return "";
 }
 

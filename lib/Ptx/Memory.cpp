@@ -49,7 +49,7 @@ MemoryStatus DeviceMemory::reserve(Allocation &allocation, uint64_t bytes, uint6
 }
 
 MemoryStatus DeviceMemory::alloc(uint64_t bytes, uint64_t align, const char *name,
-                                 uint64_t &address) {
+                                 uint64_t &address, bool zeroed) {
   auto allocation = std::make_unique<Allocation>();
   MemoryStatus status = reserve(*allocation, bytes, align);
   if (status != MemoryStatus::Ok)
@@ -68,8 +68,9 @@ MemoryStatus DeviceMemory::alloc(uint64_t bytes, uint64_t align, const char *nam
   }
   allocation->host = static_cast<uint8_t *>(allocation->mapping) + lead;
   allocation->shadow = static_cast<uint8_t *>(allocation->shadowMapping);
-  fillPoison(allocation->host, 0, bytes);
-  allocation->allWritten = bytes == 0;
+  if (!zeroed)
+    fillPoison(allocation->host, 0, bytes);
+  allocation->allWritten = zeroed || bytes == 0;
   address = allocation->base;
   allocations.push_back(std::move(allocation));
   return MemoryStatus::Ok;

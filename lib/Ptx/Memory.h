@@ -54,7 +54,9 @@ class DeviceMemory {
 public:
   explicit DeviceMemory(uint64_t limit) : limit(limit) {}
 
-  MemoryStatus alloc(uint64_t bytes, uint64_t align, const char *name, uint64_t &address);
+  /// `zeroed`: counts as written, and pages that nobody touches cost nothing.
+  MemoryStatus alloc(uint64_t bytes, uint64_t align, const char *name, uint64_t &address,
+                     bool zeroed = false);
   MemoryStatus import(void *host, uint64_t bytes, bool readOnly, uint64_t align, const char *name,
                       uint64_t &address);
   MemoryStatus free(uint64_t address);

@@ -55,7 +55,9 @@ std::shared_ptr<ModuleImpl> ModuleImpl::parse(std::string_view text, const char 
   std::string previous;
   for (const Diagnostic &d : diagnostics) {
     unsupported = unsupported && d.unsupported;
-    std::string line = module->file + ":" + std::to_string(d.line) + ": " + d.message + "\n";
+    // Names come from the text and may be of any length.
+    std::string message = d.message.size() > 400 ? d.message.substr(0, 397) + "..." : d.message;
+    std::string line = module->file + ":" + std::to_string(d.line) + ": " + message + "\n";
     if (line != previous) // a function that several kernels call is decoded for each
       errors += line;
     previous = line;
@@ -126,15 +128,13 @@ bool ModuleImpl::instantiate(DeviceMemory &memory, std::vector<uint64_t> &addres
     if (v.space != Space::Global && v.space != Space::Const)
       continue;
     std::string name(v.name);
-    if (memory.alloc(v.bytes, std::max<uint64_t>(v.align, 16), name.c_str(), addresses[i]) !=
+    // What the initialiser does not say is zero.
+    if (memory.alloc(v.bytes, std::max<uint64_t>(v.align, 16), name.c_str(), addresses[i], true) !=
         MemoryStatus::Ok) {
-      error = "no memory for variable '" + name + "'";
+      error = "no memory for variable '" + name + "' of " + std::to_string(v.bytes) + " bytes";
       return false;
     }
-    // A variable without an initialiser is zero.
-    std::vector<uint8_t> data = v.data;
-    data.resize(v.bytes, 0);
-    memory.write(addresses[i], data.data(), data.size());
+    memory.write(addresses[i], v.data.data(), v.data.size());
     if (v.space == Space::Const)
       memory.find(addresses[i]) ? memory.find(addresses[i])->readOnly = true : false;
   }

@@ -4,6 +4,7 @@
 // instructions and their operands.
 #include "ParserImpl.h"
 
+#include <cerrno>
 #include <cstdlib>
 #include <cstring>
 
@@ -433,8 +434,13 @@ bool Parser::parseNumber(Operand &operand) {
   if (text.back() == 'U' || text.back() == 'u')
     text.pop_back();
   char *end = nullptr;
+  errno = 0;
   bool binary = text.size() > 2 && text[0] == '0' && (second == 'b' || second == 'B');
   bits = binary ? std::strtoull(text.c_str() + 2, &end, 2) : std::strtoull(text.c_str(), &end, 0);
+  if (errno == ERANGE) {
+    error(token.line, "'" + std::string(token.text) + "' does not fit into 64 bits");
+    return false;
+  }
   if (*end != '\0') {
     error(token.line, "'" + std::string(token.text) + "' is not a number");
     return false;

@@ -11,6 +11,8 @@
 
 namespace cameo::ptx {
 
+static constexpr uint64_t mostArrayBytes = uint64_t(1) << 40;
+
 ModuleAst Parser::run() {
   while (!atEnd() && errors.size() < maxErrors)
     parseModuleItem();
@@ -188,7 +190,7 @@ void Parser::parseVariableName(Variable &variable) {
       continue;
     }
     uint64_t count = parseInteger();
-    if (count > (uint64_t(1) << 40) || variable.bytes * count > (uint64_t(1) << 40))
+    if (count > mostArrayBytes || (count && variable.bytes > mostArrayBytes / count))
       error(variable.line, "array of '" + std::string(variable.name) + "' is too large");
     else
       variable.bytes *= count;

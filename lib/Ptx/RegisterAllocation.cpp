@@ -298,6 +298,13 @@ void Allocator::scan() {
 
 } // namespace
 
+uint64_t allocationBytes(const Function &function) {
+  uint64_t blocks = function.labels.size() + 1;
+  for (const Instruction &i : function.body)
+    blocks += endsBlock(i);
+  return blocks * 6 * (function.registers.size() / 8 + 16);
+}
+
 Allocated allocateRegisters(const Function &function, uint32_t begin) {
   if (function.body.empty()) {
     Allocated none;

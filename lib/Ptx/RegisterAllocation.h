@@ -20,6 +20,8 @@ struct Allocated {
 /// False for instructions whose first operand is read, as `st`.
 bool hasDestination(std::string_view opcode);
 
+/// What the allocation itself takes, at most: sets of registers per basic block.
+uint64_t allocationBytes(const Function &function);
 /// `begin`: first free byte of the frame. Branches to unknown labels have been refused before.
 Allocated allocateRegisters(const Function &function, uint32_t begin);
 
