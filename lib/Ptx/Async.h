@@ -71,6 +71,7 @@ struct BulkCopy {
   bool written = false;  ///< Store: it is in global memory
   uint8_t reduction = 0; ///< row of the table of reductions, 0: none
   uint64_t due = 0;      ///< turn of the block
+  uint64_t number = 0;   ///< among the copies of the block
   uint64_t sequence = 0; ///< Arrive: cp.async copies up to this one
   uint32_t seen = 0;     ///< Load that landed: the warps that may read it
   bool shown = false;    ///< the warp that runs is one of them: the bytes count as written
@@ -91,11 +92,16 @@ struct AsyncState {
   bool byWarp = false;             ///< `seen` is kept for each warp, see Visibility.cpp
   uint32_t arrivedWarps[16] = {};  ///< of the block's barriers
   uint64_t turns = 0;    ///< time slices of the block's warps
+  uint64_t issued = 0;   ///< copies so far
   uint64_t progress = 0; ///< changes when anything arrives anywhere
   uint64_t idleProgress = 0;
   unsigned idleRounds = 0;
   void clear() { *this = AsyncState(); }
 };
+
+/// Of Trace: the copies of a block and those of its warps' cp.async are numbered apart.
+inline uint64_t bulkTraceId(const BulkCopy &copy) { return copy.number << 6; }
+inline uint64_t asyncTraceId(uint32_t warp, uint64_t sequence) { return sequence << 6 | (warp + 1); }
 
 /// Somebody can run again: a schedule that starves warps lets them, now.
 inline void yieldToWoken(Exec &x) {

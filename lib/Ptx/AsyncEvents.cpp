@@ -5,6 +5,7 @@
 // nothing is in flight is a deadlock, told with who waits for what; threads and blocks that end
 // with copies in flight are told, too.
 #include "Async.h"
+#include "Trace.h"
 
 #include <algorithm>
 #include <bit>
@@ -155,6 +156,8 @@ void land(Exec &x, Block &block, size_t index) {
   AsIssuer issuer(x, block, copy);
   ++block.async->progress;
   const Op &op = *copy.op;
+  if (x.trace && copy.kind == (copy.landed ? BulkKind::Store : BulkKind::Load))
+    x.trace->endCopy(x, op, bulkTraceId(copy), copy.landed ? "written" : "landed");
   uint32_t barrier = copy.barrier, bytes = copy.bytes;
   uint64_t phase = copy.phase;
   unsigned lane = copy.lane;

@@ -6,6 +6,7 @@
 // allows, so that a source overwritten too early is found, too, or earlier, as the schedule says.
 // Whenever that is, the destination may be read only behind the wait. Groups are counted per thread.
 #include "Async.h"
+#include "Trace.h"
 #include "Handlers.h"
 
 #include <bit>
@@ -64,11 +65,14 @@ void capture(Exec &x, PendingCopy &copy, uint32_t mask) {
 /// A wait covers the lanes in `mask`: the data is there and may be read.
 void settle(Exec &x, PendingCopy &copy, uint32_t mask) {
   capture(x, copy, mask);
+  bool ends = copy.mask && !(copy.mask & ~mask);
   for (uint32_t rest = mask & copy.mask; rest; rest &= rest - 1) {
     unsigned i = static_cast<unsigned>(std::countr_zero(rest));
     setShadow(x.block->sharedShadow, copy.target[i], copy.bytes, 0xffffffffu);
   }
   copy.mask &= ~mask;
+  if (x.trace && ends)
+    x.trace->endCopy(x, *copy.op, asyncTraceId(x.warp->index, copy.sequence), "a wait covers it");
 }
 
 /// Copies land in the order of their issue, nearly always: those in front go, in bunches.
@@ -126,6 +130,8 @@ void copyAsync(Exec &x, const Op &op) {
   }
   if (x.counts)
     x.counts->asyncCopyBytes += most;
+  if (x.trace)
+    x.trace->beginCopy(x, op, asyncTraceId(x.warp->index, copy.sequence), most);
   bool now = x.launch->asyncPoint == 1 || (x.launch->asyncPoint == 2 && (x.nextRandom() & 1));
   if (now) // nobody may know before the wait
     capture(x, copy, copy.mask);

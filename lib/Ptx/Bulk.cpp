@@ -5,6 +5,7 @@
 // Copies into shared memory poison their destination; copies out of it own their source until a
 // wait_group releases it. Tensor copies (Tensor.cpp) are the same with more pieces.
 #include "Async.h"
+#include "Trace.h"
 #include "Handlers.h"
 
 #include <algorithm>
@@ -179,6 +180,9 @@ void launchCopy(Exec &x, BulkCopy copy) {
   else if (x.launch->asyncPoint == 2)
     wait = x.nextRandom() % (4 * warps + 1);
   copy.due = async.turns + wait;
+  copy.number = ++async.issued;
+  if (x.trace && copy.kind != BulkKind::Arrive)
+    x.trace->beginCopy(x, *copy.op, bulkTraceId(copy), copy.bytes);
   async.copies.push_back(std::move(copy));
   if (wait == 0)
     land(x, *x.block, async.copies.size() - 1);

@@ -254,6 +254,7 @@ cameo_ptx_status launch(const cameo_ptx_module *module, uint32_t index, cameo_pt
     r.hostThreads = l.host_threads;
     r.maxFindings = l.max_findings;
     r.counts = l.counts;
+    r.trace = l.trace;
     r.seed = l.seed;
     r.stepLimit = l.step_limit;
     r.cancel = l.cancel;
@@ -315,6 +316,7 @@ const char *resultText(const cameo_ptx_result *r) { return r ? r->outcome.text.c
 const char *resultJson(const cameo_ptx_result *r) {
   return r ? r->outcome.json.c_str() : "{\"findings\": []}";
 }
+const char *resultTrace(const cameo_ptx_result *r) { return r ? r->outcome.trace.c_str() : ""; }
 
 // -- tensor maps --------------------------------------------------------------------------------
 
@@ -377,7 +379,7 @@ constexpr cameo_ptx_api_v1 table = {
     memoryAlloc, memoryImport, memoryFree, memoryWrite, memoryRead, memoryFill, memoryCopy,
     memoryPoison, memoryUnwritten, memoryInUse, launch, resultDestroy, resultFindingCount,
     resultFinding, resultCounts, resultExitCode, resultText, resultJson, tensorMapEncode,
-    tensorMapDecode};
+    tensorMapDecode, resultTrace};
 
 } // namespace
 

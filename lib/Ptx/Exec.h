@@ -17,6 +17,7 @@
 namespace cameo::ptx {
 
 struct AsyncState; // Async.h
+class Trace;       // Trace.h
 
 constexpr unsigned lanes = 32;
 
@@ -127,6 +128,7 @@ struct Exec {
   const Program *program = nullptr;
   LaunchContext *launch = nullptr;
   Counts *counts = nullptr;
+  Trace *trace = nullptr; ///< null: nobody asked
   uint32_t need = 0, barrier = 0; ///< arguments of pause
   uint32_t splitMask = 0;
   const Op *splitIp = nullptr;
@@ -181,6 +183,7 @@ struct LaunchContext {
   std::vector<uint8_t> arguments;
   bool checks = true;
   unsigned schedule = 0, asyncPoint = 0;
+  bool traces = false;
   uint64_t seed = 0, stepLimit = 0;
   const volatile int *cancel = nullptr;
   std::atomic<bool> stopAll{false};

@@ -90,6 +90,15 @@ void addReplay(const LaunchRequest &request, LaunchOutcome &outcome) {
                   ", \"async_point\": \"" + point + "\"}";
 }
 
+std::string traceText(const GridCounts &counts, const Program &program,
+                      const LaunchRequest &request, const ModuleImpl &module) {
+  std::vector<const Trace *> traces;
+  for (const std::unique_ptr<Trace> &trace : counts.traces)
+    traces.push_back(trace.get());
+  return Trace::json(traces, program, request.grid,
+                     [&](uint32_t line) { return module.lineText(line); });
+}
+
 } // namespace
 
 void launchKernel(ModuleImpl &module, Kernel &kernel, DeviceMemory &memory,
@@ -125,6 +134,7 @@ void launchKernel(ModuleImpl &module, Kernel &kernel, DeviceMemory &memory,
     launch.schedule = request.schedule;
     launch.asyncPoint = request.asyncPoint;
     launch.seed = request.seed;
+    launch.traces = request.trace;
     launch.stepLimit = request.stepLimit;
     launch.cancel = request.cancel;
     GridCounts counts;
@@ -134,6 +144,8 @@ void launchKernel(ModuleImpl &module, Kernel &kernel, DeviceMemory &memory,
     outcome.hasCounts = request.counts;
     outcome.counts = counts.total;
     outcome.lines = std::move(counts.lines);
+    if (request.trace)
+      outcome.trace = traceText(counts, program, request, module);
   }
   if (!problem.empty()) {
     Finding f;

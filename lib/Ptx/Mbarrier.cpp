@@ -5,6 +5,7 @@
 // launch: an address where no barrier is, more arrivals than are pending, byte counts that do not
 // come out, initialising or invalidating a barrier that is in use, bytes of a barrier overwritten.
 #include "Async.h"
+#include "Trace.h"
 
 #include <algorithm>
 
@@ -87,6 +88,9 @@ void settle(Exec &x, const Op &op, Block &block, Mbarrier &barrier, unsigned lan
                " bytes more than phase " + std::to_string(barrier.phase) + " expects",
            "expect (expect_tx) exactly the bytes of all copies that name the barrier");
   if (barrier.pending == 0 && barrier.transactions == 0) {
+    if (x.trace)
+      x.trace->mark(x, "mbarrier " + sharedName(x, barrier.address) + ": phase " +
+                           std::to_string(barrier.phase) + " complete");
     ++barrier.phase;
     barrier.pending = barrier.expected;
     wake(block, barrier.address);

@@ -60,7 +60,7 @@ struct LaunchRequest {
   const void *args;
   uint64_t argBytes;
   unsigned checks, schedule, asyncPoint, hostThreads, maxFindings;
-  bool counts;
+  bool counts, trace;
   uint64_t seed, stepLimit;
   const volatile int *cancel;
 };
@@ -71,7 +71,7 @@ struct LaunchOutcome {
   Counts counts;
   LineCounts lines;
   bool hasCounts = false;
-  std::string text, json;
+  std::string text, json, trace;
 };
 
 /// Checks the request against the kernel, runs it, and writes what was found.

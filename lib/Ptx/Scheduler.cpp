@@ -68,6 +68,7 @@ public:
   Counts counts;
   std::vector<Counts> byOp; ///< of each operation, where it is counted
   uint64_t warpInstructions = 0, threadInstructions = 0;
+  std::unique_ptr<Trace> trace;
 
 private:
   std::unique_ptr<Block> makeBlock();
@@ -285,6 +286,8 @@ void Worker::runGroup(Warp &warp, Group &group, int64_t &quantum) {
         x.limit = other.ip;
   }
   int64_t before = x.budget;
+  if (x.trace)
+    x.trace->beginSlice(x, group, warpInstructions);
   if (launch.program->usesAsync && launch.checks)
     x.counts ? loop<true, true>() : loop<false, true>();
   else
@@ -294,6 +297,8 @@ void Worker::runGroup(Warp &warp, Group &group, int64_t &quantum) {
   quantum -= used;
   warpInstructions += static_cast<uint64_t>(used);
   threadInstructions += static_cast<uint64_t>(used) * static_cast<uint64_t>(std::popcount(x.mask));
+  if (x.trace)
+    x.trace->endSlice(x, warpInstructions);
   group.ip = x.ip;
   group.turn = ++warp.turn;
 }
@@ -494,6 +499,10 @@ uint64_t Worker::sliceOf(Block &, uint64_t slice) {
 }
 
 RunStatus Worker::run(bool count) {
+  if (launch.traces) {
+    trace = std::make_unique<Trace>();
+    x.trace = trace.get();
+  }
   if (count) {
     x.counts = &counts;
     byOp.resize(launch.program->code.size());
@@ -580,6 +589,8 @@ RunStatus runGrid(LaunchContext &launch, unsigned hostThreads, GridCounts &count
   RunStatus worst = RunStatus::Done;
   for (unsigned i = 0; i < hostThreads; ++i) {
     workers[i]->addTo(counts);
+    if (workers[i]->trace)
+      counts.traces.push_back(std::move(workers[i]->trace));
     if (worst == RunStatus::Done || (worst == RunStatus::Stopped && status[i] != RunStatus::Done))
       worst = status[i];
   }

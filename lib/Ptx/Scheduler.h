@@ -6,7 +6,7 @@
 #ifndef CAMEO_LIB_PTX_SCHEDULER_H
 #define CAMEO_LIB_PTX_SCHEDULER_H
 
-#include "Exec.h"
+#include "Trace.h"
 
 namespace cameo::ptx {
 
@@ -17,6 +17,7 @@ struct GridCounts {
   bool counting = false;
   Counts total;
   LineCounts lines;
+  std::vector<std::unique_ptr<Trace>> traces; ///< of each host thread, where the launch asks
 };
 
 /// Runs the whole grid. Findings go to the context's sink.

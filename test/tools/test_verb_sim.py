@@ -560,3 +560,35 @@ def test_a_grid_without_end_ends_in_time(sim, tmp_path):
 def test_help_is_by_group(cameo):
     text = cameo("sim", "--help").stdout
     assert text.index("Execution and limits:") < text.index("--schedule=") and "Input:" in text and "--launch=" in text
+
+
+# --- the timeline --------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("kernel", ["piped", "add_one", "block_scan", "matmul_f16"])
+def test_trace_holds_every_instruction_and_copy(cameo, source_dir, tmp_path, kernel):
+    folder = source_dir / "test/ptx/foreign" / kernel
+    result = cameo("sim", folder / "kernel.ptx", "--launch", folder / "launch.json", "--schedule", "random", "--counts",
+                   "--json", "--trace", tmp_path / "trace.json")
+    counts = json.loads(result.stdout)["runs"][-1]["counts"]
+    trace = json.loads((tmp_path / "trace.json").read_text())
+    events = trace["traceEvents"]
+    assert trace["otherData"]["dropped_events"] == 0
+    runs = [event for event in events if event["ph"] == "X" and event["cat"] == "run"]
+    assert sum(event["dur"] for event in runs) == counts["warp_instructions"]
+    named = {(event["pid"], event.get("tid")) for event in events if event["ph"] == "M"}
+    assert all((event["pid"], event["tid"]) in named and (event["pid"], None) in named for event in runs)
+    # Nothing runs while something else does: there is one host thread.
+    runs.sort(key=lambda event: event["ts"])
+    assert all(a["ts"] + a["dur"] <= b["ts"] for a, b in zip(runs, runs[1:]))
+    copies = {way: sorted((event["pid"], event["id"]) for event in events if event["ph"] == way) for way in "be"}
+    assert copies["b"] == copies["e"] and (not counts["async_copy_bytes"] or copies["b"])
+    assert bool(counts["barriers"]) == any(event.get("name") == "waits at a barrier" for event in events)
+    phases = [event for event in events if event["ph"] == "i"]
+    assert bool(phases) == ("mbarrier" in (folder / "kernel.ptx").read_text())
+
+
+def test_trace_needs_a_place(cameo, source_dir, tmp_path):
+    folder = source_dir / "test/ptx/foreign/block_scan"
+    result = cameo("sim", folder / "kernel.ptx", "--launch", folder / "launch.json", "--trace", tmp_path / "no" / "t.json",
+                   check=False)
+    assert result.returncode == 9 and "--trace" in result.stderr

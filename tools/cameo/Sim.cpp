@@ -53,6 +53,8 @@ cl::opt<unsigned> threads("threads", cl::init(1), cl::sub(simCommand()), cl::cat
                           cl::desc("Host threads (default 1: runs repeat exactly; 0: all)"));
 cl::opt<std::string> outputDir("output-dir", cl::value_desc("DIR"), cl::sub(simCommand()),
                                cl::cat(outputCategory()), cl::desc("Write what the kernel wrote as DIR/<name>.npy"));
+cl::opt<std::string> traceFile("trace", cl::value_desc("FILE"), cl::sub(simCommand()), cl::cat(outputCategory()),
+                               cl::desc("Write what warps and copies of the last run did when, for Perfetto"));
 cl::opt<bool> asJson("json", cl::sub(simCommand()), cl::cat(outputCategory()),
                      cl::desc("Print everything as JSON on stdout"));
 
@@ -160,6 +162,7 @@ Plan planRuns() {
     return bad(checks.error().message);
   settings.checks = *checks;
   settings.counts = countsOption();
+  settings.trace = !traceFile.empty();
   settings.hostThreads = threads;
   if (threads > 1024)
     return bad("--threads " + Twine(threads) + ": expected at most 1024");
@@ -297,6 +300,9 @@ int runPlan(const ptx::Module &module, uint32_t kernel, const LaunchFile &launch
   if (!run.error.empty())
     fail(ExitCode(run.exitCode), run.error);
   int written = writeResults(launch, run);
+  if (!traceFile.empty() && !run.trace.empty())
+    if (Status status = writeFile(traceFile, run.trace); !status)
+      written = fail(ioOrMemory, "--trace: " + status.error().message);
   if (asJson)
     outs() << formatv("{0:2}\n", json::Value(json::Object{{"version", 1}, {"kernel", json::fixUTF8(name)},
                                                           {"exit_code", run.exitCode}, {"runs", std::move(all)}}));

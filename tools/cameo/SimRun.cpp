@@ -296,6 +296,7 @@ SimRun runLaunch(const ptx::Module &module, uint32_t kernel, const LaunchFile &l
   request.async_point = settings.asyncPoint;
   request.seed = settings.seed;
   request.counts = settings.counts;
+  request.trace = settings.trace;
   request.host_threads = settings.hostThreads;
   cameo_ptx_result *raw = nullptr;
   cameo_ptx_status status =
@@ -307,6 +308,7 @@ SimRun runLaunch(const ptx::Module &module, uint32_t kernel, const LaunchFile &l
     return give(internalError, "the machine gave no result");
   run.exitCode = result.exitCode();
   run.text = result.text();
+  run.trace = result.trace();
   if (auto parsed = json::parse(json::fixUTF8(result.json())); parsed && parsed->getAsObject())
     run.result = std::move(*parsed->getAsObject());
   else

@@ -148,6 +148,7 @@ public:
   int exitCode() const { return api().result_exit_code(handle); }
   std::string text() const { return api().result_text(handle); }
   std::string json() const { return api().result_json(handle); }
+  std::string trace() const { return api().result_trace(handle); }
   cameo_ptx_counts counts() const {
     cameo_ptx_counts c{};
     c.struct_size = sizeof c;

@@ -124,6 +124,7 @@ typedef struct cameo_ptx_launch {
   const volatile int *cancel; /* may be null; polled atomically; any value but 0 stops the launch */
   uint32_t host_threads;      /* 0: as many as the machine has cores */
   uint32_t max_findings;      /* 0: 16; findings of one PTX line and kind are reported once */
+  uint32_t trace;             /* 1: keep what ran when (slower, and up to some 100 MB) */
 } cameo_ptx_launch;
 
 /* Strings are owned by the result. Coordinates are those of the first thread concerned. */
@@ -254,6 +255,10 @@ typedef struct cameo_ptx_api_v1 {
                                         cameo_ptx_text **error);
   cameo_ptx_status (*tensor_map_decode)(const void *bytes, cameo_ptx_tensor_map *,
                                         cameo_ptx_text **error);
+
+  /* With `trace`: slices and waits of warps, copies in flight, phases of mbarriers, as JSON of the
+   * Trace Event Format (Perfetto opens it). Its time is warp instructions of the host thread. */
+  const char *(*result_trace)(const cameo_ptx_result *);
 } cameo_ptx_api_v1;
 
 /* What the shared library exports, and nothing else in C. */
