@@ -32,7 +32,7 @@ def initial(entry):
     init = entry.get("init", {"type": "poison"})
     shape, dtype = entry["shape"], numpy_type(entry["dtype"])
     if init["type"] == "int":
-        return (init["lo"] + draw(init["seed"], shape) % (init["hi"] - init["lo"] + 1)).astype(dtype)
+        return (init["lo"] + draw(init["seed"], shape) % (init["hi"] - init["lo"] + 1)).astype(dtype) * dtype.type(init.get("scale", 1))
     if init["type"] == "unit":
         step = (init["hi"] - init["lo"]) * (draw(init["seed"], shape) >> 7) / 2.0**24
         return (init["lo"] + step).astype(np.float32).astype(dtype)
@@ -40,15 +40,15 @@ def initial(entry):
         return np.zeros(shape, dtype)
     if init["type"] == "values":
         return np.array(init["values"]).astype(dtype).reshape(shape)
-    return None
+    return None  # never written, or a file whose numbers are derived
 
 
 def buffer(name, role, dtype, shape, **init):
     return {"kind": "buffer", "name": name, "role": role, "dtype": dtype, "shape": list(shape), "init": init}
 
 
-def ints(name, dtype, shape, seed, lo, hi, role="in"):
-    return buffer(name, role, dtype, shape, type="int", seed=seed, lo=lo, hi=hi)
+def ints(name, dtype, shape, seed, lo, hi, role="in", **scale):
+    return buffer(name, role, dtype, shape, type="int", seed=seed, lo=lo, hi=hi, **scale)
 
 
 def floats(name, dtype, shape, seed, lo=-1.0, hi=1.0, role="in"):
@@ -57,6 +57,11 @@ def floats(name, dtype, shape, seed, lo=-1.0, hi=1.0, role="in"):
 
 def listed(name, dtype, values, role="in"):
     return buffer(name, role, dtype, np.shape(values), type="values", values=values)
+
+
+def derived(name, dtype, shape, role="in"):
+    """Numbers that depend on those of other buffers: `derive` of the kernel computes them, and a file holds them."""
+    return buffer(name, role, dtype, shape, type="file", file=f"{name}.in.npy")
 
 
 def zeros(name, dtype, shape, role="inout"):
@@ -112,15 +117,26 @@ class Kernel:
         return [entry for entry in [*self.buffers, *self.args] if entry["kind"] == "buffer"]
 
     def results(self, shift=0):
-        """{buffer: its numbers in the end}, by NumPy, in the type of the buffer."""
+        """{buffer: its numbers in the end}, by NumPy, in the type of the buffer; and those that inputs derive from others."""
         entries = {entry["name"]: shifted(entry, shift) for entry in self.memory()}
         values = types.SimpleNamespace(**{name: initial(entry) for name, entry in entries.items()})
+        for name, value in self.derivations(values).items():
+            setattr(values, name, value.astype(numpy_type(entries[name]["dtype"])).reshape(entries[name]["shape"]))
         results = self.reference(values)
         if not isinstance(results, dict):
             name, = [name for name, entry in entries.items() if entry["role"] in ("out", "inout")]
             results = {name: results}
-        return {name: np.ascontiguousarray(np.asarray(value).astype(numpy_type(entries[name]["dtype"])).reshape(
-            entries[name]["shape"])) for name, value in results.items()}
+        results = {name: np.asarray(value).astype(numpy_type(entries[name]["dtype"])) for name, value in results.items()}
+        for name in results:  # of some buffers, only the beginning is expected
+            if self.comparison(name)["mode"] != "multiset_prefix":
+                results[name] = np.ascontiguousarray(results[name].reshape(entries[name]["shape"]))
+        return results, {name: vars(values)[name] for name in self.derivations(values)}
+
+    def derivations(self, values):
+        return getattr(self.build, "derive", lambda v: {})(values)
+
+    def comparison(self, name):
+        return self.how if "mode" in self.how else self.how[name]
 
     def launch(self, entry, shared, args=(), shift=0):
         """The launch file; `args` are those that only the compiler knows of."""
@@ -138,12 +154,14 @@ class Kernel:
     def write_results(self, folder, launch, shift=0):
         """The files of expected numbers, and what the launch file says of them."""
         launch["expected"] = {}
-        for name, value in self.results(shift).items():
-            how = self.how if "mode" in self.how else self.how[name]
+        results, inputs = self.results(shift)
+        for name, value in inputs.items():
+            np.save(folder / f"{name}.in.npy", value)
+        for name, value in results.items():
             bits = np.dtype(f"uint{8 * value.itemsize}")
             stored = {"stored_as": bits.name} if value.dtype in SMALL_FLOATS.values() else {}
             np.save(folder / f"{name}.npy", value.view(bits) if stored else value)
-            launch["expected"][name] = {"file": f"{name}.npy", **how, **stored}
+            launch["expected"][name] = {"file": f"{name}.npy", **self.comparison(name), **stored}
         (folder / "launch.json").write_text(json.dumps(launch, indent=1) + "\n")
 
     def redraw(self, stored, folder, shift):

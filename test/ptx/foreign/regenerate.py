@@ -16,12 +16,13 @@ import json
 import pathlib
 import re
 import sys
+import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 LICENCE = "Apache-2.0 WITH LLVM-exception"
 PAGE = HERE.parents[2] / "docs" / "foreign-kernels.md"
-COMPILERS = ("by_nvcc", "by_triton")
+COMPILERS = ("by_nvcc", "by_triton", "by_cutlass")
 
 
 def definitions():
@@ -42,7 +43,7 @@ def compiled(module, kernel, options):
     text = "\n".join(line.rstrip() for line in text.splitlines()).rstrip() + "\n"
     entries = re.findall(r"\.entry\s+([\w$]+)", text)
     wanted = getattr(kernel.build, "entry", entries[0])
-    entry, = [name for name in entries if wanted in name] if wanted not in entries else [wanted]
+    entry = wanted if wanted in entries else next(name for name in entries if wanted in name)
     recipe |= {"licence": LICENCE, "sha256": hashlib.sha256(text.encode()).hexdigest()}
     return text, recipe, kernel.launch(entry, shared, args)
 
@@ -92,6 +93,7 @@ def main():
     parser.add_argument("--table", action="store_true")
     parser.add_argument("names", nargs="*")
     options = parser.parse_args()
+    options.scratch = tempfile.mkdtemp()
     if options.check:
         return check_hashes()
     if options.table:
