@@ -46,7 +46,15 @@ class Case:
         return functools.reduce(lambda a, b: a * b, self.launch["grid"], 1)
 
     def sites(self):
-        """All sites, in the order of kinds and of the text."""
+        """All sites, in the order of kinds and of the text; those that a rule of equivalence covers are counted only."""
+        self.without_effect = 0
+        for function, site in self._sites():
+            if function is not None and equivalence.rule_of(function, site, self.launch):
+                self.without_effect += 1
+            else:
+                yield function, site
+
+    def _sites(self):
         for function in self.functions:
             for kind, generate in kinds.KINDS.items():
                 more = {"participants": {"threads": self.threads}, "scope": {"blocks": self.blocks}}.get(kind, {})
@@ -113,7 +121,7 @@ class Verdict:
     finding: str = ""  # the first message, or the rule
     line: int = 0
     schedule: str = ""
-    kind: int = 0
+    kind: str = ""
 
 
 class Machine:
@@ -149,7 +157,7 @@ class Machine:
         schedule = f"{last.get('schedule')}, seed {last.get('seed')}, {last.get('async_point')}"
         if code in FINDINGS:
             first = next((f for f in last.get("findings", []) if f.get("exit_code") == code), {})
-            return Verdict("finding", code, first.get("message", ""), first.get("line", 0), schedule, first.get("kind", 0))
+            return Verdict("finding", code, first.get("message", ""), first.get("line", 0), schedule, first.get("kind", ""))
         if code == NUMBERS:
             return Verdict("numbers", code, "", 0, schedule)
         if code == TIME:
@@ -163,11 +171,10 @@ class Machine:
 
     def rule_of(self, mutant, seed):
         if mutant.function is None:
-            return launches.rule_of(mutant)
+            return None
         probe = equivalence.predicate_probe(mutant.site, mutant.case.source)
-        if probe is not None and self.simulate(probe, mutant.case.launch_path, seed)[0] == 0:
-            return "same predicate"
-        return equivalence.rule_of(mutant.function, mutant.site, mutant.case.launch)
+        same = probe is not None and self.simulate(probe, mutant.case.launch_path, seed)[0] == 0
+        return "same predicate" if same else None
 
 
 def digest(mutant, seed):
@@ -229,7 +236,7 @@ def clean(machine, case, seed, runs):
     return {"exit_code": code, "what": found or last.get("differences") or said.strip()[:500]}
 
 
-def stored(source, build):
-    """The folders of the stored cases, and of ours, which are compiled now."""
+def stored(source):
+    """The folders of the stored cases; those of our compiler are compiled anew (ours.py)."""
     folders = [source / "test" / "ptx" / "foreign", source / "test" / "ptx" / "bugs"]
     return [f for f in folders if f.exists()]

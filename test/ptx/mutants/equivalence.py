@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #
-# When a mutant means the same as its kernel. Every rule is decided from the text and the launch, by the flow of the
-# kernel, and is asked of survivors only; a mutant that a rule covers counts as equivalent under the rule's name.
+# When a mutant means the same as its kernel. All rules but the last are decided from the text and the launch, by the flow
+# of the kernel: what they cover is no site, and is counted as such. The last is asked of survivors, which then count
+# as equivalent.
 #
 #   one block          a scope narrowed to .cta where the launch has one block
 #   one thread         a barrier or fence of a block of one thread
@@ -39,7 +40,7 @@ def reaches(function, start, successors, stops, matters):
 
 def either_side(function, statement, stops, matters):
     """Nothing that matters lies between the statement and a stop (or the kernel's end) on one of its sides."""
-    before = function.predecessors()
+    before = function.predecessors
     return not reaches(function, statement.index, function.successors, stops, matters) or \
         not reaches(function, statement.index, lambda i: before[i], stops, matters)
 
@@ -88,7 +89,7 @@ def wait_beside(function, site, launch):
     ordered = lambda t: _touches(t) or t.is_(*kinds.COMMITS) or t.is_(*kinds.BARRIERS) or t.is_("mbarrier", "ret", "exit")
     if not reaches(function, s.index, function.successors, covers, ordered):
         return "wait beside"
-    before = function.predecessors()
+    before = function.predecessors
     entered = lambda t: t.is_(*kinds.COMMITS) or t.index == 0
     again = reaches(function, s.index, lambda i: before[i], covers, entered)
     return None if again else "wait beside"
@@ -179,7 +180,7 @@ RULES = {"scope narrowed": [one_block, nothing_behind], "relaxed": [nothing_behi
 
 
 def rule_of(function, site, launch):
-    """The rule that says that this mutant is equivalent, or None; `predicate_probe` decides about comparisons."""
+    """The rule that says that this edit has no effect, or None; `predicate_probe` decides about comparisons."""
     for rule in RULES.get(site.rule, []):
         if name := rule(function, site, launch):
             return name

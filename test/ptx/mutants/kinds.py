@@ -184,12 +184,12 @@ def _is_shared_address(s, operand):
         spaces = [p for p in s.parts if p in ("shared::cta", "shared::cluster", "global")]
         shared = [i for i, space in enumerate(spaces[:2]) if space != "global"]
         return any(operand is s.operands[i] for i in shared if i < len(s.operands))
-    return s.is_("mbarrier", "ldmatrix", "stmatrix") or (s.is_("ld", "st") and any(p.startswith("shared") for p in s.parts))
+    return s.is_("mbarrier")
 
 
 def stages(function, source):
-    """Another stage of a ring: the place that a like instruction uses with the same base; the neighbouring
-    mbarrier; a ring of one stage more or less."""
+    """Another stage of a ring: the place that a like copy uses with the same base; the neighbouring mbarrier; a ring of
+    one stage more or less; the next stage where the ring's index becomes an offset."""
     body = instructions(function)
     if not any(s.is_(*COPIES) or s.is_("mbarrier.init") for s in body):
         return
@@ -216,7 +216,16 @@ def stages(function, source):
 
 
 def ring_sizes(body, source):
-    """setp p, i, K followed by selp i, .., 0, p (either way round)."""
+    """setp p, i, K followed by selp i, .., 0, p (either way round), and what multiplies i by the size of a stage."""
+    indices = {s.operands[0].text for s in body if s.is_("selp") and "0" in (s.operands[1].text, s.operands[2].text)}
+    for s in body:
+        factor = s.operands[2].integer if s.is_("shl.b32", "mul.lo", "mad.lo") and len(s.operands) > 2 else None
+        if factor is None or s.operands[1].text not in indices:
+            continue
+        size = 1 << factor if s.is_("shl") else factor
+        if 256 <= size <= 1 << 17:
+            result = s.operands[0].text
+            yield Site("stage", s.line, "the next stage", [(s.end, s.end, f" add.u32 {result}, {result}, {size};")], s)
     for s, near in ((s, body[i + 1:i + 8]) for i, s in enumerate(body)):
         if not s.is_("setp") or (s.operands[-1].integer or 0) < 2 or len(s.operands) != 3:
             continue
@@ -235,7 +244,7 @@ def scopes(function, source, blocks=2):
         ordered = s.is_("atom", "red", "ld", "st", "fence", "membar", "mbarrier.arrive", "mbarrier.try_wait",
                         "mbarrier.test_wait", "mbarrier.arrive_drop")
         shared = any(p.startswith("shared") for p in s.parts) and not s.is_("mbarrier")
-        if not ordered or shared:
+        if not ordered or shared or s.is_("fence.mbarrier_init", "fence.proxy"):
             continue
         for i, part in enumerate(s.parts):
             change = lambda new: with_opcode(s, ".".join(s.parts[:i] + [new] + s.parts[i + 1:]), source)
@@ -342,7 +351,8 @@ def moved_waits(function, source):
         for t in function.statements[last + 1:]:
             if t.kind != "instruction" or t.is_("bra", "brx", "ret", "exit", "call", "trap"):
                 break
-            if (is_memory(t) or is_synchronisation(t)) and t.parts[:-1] != s.parts[:-1]:
+            expects = t.is_("mbarrier.expect_tx") or "expect_tx" in t.parts  # its phase ends with the copy that follows
+            if (is_memory(t) or is_synchronisation(t)) and t.parts[:-1] != s.parts[:-1] and not expects:
                 passed = t
                 break
         if passed is None:

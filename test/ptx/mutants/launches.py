@@ -48,6 +48,3 @@ def width(dtype):
     digits = "".join(c for c in str(dtype) if c.isdigit())
     return max(1, int(digits or 32) // 8)
 
-
-def rule_of(mutant):
-    return None

@@ -3,6 +3,7 @@
 # PTX text as a list of statements with their places, for edits that leave every other line where it is. Only what
 # edits need is read: comments, functions, labels, guards, opcodes, operands, and where branches go. It depends on no
 # compiler's formatting; types and registers are not checked (the machine does that).
+import functools
 import re
 from dataclasses import dataclass, field
 
@@ -95,6 +96,7 @@ class Function:
             return []
         return following
 
+    @functools.cached_property
     def predecessors(self):
         before = [[] for _ in self.statements]
         for i in range(len(self.statements)):
