@@ -13,6 +13,7 @@
 #   commit beside      no wait lets exactly those groups be pending that come after the commit that is missing
 #   nothing behind     an acquire, release or fence (or a wait until writes are visible) behind which no memory is
 #                      touched, or before which none was; after an atomic, other atomics without a result do not count
+#   no taker           an order of atomics in a kernel where no result of an atomic or strong load is looked at
 #   fence beside       no memory is touched between a fence and another one at least as strong, or a barrier of the block
 #   same predicate     the mutated comparison gives the same result in every execution of every run of the kernel; told
 #                      by running the kernel with a trap where the two would differ
@@ -119,6 +120,15 @@ def commit_beside(function, site, launch):
     return "commit beside"
 
 
+def no_taker(function, site, launch):
+    """An acquire whose result nobody looks at tells nobody anything; where all are so, no release is taken either."""
+    def takes(t):
+        loads = t.is_("ld") and set(t.parts) & {"acquire", "relaxed", "volatile"}
+        atomic = t.is_("atom") and _used(function, t.operands[0].text)
+        return loads or atomic or t.is_("mbarrier.test_wait", "mbarrier.try_wait", "barrier.cluster.wait")
+    return None if any(takes(t) for t in kinds.instructions(function)) else "no taker"
+
+
 def nothing_behind(function, site, launch):
     s = site.statement
     def _observes(t):
@@ -173,7 +183,7 @@ def one_thread(function, site, launch):
     return "one thread" if all(extent == 1 for extent in launch["block"]) else None
 
 
-RULES = {"scope narrowed": [one_block, nothing_behind], "relaxed": [nothing_behind],
+RULES = {"scope narrowed": [one_block, nothing_behind], "relaxed": [nothing_behind, no_taker],
          "barrier deleted": [one_thread, barrier_beside], "wait deleted": [wait_beside], "commit deleted": [commit_beside],
          "read only": [nothing_behind],
          "fence deleted": [one_thread, nothing_behind, fence_beside]}
