@@ -125,6 +125,7 @@ class Kernels:
         done = subprocess.run([str(build / "bin" / "cameo-opt"), "-", "--pass-pipeline=" + self.PIPELINE.format(target)],
                               input=text, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
+        self.resolved = done.stdout
         escaped = re.search(r'cameo\.ptx = "((?:[^"\\]|\\.)*)"', done.stdout)[1]
         self.ptx = re.sub(r"\\([0-9A-F]{2}|.)", lambda m: chr(int(m[1], 16)) if len(m[1]) == 2 else m[1], escaped)
         self.machine = Machine(build / "lib" / "libcameo-ptx.so")

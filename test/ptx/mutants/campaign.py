@@ -114,6 +114,23 @@ def sample(mutants, count, seed, only=None):
     return chosen
 
 
+def choose(machine, cases, count, seed, jobs, only=None):
+    """(mutants, what is wrong with cases that were left out): a sample over cases that are clean. Only those that
+    the sample meets are run; where one is not, another sample is taken without it."""
+    wrong, checked, pool = {}, set(), enumerate_mutants(cases)
+    while True:
+        chosen = sample(pool, count or len(pool), seed, only)
+        fresh = [c for c in {m.case.name: m.case for m in chosen}.values() if c.name not in checked]
+        if not fresh:
+            return chosen, wrong
+        with concurrent.futures.ThreadPoolExecutor(jobs) as workers:
+            for case, problem in zip(fresh, workers.map(lambda c: clean(machine, c, seed, 1), fresh)):
+                checked.add(case.name)
+                if problem:
+                    wrong[case.name] = problem
+        pool = [m for m in pool if m.case.name not in wrong]
+
+
 @dataclass
 class Verdict:
     status: str      # finding, numbers, survived, equivalent, time, refused, failed
@@ -172,9 +189,11 @@ class Machine:
     def rule_of(self, mutant, seed):
         if mutant.function is None:
             return None
+        passes = lambda text: self.simulate(text, mutant.case.launch_path, seed)[0] == 0
+        if passes(equivalence.reached_probe(mutant.site, mutant.case.source)):
+            return "never executed"
         probe = equivalence.predicate_probe(mutant.site, mutant.case.source)
-        same = probe is not None and self.simulate(probe, mutant.case.launch_path, seed)[0] == 0
-        return "same predicate" if same else None
+        return "same predicate" if probe is not None and passes(probe) else None
 
 
 def digest(mutant, seed):

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #
 # When a mutant means the same as its kernel. All rules but the last are decided from the text and the launch, by the flow
-# of the kernel: what they cover is no site, and is counted as such. The last is asked of survivors, which then count
-# as equivalent.
+# of the kernel: what they cover is no site, and is counted as such. The last two are asked of survivors, which then
+# count as equivalent.
 #
 #   one block          a scope narrowed to .cta where the launch has one block
 #   one thread         a barrier or fence of a block of one thread
@@ -17,6 +17,7 @@
 #   fence beside       no memory is touched between a fence and another one at least as strong, or a barrier of the block
 #   same predicate     the mutated comparison gives the same result in every execution of every run of the kernel; told
 #                      by running the kernel with a trap where the two would differ
+#   never executed     the edited instruction is not reached in any run of the kernel; told by a trap in its place
 import kinds
 import ptx_text
 
@@ -183,7 +184,12 @@ def one_thread(function, site, launch):
     return "one thread" if all(extent == 1 for extent in launch["block"]) else None
 
 
-RULES = {"scope narrowed": [one_block, nothing_behind], "relaxed": [nothing_behind, no_taker],
+def fence_of_nothing(function, site, launch):
+    """The scope of an atomic also says whom it is atomic for; that of a fence only orders."""
+    return nothing_behind(function, site, launch) if site.statement.is_("fence", "membar") else None
+
+
+RULES = {"scope narrowed": [one_block, fence_of_nothing], "relaxed": [nothing_behind, no_taker],
          "barrier deleted": [one_thread, barrier_beside], "wait deleted": [wait_beside], "commit deleted": [commit_beside],
          "read only": [nothing_behind],
          "fence deleted": [one_thread, nothing_behind, fence_beside]}
@@ -208,3 +214,8 @@ def predicate_probe(site, source):
     probe = f" {{ .reg .pred %other, %differs; mov.pred %other, {s.operands[0].text}; {' '.join(other.split())} " \
             f"xor.pred %differs, %other, {s.operands[0].text}; @%differs trap; }}"
     return ptx_text.edited(source, [(s.end, s.end, probe)])
+
+
+def reached_probe(site, source):
+    """The kernel with a trap before the instruction, under the same guard."""
+    return ptx_text.edited(source, [(site.statement.start, site.statement.start, f"{site.statement.guard} trap; ")])

@@ -60,8 +60,29 @@ def expect_own_output(cameo, folder):
     path.write_text(json.dumps(launch))
 
 
+class Staged(ptx_machine.Kernels):
+    """Kernels in the written form: rings of stages, roles of warps."""
+
+    PIPELINE = ("builtin.module(kernel-assign-layouts,kernel-resolve,convert-kernel-to-nvvm,"
+                "gpu.module(nvvm-to-ptx{{target={0}}}))")
+
+
+def products(build, folder):
+    """The pipelined product of test/Stage: C = relu(A B^T + bias), five tiles of K for two stages."""
+    text = (TEST / "Stage" / "gemm-sm80.mlir").read_text()
+    compiled = Staged(build, text)
+    shared = int(re.search(r"shared_bytes = (\d+)", compiled.resolved)[1])
+    m, n, k = 120, 112, 160
+    arrays = [data((m, k), "float16", 4), data((n, k), "float16", 5), data((n,), "float16", 6)]
+    case = folder / "ours_gemm_f16"
+    write_case(case, compiled.ptx, "sm80_f16_v0", arrays, [((m, n), "float16")], [m, n, k], [1, 1, 1], [256],
+               shared)
+    expect_own_output(str(build / "bin" / "cameo"), case)
+
+
 def make(build, folder):
     """Writes the cases under `folder` and returns it."""
+    products(build, folder)
     compiled = ptx_machine.Kernels(build, bodies.ROWS + bodies.function("add", "arith.addf", "f32", 2))
     cases = [(name, [data(s, "float32", 3) for s in shapes], [(out, dtype)], sizes)
              for name, shapes, out, dtype, sizes in ROWS]

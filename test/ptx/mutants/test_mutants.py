@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#
+# Mutants of clean kernels, ours and those of other compilers: nearly all of them have to be noticed, most of them by a
+# finding. A run of the tests takes a small sample of every kind by the commit's seed, --full the whole count.
+import math
+import pathlib
+
+import pytest
+
+import campaign
+import equivalence
+import kinds
+import ours
+import ptx_text
+
+SOURCE = pathlib.Path(__file__).resolve().parents[3]
+KILLED, BY_FINDING, KIND = 0.95, 0.80, 0.80  # the rates to hold
+CHANCE = 1e-3                                # that a sample fails though the rate holds
+
+
+def least(count, rate):
+    """The fewest successes of `count` that a rate gives but for CHANCE."""
+    tail = 0.0
+    for successes in range(count + 1):
+        tail += math.comb(count, successes) * rate ** successes * (1 - rate) ** (count - successes)
+        if tail > CHANCE:
+            return successes
+    return count
+
+
+SAMPLE = """.version 8.0
+.target sm_90
+.address_size 64
+.visible .entry k(.param .u64 x)
+{
+  .reg .pred %p<4>; .reg .b32 %r<9>; .reg .b64 %rd<4>;
+  .shared .align 8 .b64 bar[2]; // a comment; with { braces
+  mbarrier.init.shared.b64 [%r1], 4;
+  fence.mbarrier_init.release.cluster;
+  { // a scope
+  AGAIN:
+  mbarrier.try_wait.parity.shared.b64 %p1,
+      [%r1], %r2;
+  @!%p1 bra AGAIN;
+  }
+  cp.async.cg.shared.global [%r3+0], [%rd1], 16;
+  cp.async.cg.shared.global [%r3+512], [%rd1], 16;
+  cp.async.commit_group; cp.async.wait_group 1;
+  bar.sync 0;
+  setp.lt.s32 %p2, %r4, 7;
+  @%p2 atom.global.gpu.acq_rel.add.u32 %r5, [%rd1], 1;
+  ret;
+}
+"""
+
+
+def sites_of(text, **launch):
+    function, = ptx_text.functions(text)
+    return function, {kind: list(generate(function, text)) for kind, generate in kinds.KINDS.items()}
+
+
+def test_statements_and_places():
+    function, found = sites_of(SAMPLE)
+    assert function.name == "k" and function.entry
+    assert [s.line for s in found["wait"]] == [12, 18] and found["parity"][0].line == 12
+    assert {s.what for s in found["stage"]} >= {"+512 bytes in shared memory", "-512 bytes in shared memory"}
+    assert {s.what for s in found["scope"]} == {".gpu becomes .cta", ".acq_rel becomes .relaxed"}
+    assert {s.what for s in found["bound"]} == {"+1", "-1"} and {s.line for s in found["fence"]} == {9}
+    assert [s.what for s in found["group"]] == ["not committed", "one group more may be left"]
+    for sites in found.values():
+        for site in sites:
+            assert ptx_text.edited(SAMPLE, site.edits).count("\n") == SAMPLE.count("\n")
+
+
+def test_a_wait_moves_as_a_whole():
+    _, found = sites_of(SAMPLE)
+    text = ptx_text.edited(SAMPLE, next(s for s in found["moved"] if s.line == 12).edits)
+    assert text.index("[%r3+0]") < text.index("// a scope") < text.index("AGAIN") < text.index("[%r3+512]")
+
+
+def test_rules_of_equivalence():
+    text = SAMPLE.replace("bar.sync 0;", "bar.sync 0; add.u32 %r4, %r4, 1; bar.sync 0; ld.shared.u32 %r6, [%r3];")
+    function, found = sites_of(text)
+    launch = {"grid": [4], "block": [128]}
+    ruled = [equivalence.rule_of(function, s, launch) for s in found["barrier"] if s.what == "deleted"]
+    assert ruled == ["barrier beside", "barrier beside"]
+    narrowed = next(s for s in found["scope"] if ".gpu" in s.what)
+    assert equivalence.rule_of(function, narrowed, {"grid": [1], "block": [128]}) == "one block"
+    assert equivalence.rule_of(function, narrowed, launch) is None
+    function, found = sites_of(SAMPLE)
+    assert not any(equivalence.rule_of(function, s, launch) for s in found["barrier"] + found["wait"])
+
+
+def test_a_sample_is_even_and_repeats():
+    cases = campaign.find_cases([SOURCE / "test" / "ptx" / "bugs"])
+    mutants = campaign.enumerate_mutants(cases)
+    first, again = (campaign.sample(mutants, 60, 3) for _ in range(2))
+    assert [m.name for m in first] == [m.name for m in again] != [m.name for m in campaign.sample(mutants, 60, 4)]
+    assert {m.kind for m in first} == {m.kind for m in mutants} and len({m.name for m in first}) == 60
+
+
+@pytest.fixture(scope="module")
+def cases(build_dir, tmp_path_factory):
+    return campaign.find_cases(campaign.stored(SOURCE) + [ours.make(build_dir, tmp_path_factory.mktemp("ours"))])
+
+
+def judge(build_dir, cases, count, seed):
+    machine = campaign.Machine(str(build_dir / "bin" / "cameo"), runs=6, limit=30)
+    chosen, wrong = campaign.choose(machine, cases, count, seed, jobs=2)
+    unclean = {name: problem for name, problem in wrong.items() if problem["exit_code"] != campaign.UNSUPPORTED}
+    assert not unclean
+    results = campaign.run(machine, chosen, seed, jobs=2)
+    return results, campaign.rates(results)
+
+
+def hold(results, figures, count):
+    unkilled = [f"{m.name} line {m.site.line}: {m.site.what}: {v.status} {v.finding}" for m, v in results
+                if v.status in ("survived", "time", "failed", "refused")]
+    everything = figures["all"]
+    living = everything["mutants"] - everything["equivalent"]
+    killed = everything["finding"] + everything["numbers"]
+    assert everything["mutants"] >= 0.9 * count and not everything["failed"] and not everything["time"], unkilled
+    assert killed >= least(living, KILLED), unkilled
+    assert everything["finding"] >= least(killed, BY_FINDING), figures
+    for kind, row in figures.items():
+        alive = row["mutants"] - row["equivalent"]
+        assert row["finding"] + row["numbers"] >= least(alive, KIND), (kind, unkilled)
+
+
+def test_a_sample_of_mutants(build_dir, cases, seed):
+    results, figures = judge(build_dir, cases, 4 * len(kinds.KINDS), seed)
+    assert set(figures) == set(kinds.KINDS) | {"all"}
+    hold(results, figures, 4 * len(kinds.KINDS))
+
+
+@pytest.mark.full
+@pytest.mark.timeout(3600)
+def test_all_mutants(build_dir, cases, seed):
+    results, figures = judge(build_dir, cases, 420, seed)
+    assert all(row["mutants"] >= 10 for row in figures.values()), figures
+    assert len({m.case.name for m, v in results}) >= 20
+    assert figures["all"]["equivalent"] <= 0.1 * figures["all"]["mutants"], figures
+    hold(results, figures, 420)
+
+
+@pytest.mark.full
+@pytest.mark.timeout(3600)
+def test_clean_kernels_over_fifty_seeds(build_dir, cases, seed):
+    machine = campaign.Machine(str(build_dir / "bin" / "cameo"), limit=600)
+    problems = {case.name: campaign.clean(machine, case, seed, 50) for case in cases}
+    assert not {name: p for name, p in problems.items() if p and p["exit_code"] != campaign.UNSUPPORTED}
