@@ -7,6 +7,7 @@
 #ifndef CAMEO_LIB_PTX_ACCESSVIEW_H
 #define CAMEO_LIB_PTX_ACCESSVIEW_H
 
+#include "Cluster.h"
 #include "Lanes.h"
 
 namespace cameo::ptx {
@@ -66,6 +67,9 @@ inline Space spaceOf(u64 address) {
 /// Bytes per thread of local memory of a warp; lanes follow each other.
 inline u64 localStride(const Exec &x) { return x.program->stackLocalBytes; }
 
+/// A variable in the shared memory of a block of the cluster, by an address that names its rank.
+bool findInCluster(Exec &x, const Op &o, u64 address, View &v, u64 &bytes);
+
 /// The object that has `address` of `space`. False: there is none.
 inline bool findObject(Exec &x, const Op &o, Space space, u64 address, View &v, u64 &bytes) {
   size_t slot = x.indexOf(o) % Exec::cacheSize;
@@ -90,7 +94,7 @@ inline bool findObject(Exec &x, const Op &o, Space space, u64 address, View &v, 
     if (!cached || address - cached->base >= cached->bytes) {
       cached = findRegion(x.launch->sharedRegions, address);
       if (!cached)
-        return false;
+        return address >> rankShift && findInCluster(x, o, address, v, bytes);
     }
     v.base = cached->base;
     v.host = x.block->shared + (cached->base - sharedBase);
@@ -121,6 +125,8 @@ template <Space S> bool resolve(Exec &x, const Op &o, unsigned width, bool store
   u64 first = address[lead];
   Space space = S == Space::Generic ? o.space : S;
   u64 window = 0;
+  if (S == Space::Generic && space == Space::Cluster)
+    space = Space::Shared;
   if (S == Space::Generic && space == Space::Generic) {
     space = spaceOf(first);
     window = space == Space::Global ? 0 : first & windowMask;

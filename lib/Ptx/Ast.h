@@ -32,7 +32,7 @@ std::string_view nameOf(Type type);
 /// The type that a modifier such as ".u32" names.
 std::optional<Type> typeByName(std::string_view modifier);
 
-enum class Space : uint8_t { Generic, Global, Shared, Local, Param, Const, Reg };
+enum class Space : uint8_t { Generic, Global, Shared, Local, Param, Const, Reg, Cluster };
 std::string_view nameOf(Space space);
 
 struct Variable {
@@ -92,6 +92,9 @@ struct Function {
   std::unordered_map<std::string_view, uint32_t> labels; ///< index in body
   std::unordered_map<std::string_view, std::vector<std::string_view>> branchTargets;
   uint32_t reqntid[3] = {0, 0, 0}, maxntid[3] = {0, 0, 0};
+  uint32_t requiredCluster[3] = {0, 0, 0}; ///< .reqnctapercluster
+  uint32_t mostClusterRank = 0;            ///< .maxclusterrank, 0: none
+  bool explicitCluster = false, blocksAreClusters = false;
 };
 
 struct SourceLocation {

@@ -21,6 +21,7 @@ struct Mbarrier {
   int64_t transactions = 0; ///< bytes expected and not there yet
   uint64_t phase = 0;       ///< the current one, which is not complete
   bool fenced = false;      ///< the initialisation is visible to asynchronous agents
+  bool clusterFenced = false; ///< and to the other blocks of the cluster
   const Op *init = nullptr;
 
   /// What the eight bytes hold: enough to see that something else was written there.
@@ -83,6 +84,7 @@ struct BulkCopy {
 struct StoreNote {
   const Op *op = nullptr;
   uint32_t first = 0, end = 0, warp = 0;
+  uint32_t from = 0; ///< rank of the block that stored
 };
 
 struct AsyncState {
@@ -122,8 +124,10 @@ uint32_t lineOf(const Exec &x, const Op &op);
 
 // -- mbarriers (Mbarrier.cpp) ---------------------------------------------------------------------
 
-/// The address of an mbarrier operand, checked.
-uint32_t mbarrierAddress(Exec &x, const Op &op, uint64_t address, unsigned lane);
+/// The address of an mbarrier operand, checked. `block`: whose it is, where it may be that of another one
+/// of the cluster.
+uint32_t mbarrierAddress(Exec &x, const Op &op, uint64_t address, unsigned lane,
+                         Block **block = nullptr);
 /// The barrier at an address; reports and stops where there is none.
 Mbarrier &useMbarrier(Exec &x, const Op &op, Block &block, uint32_t address, unsigned lane);
 void initMbarrier(Exec &x, const Op &op, uint32_t address, uint32_t count, unsigned lane);
@@ -139,6 +143,8 @@ void completeBytes(Exec &x, const Op &op, Block &block, Mbarrier &barrier, int64
                    unsigned lane);
 /// A fence or a barrier of the block: what was initialised is visible to everyone.
 void publishMbarriers(Block &block);
+/// The same for the other blocks of its cluster.
+void publishToCluster(Block &block);
 
 // -- copies (Bulk.cpp) ----------------------------------------------------------------------------
 

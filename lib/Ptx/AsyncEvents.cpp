@@ -146,6 +146,8 @@ std::string groupText(const Exec &x, const Block &block, const Warp &warp, const
            std::to_string(b.arrived) + " of " +
            std::to_string(b.expected ? b.expected : block.alive) + " threads" + where;
   }
+  if (group.state == GroupState::Cluster)
+    return who + "at the barrier of the cluster" + where;
   return who + "for other threads of the warp" + where;
 }
 

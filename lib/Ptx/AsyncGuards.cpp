@@ -6,6 +6,7 @@
 // of the shadow says which bytes were stored since the last fence.proxy.async: a copy that reads such
 // bytes lacks the fence.
 #include "Async.h"
+#include "Cluster.h"
 #include "SyncHandlers.h"
 
 #include <algorithm>
@@ -46,7 +47,9 @@ bool meets(const BulkCopy &copy, Span span) {
 /// What a copy keeps from a warp: the destination of a load that it has not seen, the source of a
 /// store that nothing released.
 bool owns(const Exec &x, const BulkCopy &copy, Span span) {
-  bool holds = copy.kind == BulkKind::Load ? !(copy.seen >> x.warp->index & 1)
+  bool remote = x.block != x.warp->block; // then it is enough that somebody there has seen it
+  bool holds = copy.kind == BulkKind::Load
+                   ? !(remote ? copy.seen != 0 : (copy.seen >> x.warp->index & 1) != 0)
                                            : copy.kind == BulkKind::Store && !copy.released;
   return holds && meets(copy, span);
 }
@@ -89,13 +92,13 @@ void checkSpan(Exec &x, const Op &op, Span span, unsigned lane) {
 
 void note(Exec &x, const Op &op, Span span) {
   for (StoreNote &n : x.block->async->stores)
-    if (n.op == &op) {
+    if (n.op == &op && n.from == x.warp->block->rank) {
       n.first = std::min(n.first, span.first);
       n.end = std::max(n.end, span.end);
       n.warp = x.warp->index;
       return;
     }
-  x.block->async->stores.push_back({&op, span.first, span.end, x.warp->index});
+  x.block->async->stores.push_back({&op, span.first, span.end, x.warp->index, x.warp->block->rank});
 }
 
 bool anyOwned(const Exec &x, Span span) {
@@ -110,6 +113,22 @@ bool anyOwned(const Exec &x, Span span) {
 }
 
 } // namespace
+
+/// Stores into the shared memory of other blocks, lane after lane. Where there is no such block, the store
+/// itself finds that out.
+static void guardRemote(Exec &x, const Op &op, uint32_t mask, const uint32_t *address, unsigned bytes) {
+  for (uint32_t rest = mask; rest; rest &= rest - 1) {
+    unsigned i = static_cast<unsigned>(std::countr_zero(rest));
+    uint32_t rank = address[i] >> rankShift, first = address[i] & offsetMask;
+    const auto &blocks = x.block->cluster->blocks;
+    if (rank > blocks.size())
+      continue;
+    AtBlock at(x, rank ? *blocks[rank - 1] : *x.block);
+    Span span{first, first + bytes};
+    note(x, op, span);
+    checkSpan(x, op, span, i);
+  }
+}
 
 void guardStore(Exec &x, const Op &op) {
   uint32_t mask = x.mask;
@@ -137,6 +156,8 @@ void guardStore(Exec &x, const Op &op) {
   }
   if (!shared)
     return;
+  if (all.end >> rankShift)
+    return guardRemote(x, op, shared, first, bytes);
   note(x, op, all);
   forgetCopies(*x.block, x.warp->index, all.first, all.end);
   if (!anyOwned(x, all))
@@ -147,9 +168,29 @@ void guardStore(Exec &x, const Op &op) {
   }
 }
 
+/// What this block has stored into others.
+static void fenceRemoteStores(Exec &x) {
+  for (Block *other : x.block->cluster->blocks) {
+    if (other == x.block)
+      continue;
+    auto &stores = other->async->stores;
+    for (size_t i = 0; i < stores.size();) {
+      if (stores[i].from != x.block->rank) {
+        ++i;
+        continue;
+      }
+      uint32_t begin = (stores[i].first - sharedBase) / 4, end = (stores[i].end - sharedBase + 3) / 4;
+      for (uint32_t word = begin; word < end; ++word)
+        other->sharedShadow[word] &= 0x0f;
+      stores.erase(stores.begin() + static_cast<long>(i));
+    }
+  }
+}
+
 void fenceAsyncProxy(Exec &x) {
   publishMbarriers(*x.block);
   x.block->async->stores.clear();
+  fenceRemoteStores(x);
   uint8_t *shadow = x.block->sharedShadow;
   size_t bytes = x.launch->sharedBytes / 4 + 1;
   for (size_t i = 0; i < bytes; ++i)

@@ -245,6 +245,8 @@ cameo_ptx_status launch(const cameo_ptx_module *module, uint32_t index, cameo_pt
     LaunchRequest r{};
     std::copy(l.grid, l.grid + 3, r.grid);
     std::copy(l.block, l.block + 3, r.block);
+    std::copy(l.cluster, l.cluster + 3, r.cluster);
+    r.cooperative = l.cooperative != 0;
     r.dynamicShared = l.dynamic_shared_bytes;
     r.args = l.args;
     r.argBytes = l.arg_bytes;

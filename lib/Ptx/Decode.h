@@ -177,6 +177,12 @@ private:
   void decodeActivemask();
   void decodeRedux();
   void decodeElect();
+  // DecodeCluster.cpp
+  void decodeClusterBarrier();
+  void decodeMapa();
+  void decodeGetctarank();
+  uint32_t clusterAddress(const Operand &o, Type type, bool generic);
+  SpecialSlot clusterSlot(std::string_view name);
   // DecodeAsync.cpp
   struct AddressParts {
     uint32_t slot;

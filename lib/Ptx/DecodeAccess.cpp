@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::string_view accessModifiers =
     " .weak .volatile .relaxed .acquire .release .mmio .cta .cluster .gpu .sys .global .shared "
-    ".shared::cta .local .param .param::entry .param::func .const .ca .cg .cs .lu .cv .wb .wt .nc "
+    ".shared::cta .shared::cluster .local .param .param::entry .param::func .const .ca .cg .cs .lu .cv .wb .wt .nc "
     ".L1::evict_normal .L1::evict_unchanged .L1::evict_first .L1::evict_last .L1::no_allocate "
     ".L2::64B .L2::128B .L2::256B .L2::cache_hint .L2::evict_normal .L2::evict_first "
     ".L2::evict_last .unified .v2 .v4 .v8 .relu ";
@@ -40,6 +40,8 @@ Space spaceOfModifiers(const std::vector<std::string_view> &others) {
       return Space::Global;
     if (text == ".shared" || text == ".shared::cta")
       return Space::Shared;
+    if (text == ".shared::cluster")
+      return Space::Cluster;
     if (text == ".local")
       return Space::Local;
     if (text.substr(0, 6) == ".param")
@@ -102,7 +104,8 @@ void Decoder::emitAccess(bool isLoad, Access access, const uint32_t *slots, unsi
   op.size = static_cast<uint8_t>(access.size), op.count = static_cast<uint8_t>(access.count);
   op.width = static_cast<uint8_t>(width), op.space = access.space;
   op.flags |= flags;
-  if (!isLoad && (access.space == Space::Shared || access.space == Space::Generic))
+  if (!isLoad && (access.space == Space::Shared || access.space == Space::Generic ||
+                  access.space == Space::Cluster))
     op.traits = TraitStoresShared;
   if (access.count > 1) {
     op.extra = static_cast<uint32_t>(program.side.size());
@@ -171,8 +174,10 @@ void Decoder::decodeLd() {
   flags |= m.has(".acquire") ? FlagAcquire : 0;
   flags |= m.has(".nc") ? FlagReadOnly : 0;
   emitAccess(/*isLoad=*/true, access, slots, width, static_cast<uint8_t>(flags), address);
-  if (m.has(".acquire") || m.has(".relaxed") || m.has(".volatile") || m.has(".mmio"))
+  if (m.has(".acquire") || m.has(".relaxed") || m.has(".volatile") || m.has(".mmio")) {
     program.code.back().traits |= traitSynchronises;
+    program.pollsMemory = true;
+  }
 }
 
 void Decoder::decodeSt() {
@@ -201,7 +206,7 @@ void Decoder::decodeSt() {
 /// atom d, [a], b{, c} and red [a], b.
 void Decoder::decodeAtom() {
   Modifiers m = modifiers(" .weak .relaxed .acquire .release .acq_rel .cta .cluster .gpu .sys "
-                          ".global .shared .shared::cta .add .min .max .and .or .xor .exch .cas "
+                          ".global .shared .shared::cta .shared::cluster .add .min .max .and .or .xor .exch .cas "
                           ".inc .dec .noftz .L2::cache_hint .v2 .v4 .v8 ");
   bool isRed = current->opcode == "red";
   size_t base = isRed ? 0 : 1;
@@ -237,7 +242,7 @@ void Decoder::decodeAtom() {
     op.d = d, op.b = b, op.c = c, op.space = space;
     op.size = static_cast<uint8_t>(sizeOf(type));
     op.width = policy.checks ? 1 : 0;
-    if (space == Space::Shared || space == Space::Generic)
+    if (space == Space::Shared || space == Space::Generic || space == Space::Cluster)
       op.traits = TraitStoresShared;
     setAddress(operand(base), space);
     program.code.back().imm += i * sizeOf(type);

@@ -205,6 +205,11 @@ void Decoder::decodeMbarrier() {
   }
   bool arrives = name == ".arrive" || name == ".arrive_drop";
   bool waits = name == ".test_wait" || name == ".try_wait";
+  bool reaches = arrives ? !m.has(".noComplete") : name == ".expect_tx" || name == ".complete_tx";
+  if (m.has(".shared::cluster") && !reaches)
+    return error("'" + formOf(*current) + "' is for barriers of the own block (.shared::cta)");
+  if (m.has(".shared::cluster")) // by the address it may be its own or another block's
+    space = Space::Cluster;
   bool expects = arrives && m.has(".expect_tx");
   uint8_t flags = row->flags;
   flags |= m.has(".noComplete") ? MbarrierNoComplete : 0;
@@ -218,6 +223,8 @@ void Decoder::decodeMbarrier() {
   bool optional = arrives && !expects && !m.has(".noComplete");
   if (!expectOperands(at + 1 + (optional ? 0 : values), at + 1 + values))
     return;
+  if (at && space == Space::Cluster && operand(0).kind != Kind::Sink)
+    return error("an arrival at a barrier in .shared::cluster has no result: its destination is _");
   if (at && operand(0).kind != Kind::Sink)
     d = destination(0, Type::B64);
   if (operandCount() > at + 1)

@@ -124,6 +124,8 @@ void Decoder::decodeTrap() {
 
 /// bar{.cta}.sync|arrive|red and barrier{.cta}.…{.aligned}; bar.warp.sync.
 void Decoder::decodeBar() {
+  if (!current->modifiers.empty() && current->modifiers[0] == ".cluster" && current->opcode == "barrier")
+    return decodeClusterBarrier();
   Modifiers m = modifiers(" .cta .sync .arrive .red .popc .and .or .aligned .warp ");
   if (m.has(".warp")) {
     if (!expectOperands(1, 1))

@@ -15,6 +15,14 @@ void Decoder::decodeMov() {
   if (operand(0).kind == Kind::Vector || operand(1).kind == Kind::Vector)
     return decodeVectorMove(operand(1).kind == Kind::Vector);
   Type type = m.type();
+  if (type == Type::Pred && operand(1).kind == Kind::Special) {
+    if (operand(1).name != "%is_explicit_cluster")
+      return unsupported("'" + std::string(operand(1).name) + "'");
+    uint32_t d = destination(0, type);
+    Op &op = emit("mov.explicit_cluster", OpKind::Alu);
+    op.d = d;
+    return;
+  }
   if (type == Type::Pred) {
     uint32_t a = predicateSource(operand(1)), d = destination(0, type);
     Op &op = emit("mov.pred", OpKind::Alu);
@@ -161,10 +169,8 @@ void Decoder::decodeCvta() {
   if (m.type() != Type::U64)
     return unsupported("a 32-bit generic address");
   Space space = Space::Global;
-  if (m.has(".shared") || m.has(".shared::cta"))
-    space = Space::Shared;
-  else if (m.has(".shared::cluster"))
-    return unsupported(".shared::cluster");
+  if (m.has(".shared") || m.has(".shared::cta") || m.has(".shared::cluster"))
+    space = Space::Shared; // one window, see Cluster.h
   else if (m.has(".local"))
     space = Space::Local;
   else if (m.has(".param") || m.has(".param::entry"))
@@ -188,8 +194,8 @@ void Decoder::decodeIsspacep() {
   if (!expectOperands(2, 2) || m.others.empty())
     return;
   std::string space(m.others[0]);
-  if (space.substr(0, 7) == ".shared")
-    space = ".shared";
+  if (space == ".shared")
+    space = ".shared::cta";
   if (space == ".param::entry")
     space = ".param";
   if (space == ".const")

@@ -18,6 +18,8 @@ namespace cameo::ptx {
 
 struct AsyncState; // Async.h
 class Trace;       // Trace.h
+struct Block;
+struct Cluster; // Cluster.h
 
 constexpr unsigned lanes = 32;
 
@@ -29,7 +31,7 @@ struct Frame {
   bool operator==(const Frame &) const = default;
 };
 
-enum class GroupState : uint8_t { Ready, Converging, Barrier, Waiting };
+enum class GroupState : uint8_t { Ready, Converging, Barrier, Waiting, Cluster };
 
 struct Group {
   const Op *ip = nullptr;
@@ -65,6 +67,9 @@ struct PendingCopy {
 
 struct Warp {
   uint32_t index = 0;
+  Block *block = nullptr;
+  uint32_t clusterArrived = 0;      ///< lanes that arrived at the cluster's barrier in its phase
+  uint32_t clusterPassed = 0;       ///< the same in the phase before, and have not waited yet
   uint32_t alive = 0;               ///< lanes that have not exited
   std::vector<Group> groups;
   uint8_t *registers = nullptr;     ///< frames
@@ -81,7 +86,11 @@ struct Warp {
 enum SpecialSlot : uint32_t {
   SpTidX, SpTidY, SpTidZ, SpLane, SpCtaX, SpCtaY, SpCtaZ, SpNtidX, SpNtidY, SpNtidZ,
   SpNctaX, SpNctaY, SpNctaZ, SpWarp, SpNwarp, SpMaskEq, SpMaskLe, SpMaskLt, SpMaskGe, SpMaskGt,
-  SpZero, SpOne, SpDynShared, SpTotalShared, SpGridLo, SpGridHi, SpCount
+  SpZero, SpOne, SpDynShared, SpTotalShared, SpGridLo, SpGridHi,
+  // Filled in for programs that name them; see Decoder::clusterSlot.
+  SpClusterX, SpClusterY, SpClusterZ, SpNclusterX, SpNclusterY, SpNclusterZ,
+  SpInClusterX, SpInClusterY, SpInClusterZ, SpClusterSizeX, SpClusterSizeY, SpClusterSizeZ,
+  SpClusterRank, SpClusterBlocks, SpWorkspaceLo, SpWorkspaceHi, SpCount
 };
 
 struct BarrierState {
@@ -106,9 +115,13 @@ struct Block {
   size_t nextWarp = 0;
   uint64_t steps = 0, random = 0;
   std::shared_ptr<AsyncState> async; ///< mbarriers and copies in flight
+  std::shared_ptr<Cluster> cluster;  ///< shared by its blocks
+  uint32_t rank = 0;
+  bool done = false;       ///< all its threads have exited, and what they left is told
+  bool metCluster = false; ///< a thread has waited at the cluster's barrier
 };
 
-enum class Pause : uint8_t { None, Exit, Split, Converge, Barrier, Switch, Wait };
+enum class Pause : uint8_t { None, Exit, Split, Converge, Barrier, Switch, Wait, Cluster };
 
 struct Exec {
   const Op *ip = nullptr;
@@ -174,7 +187,10 @@ struct LaunchContext {
   const Program *program = nullptr;
   DeviceMemory *memory = nullptr;
   FindingSink *findings = nullptr;
-  uint32_t grid[3], block[3];
+  uint32_t grid[3], block[3], cluster[3] = {1, 1, 1};
+  bool cooperative = false;
+  uint64_t workspace = 0; ///< of a cooperative grid: what %envreg1 and 2 point to
+  bool explicitCluster = false;
   uint32_t dynamicShared = 0;
   std::vector<Region> sharedRegions;
   uint32_t sharedBytes = 0; ///< with gaps

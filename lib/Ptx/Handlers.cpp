@@ -44,6 +44,7 @@ std::unordered_map<std::string_view, Handler> makeTable() {
   asyncRows(rows);
   mbarrierRows(rows);
   bulkRows(rows);
+  clusterRows(rows);
   tensorRows(rows);
 #ifdef CAMEO_PTX_HAS_V3
   if (level() == 4)

@@ -32,6 +32,7 @@ void syncRows(HandlerRows &rows);
 void asyncRows(HandlerRows &rows);
 void mbarrierRows(HandlerRows &rows);
 void bulkRows(HandlerRows &rows);
+void clusterRows(HandlerRows &rows);
 
 #define CAMEO_PTX_DECLARE_ROWS(NAME)                                                               \
   namespace NAME {                                                                                 \

@@ -2,6 +2,7 @@
 //
 // One launch: the request against what the kernel says of itself, constants of the launch (pool,
 // parameters, addresses of variables), the grid, and what comes back as text.
+#include "Cluster.h"
 #include "ModuleImpl.h"
 #include "Scheduler.h"
 
@@ -14,6 +15,68 @@ namespace {
 
 constexpr uint32_t mostShared = 1u << 20;
 constexpr uint64_t mostBlockBytes = uint64_t(1) << 30; ///< registers and local memory of a block
+constexpr uint64_t mostCooperative = 512; ///< blocks on the machine together
+constexpr uint64_t mostCooperativeBytes = uint64_t(4) << 30;
+
+std::string sizeText(const uint32_t (&size)[3]) {
+  return std::to_string(size[0]) + "x" + std::to_string(size[1]) + "x" + std::to_string(size[2]);
+}
+
+/// The grid in blocks and its clusters: of the launch, else of the kernel, else of one block each. Empty,
+/// or why that cannot be.
+std::string findClusters(const Function &f, const LaunchRequest &r, LaunchInfo &launch) {
+  bool given = r.cluster[0] || r.cluster[1] || r.cluster[2];
+  bool several = given && uint64_t(r.cluster[0]) * r.cluster[1] * r.cluster[2] != 1;
+  bool required = f.requiredCluster[0] != 0;
+  launch.explicitCluster = given || required;
+  if (f.explicitCluster && !given && !required)
+    return "the kernel needs the size of its clusters (.explicitcluster), and the launch gives none";
+  if (f.blocksAreClusters && (!required || !f.reqntid[0]))
+    return ".blocksareclusters needs .reqntid and .reqnctapercluster";
+  uint64_t blocks = 1;
+  for (unsigned d = 0; d < 3; ++d) {
+    uint32_t size = several ? r.cluster[d] : required ? f.requiredCluster[d] : 1;
+    if (several && required && size != f.requiredCluster[d])
+      return "the launch has clusters of " + sizeText(r.cluster) + " blocks, the kernel requires " +
+             sizeText(f.requiredCluster) + " (.reqnctapercluster)";
+    if (size == 0 || size > mostClusterBlocks)
+      return "a cluster has 1 to 16 blocks; these are clusters of " +
+             sizeText(several ? r.cluster : f.requiredCluster);
+    launch.cluster[d] = size;
+    blocks *= size;
+    uint64_t grid = f.blocksAreClusters ? uint64_t(r.grid[d]) * size : r.grid[d];
+    if (grid % size || grid > 0x7fffffffu)
+      return "a grid of " + sizeText(r.grid) + " blocks cannot be divided into clusters of " +
+             sizeText(several ? r.cluster : f.requiredCluster);
+    launch.grid[d] = static_cast<uint32_t>(grid);
+  }
+  if (blocks > mostClusterBlocks)
+    return "a cluster has at most 8 blocks (16 where the device allows more than is portable); this one has " +
+           std::to_string(blocks);
+  if (f.mostClusterRank && blocks > f.mostClusterRank)
+    return "the kernel allows at most " + std::to_string(f.mostClusterRank) +
+           " blocks in a cluster (.maxclusterrank), the launch has " + std::to_string(blocks);
+  return "";
+}
+
+/// A cooperative grid: its blocks wait for each other, so that all have to be here. Its workspace is that of
+/// cooperative groups as nvcc compiles them: its size, then the barrier, both of 32 bits.
+std::string findWorkspace(DeviceMemory &memory, LaunchInfo &launch) {
+  uint64_t blocks = uint64_t(launch.grid[0]) * launch.grid[1] * launch.grid[2];
+  uint64_t warps = (launch.block[0] * launch.block[1] * launch.block[2] + lanes - 1) / lanes;
+  uint64_t bytes = blocks * (launch.sharedBytes + warps * (launch.program->stackFrameBytes +
+                                                          uint64_t(launch.program->stackLocalBytes) * lanes));
+  if (blocks > mostCooperative || bytes > mostCooperativeBytes)
+    return "all blocks of a cooperative grid have to be on the machine together: at most " +
+           std::to_string(mostCooperative) + ", and 4 GiB of registers and memory; this grid has " +
+           std::to_string(blocks) + " blocks and takes " + std::to_string(bytes >> 20) + " MiB";
+  constexpr uint32_t size = 16;
+  uint32_t content[size / 4] = {size, 0, 0, 0};
+  if (memory.alloc(size, 256, "grid workspace", launch.workspace) != MemoryStatus::Ok)
+    return "no memory for the workspace of the cooperative grid";
+  memory.write(launch.workspace, content, size);
+  return "";
+}
 
 /// Empty, or why this launch cannot be.
 std::string refusal(const Kernel &kernel, const Program &program, const LaunchRequest &r) {
@@ -109,16 +172,15 @@ void launchKernel(ModuleImpl &module, Kernel &kernel, DeviceMemory &memory,
   LaunchInfo launch;
   std::vector<uint64_t> addresses;
   std::string problem = refusal(kernel, program, request);
+  if (problem.empty())
+    problem = findClusters(*kernel.function, request, launch);
   RunStatus status = RunStatus::Stopped;
   if (problem.empty() && module.instantiate(memory, addresses, problem)) {
     launch.module = &module;
     launch.program = &program;
     launch.memory = &memory;
     launch.findings = &sink;
-    for (unsigned d = 0; d < 3; ++d) {
-      launch.grid[d] = request.grid[d];
-      launch.block[d] = request.block[d];
-    }
+    std::copy(request.block, request.block + 3, launch.block);
     launch.dynamicShared = request.dynamicShared;
     launch.sharedRegions = program.shared;
     launch.sharedBytes = program.sharedBytes + request.dynamicShared;
@@ -137,9 +199,16 @@ void launchKernel(ModuleImpl &module, Kernel &kernel, DeviceMemory &memory,
     launch.traces = request.trace;
     launch.stepLimit = request.stepLimit;
     launch.cancel = request.cancel;
+    launch.cooperative = request.cooperative;
+    if (request.cooperative)
+      problem = findWorkspace(memory, launch);
+  }
+  if (problem.empty() && launch.program) {
     GridCounts counts;
     counts.counting = request.counts;
     status = runGrid(launch, request.hostThreads, counts);
+    if (launch.workspace)
+      memory.free(launch.workspace);
     memory.settleAfterLaunch();
     outcome.hasCounts = request.counts;
     outcome.counts = counts.total;

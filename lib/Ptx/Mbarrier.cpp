@@ -6,6 +6,7 @@
 // come out, initialising or invalidating a barrier that is in use, bytes of a barrier overwritten.
 #include "Async.h"
 #include "Trace.h"
+#include "Cluster.h"
 
 #include <algorithm>
 
@@ -42,6 +43,8 @@ bool isIntact(const Exec &x, Block &block, const Mbarrier &barrier) {
 [[noreturn]] void refuse(Exec &x, const Op &op, uint32_t address, unsigned lane,
                          std::string message, std::string remedy) {
   const Region *region = sharedRegion(x, address);
+  if (x.block != x.warp->block)
+    message += " (of block rank " + std::to_string(x.block->rank) + ")";
   report(x, op, FindingKind::Mbarrier, 1u << lane, address, 8, std::move(message),
          std::move(remedy), region ? region->name : "",
          region ? static_cast<int64_t>(address - region->base) : 0, region ? region->bytes : 0);
@@ -101,9 +104,19 @@ void settle(Exec &x, const Op &op, Block &block, Mbarrier &barrier, unsigned lan
 
 } // namespace
 
-uint32_t mbarrierAddress(Exec &x, const Op &op, uint64_t address, unsigned lane) {
+uint32_t mbarrierAddress(Exec &x, const Op &op, uint64_t address, unsigned lane, Block **block) {
   if ((address & windowMask) == sharedWindow)
     address &= ~windowMask;
+  if (address >> rankShift) {
+    uint64_t given = address;
+    Block *found = (address & windowMask) ? nullptr : blockOfShared(x, op, address, lane);
+    if (!found || (!block && found != x.block))
+      reportBadAccess(x, op, Space::Shared, given, 8, lane);
+    if (block)
+      *block = found;
+  } else if (block) {
+    *block = x.block;
+  }
   const Region *region = sharedRegion(x, address);
   if (!region || region->bytes - (address - region->base) < 8 || (address & 7))
     reportBadAccess(x, op, Space::Shared, address, 8, lane);
@@ -167,7 +180,10 @@ void arriveOn(Exec &x, const Op &op, Block &block, Mbarrier &barrier, uint32_t c
                             std::to_string(barrier.pending) + " of " +
                             std::to_string(barrier.expected),
            "let exactly as many threads arrive per phase as mbarrier.init says");
-  carryKnowledge(block, x.warp->index, barrier.address);
+  if (&block == x.warp->block)
+    carryKnowledge(block, x.warp->index, barrier.address);
+  else
+    arrivedRemotely(x, block);
   bool drops = mode == ArriveMode::Drop || mode == ArriveMode::DropNoComplete;
   bool stays = mode == ArriveMode::NoComplete || mode == ArriveMode::DropNoComplete;
   barrier.pending -= count;
@@ -212,6 +228,11 @@ void completeBytes(Exec &x, const Op &op, Block &block, Mbarrier &barrier, int64
 void publishMbarriers(Block &block) {
   for (Mbarrier &barrier : block.async->mbarriers)
     barrier.fenced = true;
+}
+
+void publishToCluster(Block &block) {
+  for (Mbarrier &barrier : block.async->mbarriers)
+    barrier.clusterFenced = true;
 }
 
 } // namespace cameo::ptx

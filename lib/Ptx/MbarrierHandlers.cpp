@@ -5,6 +5,7 @@
 // something arrives there, so that polling costs nothing and a deadlock is a fact. The random
 // schedule returns false more often.
 #include "Async.h"
+#include "Cluster.h"
 #include "SyncHandlers.h"
 
 #include <bit>
@@ -16,11 +17,41 @@ uint64_t addressOf(const Exec &x, const Op &op, unsigned lane) {
   return laneAddress(x, op.a, op.imm, op.flags & FlagAddress32, lane);
 }
 
+/// A barrier of another block: its initialisation has to be visible here.
+void checkPublished(Exec &x, const Op &op, Mbarrier &barrier, unsigned lane) {
+  if (barrier.clusterFenced || !x.launch->checks)
+    return;
+  report(x, op, FindingKind::Mbarrier, 1u << lane, barrier.address, 8,
+         "the mbarrier at " + sharedName(x, barrier.address) + " of block rank " +
+             std::to_string(x.block->rank) + " is used, whose initialisation in line " +
+             std::to_string(lineOf(x, *barrier.init)) + " is not yet visible to other blocks",
+         "put fence.mbarrier_init.release.cluster and a barrier of the cluster between mbarrier.init "
+         "and its use by other blocks");
+  barrier.clusterFenced = true;
+}
+
 template <typename F> void eachBarrier(Exec &x, const Op &op, F body) {
   for (uint32_t rest = x.mask; rest; rest &= rest - 1) {
     unsigned lane = static_cast<unsigned>(std::countr_zero(rest));
     uint32_t address = mbarrierAddress(x, op, addressOf(x, op, lane), lane);
     body(useMbarrier(x, op, *x.block, address, lane), lane);
+  }
+}
+
+/// The same for what may be done to a barrier of another block: there it is x.block meanwhile.
+template <typename F> void eachOfCluster(Exec &x, const Op &op, F body) {
+  for (uint32_t rest = x.mask; rest; rest &= rest - 1) {
+    unsigned lane = static_cast<unsigned>(std::countr_zero(rest));
+    Block *block = x.block;
+    uint32_t address = mbarrierAddress(x, op, addressOf(x, op, lane), lane, &block);
+    if (block == x.block) {
+      body(useMbarrier(x, op, *x.block, address, lane), lane);
+      continue;
+    }
+    AtBlock at(x, *block);
+    Mbarrier &barrier = useMbarrier(x, op, *block, address, lane);
+    checkPublished(x, op, barrier, lane);
+    body(barrier, lane);
   }
 }
 
@@ -75,7 +106,7 @@ void arrive(Exec &x, const Op &op) {
   ArriveMode mode = modes[op.size & (MbarrierNoComplete | MbarrierDrop)];
   const Mbarrier *first = nullptr;
   uint64_t phase = 0;
-  eachBarrier(x, op, [&](Mbarrier &barrier, unsigned lane) {
+  eachOfCluster(x, op, [&](Mbarrier &barrier, unsigned lane) {
     if (!first) {
       first = &barrier;
       phase = barrier.phase;
@@ -83,6 +114,11 @@ void arrive(Exec &x, const Op &op) {
     if (first == &barrier && phase != barrier.phase && x.launch->checks)
       reportTornArrival(x, op, barrier, lane);
     uint32_t value = op.b == noOperand ? 1 : x.at<uint32_t>(op.b)[lane];
+    if (op.d != noOperand && x.block != x.warp->block) {
+      report(x, op, FindingKind::Mbarrier, 1u << lane, barrier.address, 8,
+             "an arrival at the barrier of another block gives no token", "write _ for its destination");
+      stopLaunch(x);
+    }
     if (op.d != noOperand)
       x.at<uint64_t>(op.d)[lane] = barrier.token();
     bool expects = op.size & MbarrierExpect;
@@ -93,13 +129,13 @@ void arrive(Exec &x, const Op &op) {
 }
 
 void expect(Exec &x, const Op &op) {
-  eachBarrier(x, op, [&](Mbarrier &barrier, unsigned lane) {
+  eachOfCluster(x, op, [&](Mbarrier &barrier, unsigned lane) {
     expectBytes(x, op, *x.block, barrier, x.at<uint32_t>(op.b)[lane], lane);
   });
 }
 
 void complete(Exec &x, const Op &op) {
-  eachBarrier(x, op, [&](Mbarrier &barrier, unsigned lane) {
+  eachOfCluster(x, op, [&](Mbarrier &barrier, unsigned lane) {
     completeBytes(x, op, *x.block, barrier, x.at<uint32_t>(op.b)[lane], lane);
   });
 }

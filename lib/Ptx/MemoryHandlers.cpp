@@ -26,6 +26,19 @@ bool findLocal(const Exec &x, u64 offset, u64 &base, u64 &bytes) {
   }
 }
 
+bool findInCluster(Exec &x, const Op &o, u64 address, View &v, u64 &bytes) {
+  u64 offset = address;
+  Block *block = blockOfShared(x, o, offset, u32(std::countr_zero(x.mask)));
+  const Region *region = block ? findRegion(x.launch->sharedRegions, offset) : nullptr;
+  if (!region || (o.space == Space::Shared && block != x.block))
+    return false;
+  v.base = address - offset + region->base;
+  v.host = block->shared + (region->base - sharedBase);
+  v.shadow = block->sharedShadow + (region->base - sharedBase) / 4;
+  bytes = region->bytes;
+  return true;
+}
+
 unsigned countSectors(const Exec &x, const u64 *address, unsigned width) {
   u64 sectors[lanes * 2];
   unsigned n = 0;
@@ -311,6 +324,12 @@ u64 fromGeneric(u64 a) { return a & ~windowMask; }
 template <u64 Window> bool isIn(u64 a, u64) { return (a & windowMask) == Window; }
 bool isGlobal(u64 a, u64) { return (a & windowMask) == 0; }
 
+/// Whether the launch says itself that there are clusters.
+void explicitCluster(Exec &x, const Op &o) {
+  u32 &d = x.predicate(o.d);
+  d = (d & ~x.mask) | (x.launch->explicitCluster ? x.mask : 0);
+}
+
 /// The prefetches do nothing; their address need not be valid.
 void nothing(Exec &, const Op &) {}
 
@@ -357,10 +376,10 @@ void memoryRows(HandlerRows &rows) {
   rows.push_back({"cvta.local", &toGeneric<Space::Local>});
   rows.push_back({"cvta.param", &toGeneric<Space::Param>});
   rows.push_back({"cvta.to", perLane<&fromGeneric>});
-  rows.push_back({"isspacep.shared", &compareLanes<&isIn<sharedWindow>, u64>});
   rows.push_back({"isspacep.local", &compareLanes<&isIn<localWindow>, u64>});
   rows.push_back({"isspacep.param", &compareLanes<&isIn<paramWindow>, u64>});
   rows.push_back({"isspacep.global", &compareLanes<&isGlobal, u64>});
+  rows.push_back({"mov.explicit_cluster", &explicitCluster});
   rows.push_back({"nothing", &nothing});
 }
 

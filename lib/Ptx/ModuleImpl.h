@@ -55,7 +55,8 @@ struct LaunchInfo : LaunchContext {
 };
 
 struct LaunchRequest {
-  uint32_t grid[3], block[3];
+  uint32_t grid[3], block[3], cluster[3];
+  bool cooperative;
   uint32_t dynamicShared;
   const void *args;
   uint64_t argBytes;

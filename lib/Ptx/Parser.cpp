@@ -301,8 +301,9 @@ void Parser::parseParameters(std::vector<Variable> &into) {
 void Parser::parseFunctionDirectives() {
   while (peek().kind == Token::Kind::Dotted) {
     std::string_view text = next().text;
-    if (text == ".maxntid" || text == ".reqntid") {
-      uint32_t *size = text == ".maxntid" ? function->maxntid : function->reqntid;
+    if (text == ".maxntid" || text == ".reqntid" || text == ".reqnctapercluster") {
+      uint32_t *size = text == ".maxntid"   ? function->maxntid
+                       : text == ".reqntid" ? function->reqntid : function->requiredCluster;
       size[0] = size[1] = size[2] = 1;
       unsigned i = 0;
       do {
@@ -310,20 +311,17 @@ void Parser::parseFunctionDirectives() {
         if (i < 3)
           size[i++] = value;
       } while (accept(","));
-    } else if (text == ".noreturn" || text == ".blocksareclusters" || text == ".explicitcluster") {
+    } else if (text == ".noreturn") {
       continue;
+    } else if (text == ".blocksareclusters" || text == ".explicitcluster") {
+      (text == ".explicitcluster" ? function->explicitCluster : function->blocksAreClusters) = true;
+    } else if (text == ".maxclusterrank") {
+      function->mostClusterRank = static_cast<uint32_t>(parseInteger());
     } else if (text == ".pragma") {
       skipStatement();
     } else if (text == ".minnctapersm" || text == ".maxnctapersm" || text == ".maxnreg" ||
-               text == ".maxclusterrank" || text == ".abi_preserve" ||
-               text == ".abi_preserve_control") {
+               text == ".abi_preserve" || text == ".abi_preserve_control") {
       parseInteger();
-    } else if (text == ".reqnctapercluster") {
-      uint64_t blocks = parseInteger();
-      while (accept(","))
-        blocks *= parseInteger();
-      if (blocks != 1)
-        error(peek().line, "clusters of more than one block are not supported", true);
     } else {
       error(peek().line, "unknown directive '" + std::string(text) + "' of a function", true);
     }

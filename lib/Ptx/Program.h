@@ -93,6 +93,8 @@ struct Program {
   uint32_t staticSharedBytes = 0;      ///< without gaps
   uint32_t dynamicAlign = 16;
   bool usesDynamicShared = false;
+  bool usesClusterBarrier = false, usesClusterRegisters = false;
+  bool pollsMemory = false; ///< loads that may synchronise: what they show, nobody else knows
   bool usesAsync = false; ///< mbarriers or bulk copies: stores to shared memory are watched
   std::string dynamicName;
   uint32_t stackFrameBytes = 0; ///< registers over the deepest chain of calls

@@ -3,6 +3,7 @@
 // From a handler's observation to a finding with its place: PTX line, source location, block,
 // thread, object, and what to do. Only here are texts made, so that handlers stay small.
 #include "Async.h"
+#include "Cluster.h"
 #include "ModuleImpl.h"
 
 #include <bit>
@@ -62,13 +63,14 @@ void report(Exec &x, const Op &op, FindingKind kind, uint32_t laneMask, uint64_t
             const std::string &object, int64_t offset, uint64_t objectBytes) {
   const LaunchInfo &info = *static_cast<const LaunchInfo *>(x.launch);
   uint32_t line = x.program->source[x.indexOf(op)];
-  if (info.findings->known(kind, line, x.block->linear))
+  const Block &block = *x.warp->block;
+  if (info.findings->known(kind, line, block.linear))
     return;
   Finding f;
   f.kind = kind;
   f.line = line;
-  f.blockIndex = x.block->linear;
-  std::copy(std::begin(x.block->coordinates), std::end(x.block->coordinates), f.block);
+  f.blockIndex = block.linear;
+  std::copy(std::begin(block.coordinates), std::end(block.coordinates), f.block);
   unsigned lane = laneMask ? static_cast<unsigned>(std::countr_zero(laneMask)) : 0;
   uint32_t thread = x.warp->index * lanes + lane;
   f.thread[0] = thread % info.block[0];
@@ -96,12 +98,15 @@ void stopLaunch(Exec &x) {
 
 void reportBadAccess(Exec &x, const Op &op, Space space, uint64_t address, unsigned bytes,
                      unsigned lane) {
+  uint64_t rank = space == Space::Shared ? address >> rankShift : 0;
+  std::string whose = rank ? rankText(x, address) : "";
+  address = rank ? address & offsetMask : address;
   Near near = nearestObject(x, space, address);
   bool inside = near.found && address - near.base < near.bytes &&
                 bytes <= near.bytes - (address - near.base);
   int64_t offset = near.found ? static_cast<int64_t>(address - near.base) : 0;
   std::string what = std::to_string(bytes) + "-byte access to " + spaceName(space) + " memory at " +
-                     hex(address);
+                     hex(address) + whose;
   std::string object = near.found ? near.name : "";
   auto say = [&](FindingKind kind, std::string message, std::string remedy) {
     report(x, op, kind, 1u << lane, address, bytes, std::move(message), std::move(remedy), object,
@@ -112,6 +117,9 @@ void reportBadAccess(Exec &x, const Op &op, Space space, uint64_t address, unsig
   if (inside && (address & (bytes - 1)))
     say(FindingKind::Misaligned, what + " is not a multiple of " + std::to_string(bytes),
         "align the base and the pitch, or use narrower accesses");
+  if (inside && !whose.empty())
+    say(FindingKind::OutOfBounds, what + " is not in the own shared memory of the block",
+        "reach other blocks of the cluster by .shared::cluster or by generic addresses");
   if (isStore(x, op) && (space == Space::Param || (inside && global)))
     say(FindingKind::ReadOnly, what + " writes to read-only memory",
         "write to a buffer of the launch instead");
@@ -143,6 +151,13 @@ void reportUninitialised(Exec &x, const Op &op, Space space, uint32_t laneMask,
   uint64_t where = address[lane];
   if (space == Space::Shared && (where & windowMask))
     where &= ~windowMask;
+  Block *own = x.block;
+  std::string whose = space == Space::Shared ? rankText(x, where) : "";
+  if (uint64_t rank = where >> rankShift; !whose.empty() && rank <= own->cluster->blocks.size()) {
+    own = own->cluster->blocks[rank - 1];
+    where &= offsetMask;
+  }
+  AtBlock at(x, *own);
   Near near = nearestObject(x, space, space == Space::Local ? where & ~windowMask : where);
   if (std::string text = space == Space::Shared ? inFlightText(x, where, bytes) : ""; !text.empty()) {
     report(x, op, FindingKind::AsyncInFlight, laneMask, where, bytes, std::move(text),
@@ -166,8 +181,8 @@ void reportUninitialised(Exec &x, const Op &op, Space space, uint32_t laneMask,
             return;
           }
   report(x, op, FindingKind::Uninitialised, laneMask, where, bytes,
-         std::to_string(bytes) + "-byte read of " + spaceName(space) +
-             " memory that nothing has written",
+         std::to_string(bytes) + "-byte read of " + spaceName(space) + " memory" + whose +
+             " that nothing has written",
          "write it first, or guard the read with the bounds of what was written", near.name,
          near.found ? static_cast<int64_t>(where - near.base) : 0, near.bytes);
 }

@@ -149,6 +149,8 @@ void fence(Exec &x, const Op &op) {
     fenceAsyncProxy(x);
   if (op.size == FenceMbarrierInit)
     publishMbarriers(*x.block);
+  if (op.size == FenceMbarrierInit || (op.size == FenceMemory && op.count != uint8_t(Scope::Block)))
+    publishToCluster(*x.block);
 }
 /// Gives the others their turn.
 void sleep(Exec &x, const Op &) { x.stop(Pause::Switch); }

@@ -49,7 +49,7 @@ std::optional<Type> typeByName(std::string_view modifier) {
 
 std::string_view nameOf(Space space) {
   constexpr std::string_view names[] = {"generic", "global", "shared", "local",
-                                        "param",   "const",  "register"};
+                                        "param",   "const",  "register", "shared::cluster"};
   return names[static_cast<unsigned>(space)];
 }
 

@@ -35,6 +35,11 @@ cl::opt<std::string> gridText("grid", cl::value_desc("X[,Y[,Z]]"), cl::init("1")
                               cl::cat(inputCategory()), cl::desc("Without --launch: blocks"));
 cl::opt<std::string> blockText("block", cl::value_desc("X[,Y[,Z]]"), cl::init("1"), cl::sub(simCommand()),
                                cl::cat(inputCategory()), cl::desc("Without --launch: threads of a block"));
+cl::opt<std::string> clusterText("cluster", cl::value_desc("X[,Y[,Z]]"), cl::sub(simCommand()),
+                                 cl::cat(inputCategory()),
+                                 cl::desc("Without --launch: blocks of a cluster (default: what the kernel says)"));
+cl::opt<bool> cooperative("cooperative", cl::sub(simCommand()), cl::cat(inputCategory()),
+                          cl::desc("Without --launch: all blocks run together (grid.sync)"));
 cl::opt<unsigned> sharedBytes("shared", cl::value_desc("BYTES"), cl::init(0), cl::sub(simCommand()),
                               cl::cat(inputCategory()), cl::desc("Without --launch: dynamic shared memory"));
 cl::list<std::string> argTexts("arg", cl::value_desc("i32=5|in=@x.npy|out=f32:4x8|…"), cl::sub(simCommand()),
@@ -116,9 +121,13 @@ json::Object launchOfFlags() {
     expected[name.str()] = json::Object{{"file", file.str()}, {"mode", relative || absolute ? "allclose" : "exact"},
                                         {"rtol", double(relative)}, {"atol", double(absolute)}};
   }
-  return json::Object{{"kernel", kernelName.getValue()}, {"grid", sizesOf(gridText)},
+  json::Object launch{{"kernel", kernelName.getValue()}, {"grid", sizesOf(gridText)},
                       {"block", sizesOf(blockText)}, {"dynamic_shared_bytes", int64_t(sharedBytes)},
-                      {"args", std::move(args)}, {"expected", std::move(expected)}};
+                      {"cooperative", bool(cooperative)}, {"args", std::move(args)},
+                      {"expected", std::move(expected)}};
+  if (!clusterText.empty())
+    launch["cluster"] = sizesOf(clusterText);
+  return launch;
 }
 
 /// The file's text, or nothing after an error of input/output. Only regular files end.
@@ -186,7 +195,7 @@ Plan planRuns() {
 }
 
 bool mixesFlags() {
-  cl::Option *const ofFlags[] = {&kernelName, &gridText, &blockText, &sharedBytes, std::addressof(argTexts),
+  cl::Option *const ofFlags[] = {&kernelName, &gridText, &blockText, &clusterText, &cooperative, &sharedBytes, std::addressof(argTexts),
                                  std::addressof(expectTexts), &relative, &absolute};
   for (cl::Option *option : ofFlags)
     if (option->getNumOccurrences()) {
@@ -345,8 +354,7 @@ int run() {
   uint32_t kernel = 0;
   if (object) {
     launch = readLaunch(*object, source, problems);
-    // The last of all schedules is the one that keeps the fewest blocks.
-    kernel = matchKernel(module, launch, plan.back().schedule, problems);
+    kernel = matchKernel(module, launch, problems);
   }
   if (reportLaunchProblems(problems) != ok)
     return problems.exitCode();

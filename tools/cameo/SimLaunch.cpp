@@ -28,11 +28,10 @@ public:
     launch.block = triple(top, "block", {1024, 1024, 64});
     if (uint64_t threads = uint64_t(launch.block[0]) * launch.block[1] * launch.block[2]; threads > 1024)
       top.bad("block", "a block has at most 1024 threads; these are " + Twine(threads));
-    std::array<uint32_t, 3> cluster = {1, 1, 1};
-    if (top.find("cluster"))
-      cluster = triple(top, "cluster", {16, 16, 16});
-    if (uint64_t(cluster[0]) * cluster[1] * cluster[2] > 1)
-      top.bad("cluster", "the machine has no clusters yet", unsupported);
+    if (const json::Value *cluster = top.find("cluster"); cluster && cluster->kind() != json::Value::Null)
+      launch.cluster = triple(top, "cluster", {16, 16, 16});
+    if (uint64_t blocks = uint64_t(launch.cluster[0]) * launch.cluster[1] * launch.cluster[2]; blocks > 16)
+      top.bad("cluster", "a cluster has at most 16 blocks; these are " + Twine(blocks));
     launch.dynamicShared = uint32_t(top.integer("dynamic_shared_bytes", 0, 1 << 20, false).value_or(0));
     launch.coResident = top.boolean("cooperative").value_or(false);
     launch.coResident |= top.boolean("needs_all_blocks_co_resident").value_or(false);

@@ -107,7 +107,7 @@ struct LaunchExpected {
 
 struct LaunchFile {
   std::string kernel; ///< "": the only one
-  std::array<uint32_t, 3> grid{}, block{};
+  std::array<uint32_t, 3> grid{}, block{}, cluster{}; ///< cluster: zeros where the file has none
   uint32_t dynamicShared = 0;
   bool coResident = false;
   std::vector<LaunchBuffer> buffers;

@@ -56,8 +56,7 @@ void matchArgument(const LaunchArgument &argument, const cameo_ptx_param &param,
                                     Twine(param.size));
 }
 
-void matchBlocks(const cameo_ptx_kernel &kernel, const LaunchFile &launch, uint32_t schedule,
-                 LaunchProblems &problems) {
+void matchBlocks(const cameo_ptx_kernel &kernel, const LaunchFile &launch, LaunchProblems &problems) {
   uint64_t threads = 1, most = 1, blocks = 1;
   bool required = true;
   for (unsigned d = 0; d < 3; ++d) {
@@ -71,12 +70,9 @@ void matchBlocks(const cameo_ptx_kernel &kernel, const LaunchFile &launch, uint3
                                   kernel.reqntid[1], kernel.reqntid[2]).str());
   else if (most && threads > most)
     problems.add("block", "the kernel allows at most " + Twine(most) + " threads (.maxntid)");
-  // What the machine keeps at a time; see lib/Ptx/Scheduler.cpp.
-  bool mixes = schedule == CAMEO_PTX_SCHEDULE_RANDOM || schedule == CAMEO_PTX_SCHEDULE_LATER_BLOCKS_STARVED;
-  uint64_t resident = mixes ? 32 : 512;
+  constexpr uint64_t resident = 512; // see lib/Ptx/Launch.cpp
   if (launch.coResident && blocks > resident)
-    problems.add("grid", "the machine has at most " + Twine(resident) + " blocks at a time under this schedule",
-                 unsupported);
+    problems.add("grid", "the machine has at most " + Twine(resident) + " blocks at a time", unsupported);
 }
 
 /// One launch: its memory, its addresses.
@@ -254,8 +250,7 @@ void findDifferences(const LaunchFile &launch, SimRun &run) {
 
 } // namespace
 
-uint32_t matchKernel(const ptx::Module &module, const LaunchFile &launch, uint32_t schedule,
-                     LaunchProblems &problems) {
+uint32_t matchKernel(const ptx::Module &module, const LaunchFile &launch, LaunchProblems &problems) {
   uint32_t count = ptx::api().module_kernel_count(module.get());
   int index = launch.kernel.empty() ? (count == 1 ? 0 : -1) : module.find(launch.kernel.c_str());
   if (index < 0) {
@@ -269,7 +264,7 @@ uint32_t matchKernel(const ptx::Module &module, const LaunchFile &launch, uint32
                              Twine(launch.args.size()));
   for (uint32_t i = 0; i < std::min<size_t>(kernel.param_count, launch.args.size()); ++i)
     matchArgument(launch.args[i], paramOf(module, uint32_t(index), i), problems);
-  matchBlocks(kernel, launch, schedule, problems);
+  matchBlocks(kernel, launch, problems);
   return uint32_t(index);
 }
 
@@ -288,6 +283,8 @@ SimRun runLaunch(const ptx::Module &module, uint32_t kernel, const LaunchFile &l
   cameo_ptx_launch request = ptx::launchOf(1, 1, {});
   std::copy(launch.grid.begin(), launch.grid.end(), request.grid);
   std::copy(launch.block.begin(), launch.block.end(), request.block);
+  std::copy(launch.cluster.begin(), launch.cluster.end(), request.cluster);
+  request.cooperative = launch.coResident;
   request.dynamic_shared_bytes = launch.dynamicShared;
   request.args = arguments.data();
   request.arg_bytes = arguments.size();

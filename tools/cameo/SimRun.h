@@ -30,10 +30,8 @@ struct SimRun {
   std::vector<host::HostTensor> after;     ///< in the order of the launch's buffers
 };
 
-/// The number of the kernel that the launch names. Parameters, block sizes and schedules that do not fit it are
-/// problems.
-uint32_t matchKernel(const ptx::Module &module, const LaunchFile &launch, uint32_t schedule,
-                     LaunchProblems &problems);
+/// The number of the kernel that the launch names. Parameters and block sizes that do not fit it are problems.
+uint32_t matchKernel(const ptx::Module &module, const LaunchFile &launch, LaunchProblems &problems);
 
 SimRun runLaunch(const ptx::Module &module, uint32_t kernel, const LaunchFile &launch,
                  const SimSettings &settings);

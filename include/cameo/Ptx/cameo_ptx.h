@@ -125,6 +125,9 @@ typedef struct cameo_ptx_launch {
   uint32_t host_threads;      /* 0: as many as the machine has cores */
   uint32_t max_findings;      /* 0: 16; findings of one PTX line and kind are reported once */
   uint32_t trace;             /* 1: keep what ran when (slower, and up to some 100 MB) */
+  /* -- since clusters (struct_size tells whether they are given) -- */
+  uint32_t cluster[3];  /* blocks of a cluster; zeros: what the kernel says of itself, or none */
+  uint32_t cooperative; /* 1: all blocks are on the machine together (grid.sync of cooperative groups) */
 } cameo_ptx_launch;
 
 /* Strings are owned by the result. Coordinates are those of the first thread concerned. */
