@@ -93,7 +93,7 @@ void trap(Exec &x, const Op &op) {
 
 void exitThreads(Exec &x, const Op &) { x.stop(Pause::Exit); }
 
-/// `imm`: the function; `side`: number of copies, then {from, to, bytes} in local memory, `to`
+/// `imm`: the function; `a`, `b`: where its registers are, and how far each level lies; `side`: number of copies, then {from, to, bytes} in local memory, `to`
 /// counted from the callee's locals.
 void copyLocal(Exec &x, uint64_t from, uint64_t to, uint32_t bytes) {
   uint64_t stride = x.program->stackLocalBytes;
@@ -115,7 +115,10 @@ void callFunction(Exec &x, const Op &op) {
   Group &g = *x.group;
   const FunctionCode &caller = x.program->functions[g.function];
   const FunctionCode &callee = x.program->functions[static_cast<size_t>(op.imm)];
-  uint32_t frame = g.frameBase + caller.frameBytes, local = g.localOffset + caller.localBytes;
+  // Lanes that parted may be in different functions: each function has registers of its own (and each level, where
+  // functions call themselves), so that lanes of one never lie in those of another.
+  uint64_t frame = op.a + uint64_t(op.b) * (g.frames.size() + 1);
+  uint32_t local = g.localOffset + caller.localBytes;
   if (frame + callee.frameBytes > x.program->stackFrameBytes ||
       local + callee.localBytes > x.program->stackLocalBytes) {
     report(x, op, FindingKind::Stack, x.mask, 0, 0,
@@ -127,7 +130,7 @@ void callFunction(Exec &x, const Op &op) {
   for (uint32_t i = 0; i < side[0]; ++i)
     copyLocal(x, g.localOffset + side[1 + 3 * i], local + side[2 + 3 * i], side[3 + 3 * i]);
   g.frames.push_back({&op, g.frameBase, g.localOffset, g.function});
-  g.frameBase = frame;
+  g.frameBase = static_cast<uint32_t>(frame);
   g.localOffset = local;
   g.function = static_cast<uint32_t>(op.imm);
   x.base[BaseFrame] = x.warp->registers + frame;
@@ -160,12 +163,35 @@ void checkDefined(Exec &x, const Op &op) {
   uint32_t bad = x.mask & ~x.predicate(op.a);
   if (bad)
     report(x, op, FindingKind::UninitRegister, bad, 0, 0,
-           "register " + std::string(reinterpret_cast<const char *>(op.imm)) +
-               " is read before anything was written to it",
+           "register " + std::string(reinterpret_cast<const char *>(op.imm)),
            "write the register on every path that leads here");
 }
 void markDefined(Exec &x, const Op &op) { x.predicate(op.a) |= x.mask; }
 void markUndefined(Exec &x, const Op &op) { x.predicate(op.a) &= ~x.mask; }
+
+/// What was computed from `b` is as defined as that.
+void carryUndefined(Exec &x, const Op &op) { x.predicate(op.a) &= ~x.mask | x.predicate(op.b); }
+
+/// selp is as defined as what it selects: `b` where the predicate `c` holds, else `d`; those that have no mask are defined.
+void selectDefined(Exec &x, const Op &op) {
+  auto lanesOf = [&](uint32_t mask) { return mask == noOperand ? ~0u : x.predicate(mask); };
+  uint32_t chosen = x.predicate(op.c) ^ (op.imm ? ~0u : 0u);
+  uint32_t ok = (lanesOf(op.b) & chosen) | (lanesOf(op.d) & ~chosen);
+  uint32_t &mask = x.predicate(op.a);
+  mask = (mask & ~x.mask) | (ok & x.mask);
+}
+
+/// A store to shared memory of a register that was not written: its bytes count as unwritten. `a` and `imm`: the
+/// address of the element, `b`: the register's mask.
+void spoilShared(Exec &x, const Op &op) {
+  for (uint32_t bad = x.mask & ~x.predicate(op.b); bad; bad &= bad - 1) {
+    unsigned i = static_cast<unsigned>(std::countr_zero(bad));
+    uint64_t address = static_cast<uint64_t>(op.imm);
+    if (op.a != noOperand)
+      address += op.flags & FlagAddress32 ? x.at<uint32_t>(op.a)[i] : x.at<uint64_t>(op.a)[i];
+    clearWritten(x.block->sharedShadow, address - sharedBase, op.size);
+  }
+}
 
 } // namespace
 
@@ -181,6 +207,9 @@ void controlRows(HandlerRows &rows) {
   rows.push_back({"check.defined", &checkDefined});
   rows.push_back({"mark.defined", &markDefined});
   rows.push_back({"mark.undefined", &markUndefined});
+  rows.push_back({"carry.undefined", &carryUndefined});
+  rows.push_back({"select.defined", &selectDefined});
+  rows.push_back({"spoil.shared", &spoilShared});
 }
 
 } // namespace cameo::ptx

@@ -220,32 +220,112 @@ void Decoder::decodeInstruction(const Instruction &instruction) {
   trackDefinitions(instruction, false);
 }
 
-/// Data may be moved without being defined; everything else that reads it decides something.
-bool Decoder::isMoveOnly(const Instruction &i) const { return i.opcode == "mov"; }
-
+/// What happens to values of registers that nothing was written to; see useOfUndefined. Before the instruction they are
+/// looked for, after it its results are known.
 void Decoder::trackDefinitions(const Instruction &instruction, bool before) {
-  if (!policy.checks || (before && isMoveOnly(instruction)))
+  if (!policy.checks)
     return;
-  auto visit = [&](auto &&self, const Operand &o, bool write) -> void {
+  Undefined use = useOfUndefined(instruction);
+  auto maskOf = [&](const Operand &o) {
     bool isRegister = o.kind == Kind::Register || (o.kind == Kind::Address && o.reg >= 0);
-    if (isRegister && definedMask[static_cast<size_t>(o.reg)] != noOperand &&
-        write != before) {
-      Op &op = emit(before ? "check.defined" : "mark.defined", OpKind::None);
-      op.a = definedMask[static_cast<size_t>(o.reg)];
-      if (before) {
-        std::string name(function->registerNames[static_cast<size_t>(o.reg)]);
-        program.names.push_back(std::make_unique<std::string>(std::move(name)));
-        op.imm = static_cast<int64_t>(
-            reinterpret_cast<intptr_t>(program.names.back()->c_str()));
-      }
-    }
+    return isRegister ? definedMask[static_cast<size_t>(o.reg)] : noOperand;
+  };
+  auto forEachMask = [&](auto &&self, const Operand &o, auto &&f) -> void {
+    if (maskOf(o) != noOperand)
+      f(o);
     for (const Operand &e : o.elements)
-      self(self, e, write);
+      self(self, e, f);
   };
   bool destination = hasDestination(instruction.opcode);
-  for (size_t i = 0; i < instruction.operands.size(); ++i)
-    visit(visit, instruction.operands[i],
-          i == 0 && destination && instruction.operands[i].kind != Kind::Address);
+  bool spoils = storesToShared(instruction);
+  if (before) {
+    auto check = [&](const Operand &o) { emitDefinedCheck(o.reg); };
+    if (instruction.predicate >= 0 && definedMask[static_cast<size_t>(instruction.predicate)] != noOperand)
+      emitDefinedCheck(instruction.predicate, /*always=*/true);
+    for (size_t i = 0; i < instruction.operands.size() && use != Undefined::Launders; ++i) {
+      bool isResult = i == 0 && destination && instruction.operands[i].kind != Kind::Address;
+      bool mayBe = use == Undefined::Carries && (instruction.opcode != "shfl" || i == 1);
+      if (!isResult && !mayBe && !(spoils && i == 1))
+        forEachMask(forEachMask, instruction.operands[i], check);
+    }
+    return;
+  }
+  if (spoils)
+    return emitSpoils(instruction);
+  if (!destination || instruction.operands.empty() || instruction.operands[0].kind == Kind::Address)
+    return;
+  forEachMask(forEachMask, instruction.operands[0], [&](const Operand &result) {
+    uint32_t mask = maskOf(result);
+    std::vector<uint32_t> from;
+    bool isOwnSource = false;
+    for (size_t i = 1; i < instruction.operands.size() && use == Undefined::Carries; ++i)
+      forEachMask(forEachMask, instruction.operands[i], [&](const Operand &o) {
+        isOwnSource |= maskOf(o) == mask;
+        if (maskOf(o) != mask)
+          from.push_back(maskOf(o));
+      });
+    if (instruction.opcode == "shfl" && maskOf(instruction.operands[1]) != noOperand) {
+      if (registerType(result) != Type::Pred)
+        return; // the shuffle itself says which lanes got a defined value
+      from.clear();
+    }
+    if (instruction.opcode == "selp" && maskOf(instruction.operands[3]) == noOperand &&
+        instruction.operands[3].kind == Kind::Register) {
+      Op &op = emit("select.defined", OpKind::None);
+      op.a = mask, op.b = maskOf(instruction.operands[1]), op.d = maskOf(instruction.operands[2]);
+      op.c = allocation.slot[static_cast<size_t>(instruction.operands[3].reg)];
+      op.imm = instruction.operands[3].negated;
+      return;
+    }
+    if (!isOwnSource)
+      emit("mark.defined", OpKind::None).a = mask;
+    for (uint32_t source : from) {
+      Op &op = emit("carry.undefined", OpKind::None);
+      op.a = mask, op.b = source;
+    }
+  });
+}
+
+/// `always`: of the guard, which decides for every lane.
+void Decoder::emitDefinedCheck(int reg, bool always) {
+  Op &op = always ? emitPlain("check.defined", OpKind::None) : emit("check.defined", OpKind::None);
+  op.a = definedMask[static_cast<size_t>(reg)];
+  uint32_t origin = allocation.undefinedOrigin[static_cast<size_t>(reg)];
+  std::string text(function->registerNames[static_cast<size_t>(reg)]);
+  text += origin == static_cast<uint32_t>(reg)
+              ? " is read before anything was written to it"
+              : " is used, which was computed from " + std::string(function->registerNames[origin]) +
+                    " before anything was written to that";
+  program.names.push_back(std::make_unique<std::string>(std::move(text)));
+  op.imm = static_cast<int64_t>(reinterpret_cast<intptr_t>(program.names.back()->c_str()));
+}
+
+/// st.shared of plain registers.
+bool Decoder::storesToShared(const Instruction &instruction) const {
+  if (instruction.opcode != "st" || instruction.operands.size() != 2)
+    return false;
+  bool shared = false;
+  for (std::string_view modifier : instruction.modifiers) {
+    shared |= modifier == ".shared" || modifier == ".shared::cta";
+    if (modifier == ".async" || modifier == ".bulk")
+      return false;
+  }
+  return shared;
+}
+
+/// The store came last; its elements that were not written make their bytes unwritten.
+void Decoder::emitSpoils(const Instruction &instruction) {
+  Op store = program.code.back();
+  const Operand &value = instruction.operands[1];
+  for (unsigned i = 0; i < store.count; ++i) {
+    const Operand &element = value.elements.empty() ? value : value.elements[i];
+    if (element.kind != Kind::Register || definedMask[static_cast<size_t>(element.reg)] == noOperand)
+      continue;
+    Op &op = emit("spoil.shared", OpKind::None);
+    op.a = store.a, op.imm = store.imm + int64_t(i) * store.size, op.size = store.size;
+    op.b = definedMask[static_cast<size_t>(element.reg)];
+    op.flags |= store.flags & FlagAddress32;
+  }
 }
 
 void Decoder::finishBranches() {
@@ -288,9 +368,22 @@ void Decoder::computeStack() {
       frame[0] += uint64_t(recursionDepth) * program.functions[f].frameBytes;
       local[0] += uint64_t(recursionDepth) * program.functions[f].localBytes;
     }
+  uint64_t all = 0;
+  std::vector<uint64_t> place(n);
+  for (size_t f = 0; f < n; ++f) {
+    place[f] = all;
+    all += program.functions[f].frameBytes;
+  }
+  frame[0] = all * (recursive ? recursionDepth + n : 1);
   if (frame[0] > (1u << 29) || local[0] > (1u << 24))
     error("the call stack of '" + program.functions[0].name + "' is too large");
   program.stackFrameBytes = static_cast<uint32_t>(frame[0]);
+  Handler call = findHandler("call");
+  for (Op &op : program.code)
+    if (op.run == call) {
+      op.a = static_cast<uint32_t>(place[static_cast<size_t>(op.imm)]);
+      op.b = recursive ? static_cast<uint32_t>(all) : 0;
+    }
   program.stackLocalBytes = static_cast<uint32_t>(alignUp(local[0] + localBase, 16));
 }
 

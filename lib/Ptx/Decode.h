@@ -63,7 +63,9 @@ private:
   void fuseRuns(uint32_t begin);
   void finishBranches();
   void computeStack();
-  bool isMoveOnly(const Instruction &instruction) const;
+  void emitDefinedCheck(int reg, bool always = false);
+  bool storesToShared(const Instruction &instruction) const;
+  void emitSpoils(const Instruction &instruction);
 
   // Emission (Emit.cpp).
   void error(std::string message, bool unsupported = false);

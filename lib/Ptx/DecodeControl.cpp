@@ -177,9 +177,15 @@ void Decoder::decodeShfl() {
   uint32_t p = isPair ? destination(operand(0).elements[1], Type::Pred) : noOperand;
   uint32_t a = source(1, Type::B32), b = source(2, Type::B32), c = source(3, Type::B32);
   uint32_t side = addSide({source(4, Type::B32), p});
+  auto maskOf = [&](const Operand &o) {
+    return o.kind == Kind::Register ? definedMask[static_cast<size_t>(o.reg)] : noOperand;
+  };
+  uint32_t from = maskOf(operand(1)), to = maskOf(isPair ? operand(0).elements[0] : operand(0));
   emitAround([&] {
     Op &op = emitPlain(name, OpKind::Sync);
     op.d = d, op.a = a, op.b = b, op.c = c, op.extra = side;
+    if (from != noOperand && to != noOperand) // what is undefined stays so where it arrives
+      op.imm = static_cast<int64_t>(uint64_t(to) << 32 | (from + 1));
   });
 }
 

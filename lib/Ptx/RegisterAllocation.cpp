@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <map>
+#include <numeric>
 
 namespace cameo::ptx {
 
@@ -15,6 +16,22 @@ bool hasDestination(std::string_view opcode) {
       "fence", "cp", "prefetch", "prefetchu", "stmatrix", "nanosleep", "discard",
       "applypriority", "griddepcontrol", "brkpt", "pmevent"};
   return std::find(std::begin(without), std::end(without), opcode) == std::end(without);
+}
+
+Undefined useOfUndefined(const Instruction &instruction) {
+  static constexpr std::string_view carrying[] = {
+      "abs", "add", "addc", "and", "bfe", "bfi", "bfind", "bmsk", "brev", "clz", "cnot", "copysign",
+      "cos", "cvt", "cvta", "div", "dp2a", "dp4a", "ex2", "fma", "fns", "lg2", "lop3", "mad", "mad24",
+      "madc", "max", "min", "mul", "mul24", "neg", "not", "or", "popc", "prmt", "rcp", "rem", "rsqrt",
+      "sad", "selp", "set", "setp", "shf", "shfl", "shl", "shr", "sin", "slct", "sqrt", "sub", "subc",
+      "szext", "tanh", "testp", "xor"};
+  auto isRegister = [](const Operand &o) { return o.kind == Operand::Kind::Register; };
+  if (instruction.opcode == "mov")
+    return instruction.operands.size() == 2 && isRegister(instruction.operands[0]) &&
+                   isRegister(instruction.operands[1])
+               ? Undefined::Carries : Undefined::Launders;
+  return std::find(std::begin(carrying), std::end(carrying), instruction.opcode) != std::end(carrying)
+             ? Undefined::Carries : Undefined::Decides;
 }
 
 namespace {
@@ -222,6 +239,26 @@ void Allocator::solveDefined() {
         if (write && function.body[i].predicate < 0)
           set(defined, reg);
       });
+  }
+  // And what is computed from them.
+  result.undefinedOrigin.resize(function.registers.size());
+  std::iota(result.undefinedOrigin.begin(), result.undefinedOrigin.end(), 0u);
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (const Instruction &i : function.body) {
+      if (useOfUndefined(i) != Undefined::Carries)
+        continue;
+      uint32_t source = ~0u;
+      forEachRegister(i, [&](uint32_t reg, bool write) {
+        if (!write && result.maybeUndefined[reg])
+          source = reg;
+        if (!write || source == ~0u || result.maybeUndefined[reg])
+          return;
+        result.maybeUndefined[reg] = true;
+        result.undefinedOrigin[reg] = result.undefinedOrigin[source];
+        changed = true;
+      });
+    }
   }
 }
 

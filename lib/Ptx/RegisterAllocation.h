@@ -13,12 +13,22 @@ namespace cameo::ptx {
 
 struct Allocated {
   std::vector<uint32_t> slot;       ///< per register: byte offset in the frame
-  std::vector<bool> maybeUndefined; ///< read somewhere where not every path has written it
+  std::vector<bool> maybeUndefined; ///< read where not every path has written it, or computed from one
+  std::vector<uint32_t> undefinedOrigin; ///< of those: the register that the value came from
   uint32_t frameBytes = 0;
 };
 
 /// False for instructions whose first operand is read, as `st`.
 bool hasDestination(std::string_view opcode);
+
+/// What an instruction does with a register that nothing was written to. Compilers compute with such values, and
+/// then select, shuffle or store something else: only what decides (a branch, an address, a result) has to be defined.
+enum class Undefined {
+  Decides,  ///< it may not read one
+  Carries,  ///< its result is undefined, then
+  Launders, ///< vectors that are put together or taken apart
+};
+Undefined useOfUndefined(const Instruction &instruction);
 
 /// What the allocation itself takes, at most: sets of registers per basic block.
 uint64_t allocationBytes(const Function &function);

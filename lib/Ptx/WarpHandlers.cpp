@@ -62,11 +62,12 @@ void together(Exec &x, const Op &o) {
 enum class Shuffle { Up, Down, Butterfly, Index };
 
 /// d, a, b: lane, c: clamp and segment; side: mask, predicate or none. A source lane out of the
-/// segment gives the lane's own value.
+/// segment gives the lane's own value. imm: 0, or 1 + the mask of lanes of `a` that were written, and that of `d`.
 template <Shuffle Mode> void shuffle(Exec &x, const Op &o) {
   const u32 *side = x.side(o);
   const u32 *a = x.at<u32>(o.a), *b = x.at<u32>(o.b), *c = x.at<u32>(o.c);
-  u32 result[lanes], inRange = 0;
+  u32 result[lanes], inRange = 0, defined = 0;
+  u32 written = o.imm ? x.predicate(u32(o.imm) - 1) : ~0u;
   for (unsigned i = 0; i < lanes; ++i) {
     u32 offset = b[i] & 0x1f, clamp = c[i] & 0x1f, segment = c[i] >> 8 & 0x1f;
     u32 most = (i & segment) | (clamp & ~segment), least = i & segment;
@@ -81,6 +82,7 @@ template <Shuffle Mode> void shuffle(Exec &x, const Op &o) {
     j = ok ? j : s32(i);
     result[i] = a[j & 31];
     inRange |= u32(ok) << i;
+    defined |= (written >> (j & 31) & 1) << i;
     if (x.launch->checks && (x.mask >> i & 1) && ok && !(x.mask >> j & 1) && (x.warp->alive >> j & 1))
       report(x, o, FindingKind::Divergence, 1u << i, 0, 0,
              "a shuffle reads lane " + std::to_string(j) + ", which does not take part",
@@ -89,6 +91,10 @@ template <Shuffle Mode> void shuffle(Exec &x, const Op &o) {
   u32 *d = x.at<u32>(o.d);
   for (unsigned i = 0; i < lanes; ++i)
     d[i] = x.lane[i] ? result[i] : d[i];
+  if (o.imm) {
+    u32 &mask = x.predicate(u32(u64(o.imm) >> 32));
+    mask = (mask & ~x.mask) | (defined & x.mask);
+  }
   if (side[1] != noOperand) {
     u32 &p = x.predicate(side[1]);
     p = (p & ~x.mask) | (inRange & x.mask);

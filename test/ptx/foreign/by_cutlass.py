@@ -47,7 +47,7 @@ def rms(v):
 def rows():
     for arch in ("sm_80", "sm_90a"):
         end = arch[2:]
-        yield kernel("cute_gelu" + end, "elements in tiles with predicates, tanh", [6],
+        yield kernel("cute_gelu" + end, "elements in tiles with predicates, tanh", [9],
                      [floats("x", F16, [37, 130], 200, -4.0, 4.0), floats("bias", F32, [130], 201), out("y", F32, [37, 130])], gelu,
                      close(1e-4, 1e-5), function="gelu", arch=arch)
         yield kernel("cute_rms_norm" + end, "reduction of a block: shuffles, shared memory", [5],

@@ -92,6 +92,9 @@ def kernels_of_warps_and_blocks():
     yield Kernel("graph_search", "atomic compare and swap, queues in shared memory, a loop that data end", [1], [64],
                  [listed("first", i32, np.arange(0, 201 * 3, 3).tolist()), ints("next", i32, [600], 120, 0, 199),
                   buffer("depth", "inout", i32, [200], type="int", seed=0, lo=-1, hi=-1), scalar(i32, 17)], graph_search, arch="sm_80")
+    yield Kernel("virtual_calls", "recursion, calls with structures, local memory", [2], [64],
+                 [derived("tree", i32, [63, 2]), ints("roots", i32, [100], 121, 0, 62), out("y", "int64", [100]), scalar(i32, 100)],
+                 virtual_calls, derive=lambda v: {"tree": TREE}, arch="sm_80")
 
 
 def warp_sets(v):

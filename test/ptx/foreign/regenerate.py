@@ -5,7 +5,7 @@
 # hash). Inputs are drawn by the launch file itself. Needs no GPU; a compiler that is missing is said, and its kernels
 # stay as they are:
 #
-#   python regenerate.py [--nvcc nvcc] [NAME…]   compile, and store
+#   python regenerate.py [--nvcc nvcc] [--toolkit DIR] [NAME…]   compile, and store
 #   python regenerate.py --compare [NAME…]       compile, and compare with what is stored; nothing is written
 #   python regenerate.py --check                 the stored PTX has the hashes of its recipes
 #   python regenerate.py --table                 the list in docs/foreign-kernels.md
@@ -22,7 +22,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 LICENCE = "Apache-2.0 WITH LLVM-exception"
 PAGE = HERE.parents[2] / "docs" / "foreign-kernels.md"
-COMPILERS = ("by_nvcc", "by_triton", "by_cutlass")
+COMPILERS = ("by_nvcc", "by_triton", "by_cutlass", "by_numba")
 
 
 def definitions():
@@ -88,6 +88,7 @@ def table():
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--nvcc", default="nvcc")
+    parser.add_argument("--toolkit", default="/usr/local/cuda", help="where Numba finds libnvvm")
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--compare", action="store_true")
     parser.add_argument("--table", action="store_true")

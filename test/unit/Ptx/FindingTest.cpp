@@ -112,15 +112,58 @@ TEST(Finding, UninitialisedSharedAndLocal) {
   expectClean(runBody(local + "st.local.u32 [%l2], 0;\nld.local.u32 %r0, [%l2];"));
 }
 
+/// %r1 is written by all but 8 lanes; each lane has an address of its own in %l2.
+static const char *const partlyWritten =
+    "mad.wide.u32 %l2, %t, 4, %at;\nsetp.lt.u32 %p, %t, 8;\n@%p bra skip;\nmov.u32 %r1, 5;\nskip:\n";
+
 TEST(Finding, UninitialisedRegister) {
-  std::string branch = "setp.lt.u32 %p, %t, 8;\n@%p bra skip;\nmov.u32 %r1, 5;\nskip:\n";
-  Outcome broken = runBody(branch + "add.u32 %r2, %r1, 1;");
+  std::string branch = partlyWritten;
+  Outcome broken = runBody(branch + "st.global.u32 [%l2], %r1;");
   expectFinding(broken, CAMEO_PTX_F_UNINIT_REGISTER, 20);
-  EXPECT_NE(broken.text.find("%r1"), std::string::npos);
+  EXPECT_NE(broken.text.find("%r1 is read before"), std::string::npos) << broken.text;
   EXPECT_NE(broken.text.find("7 more"), std::string::npos) << broken.text;
-  expectClean(runBody("mov.u32 %r1, 0;\n" + branch + "add.u32 %r2, %r1, 1;"));
+  expectClean(runBody("mov.u32 %r1, 0;\n" + branch + "st.global.u32 [%l2], %r1;"));
   // Written under a predicate and read under the same: nothing is wrong.
-  expectClean(runBody("setp.lt.u32 %p, %t, 8;\n@%p mov.u32 %r1, 5;\n@%p add.u32 %r2, %r1, 1;"));
+  expectClean(runBody(branch + "setp.ge.u32 %p, %t, 8;\n@%p st.global.u32 [%l2], %r1;"));
+}
+
+TEST(Finding, UninitialisedRegisterIsCarriedToWhatDecides) {
+  std::string branch = partlyWritten;
+  Outcome broken = runBody(branch + "add.u32 %r2, %r1, 1;\nmov.u32 %r3, %r2;\nst.global.u32 [%l2], %r3;");
+  expectFinding(broken, CAMEO_PTX_F_UNINIT_REGISTER, 20);
+  EXPECT_NE(broken.text.find("%r3 is used, which was computed from %r1"), std::string::npos) << broken.text;
+  EXPECT_NE(broken.text.find("7 more"), std::string::npos) << broken.text;
+  // Branches, guards and addresses decide.
+  expectFinding(runBody(branch + "setp.gt.u32 %q, %r1, 3;\n@%q bra out;\nadd.u32 %r2, %t, 1;\nout:\n"),
+                CAMEO_PTX_F_UNINIT_REGISTER, 20);
+  expectFinding(runBody(branch + "setp.gt.u32 %q, %r1, 3;\n@%q st.global.u32 [%l2], 1;"), CAMEO_PTX_F_UNINIT_REGISTER, 20);
+  expectFinding(runBody(branch + "mad.wide.u32 %l3, %r1, 4, %at;\nld.global.u32 %r2, [%l3];"),
+                CAMEO_PTX_F_UNINIT_REGISTER, 20);
+  // What is selected instead is defined; the same register becomes so when it is written.
+  std::string select = "selp.u32 %r2, 7, %r1, %p;\nst.global.u32 [%l2], %r2;";
+  expectClean(runBody(branch + select));
+  expectFinding(runBody(branch + "not.pred %p, %p;\n" + select), CAMEO_PTX_F_UNINIT_REGISTER, 20);
+  expectClean(runBody(branch + "add.u32 %r1, %r1, 1;\nmov.u32 %r1, 3;\nst.global.u32 [%l2], %r1;"));
+  expectFinding(runBody(branch + "add.u32 %r1, %r1, 1;\nst.global.u32 [%l2], %r1;"), CAMEO_PTX_F_UNINIT_REGISTER, 20);
+}
+
+TEST(Finding, UninitialisedRegisterOfAnotherLane) {
+  std::string branch = partlyWritten;
+  auto from = [&](int lane) {
+    return runBody(branch + "shfl.sync.idx.b32 %r2, %r1, " + std::to_string(lane) + ", 31, -1;\nst.global.u32 [%l2], %r2;");
+  };
+  expectClean(from(8));
+  Outcome broken = from(7);
+  expectFinding(broken, CAMEO_PTX_F_UNINIT_REGISTER, 20);
+  EXPECT_NE(broken.text.find("31 more"), std::string::npos) << broken.text;
+}
+
+TEST(Finding, UninitialisedRegisterStoredToSharedMemory) {
+  std::string store = std::string(partlyWritten) +
+                      ".shared .align 4 .b8 a[256];\nmov.u32 %r4, a;\nmad.lo.u32 %r4, %t, 4, %r4;\nst.shared.u32 [%r4+4], %r1;\n"
+                      "setp.ge.u32 %q, %t, 8;\n";
+  expectClean(runBody(store + "@%q ld.shared.u32 %r2, [%r4+4];"));
+  expectFinding(runBody(store + "@!%q ld.shared.u32 %r2, [%r4+4];"), CAMEO_PTX_F_UNINITIALISED, 20);
 }
 
 TEST(Finding, NullAndConstantMemory) {

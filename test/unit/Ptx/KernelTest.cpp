@@ -261,6 +261,66 @@ TEST(Scopes, LabelsAndParametersOfInnerBlocks) {
     EXPECT_EQ(got[t], 33 * 2 + 100 + 2 * t);
 }
 
+/// Lanes of a warp that are in two functions at once, and at several levels of one that calls itself: none disturbs
+/// another's registers, of whatever widths these are.
+TEST(Calls, LanesInDifferentFunctions) {
+  std::string text = header;
+  text += R"(
+.func (.param .b32 out) narrow(.param .b32 in) {
+  .reg .b32 %r<8>; .reg .pred %p; ld.param.b32 %r0, [in]; mov.u32 %r1, 0; mov.u32 %r2, 3; mov.u32 %r3, 5;
+  again: add.u32 %r1, %r1, %r0; xor.b32 %r2, %r2, %r1; add.u32 %r3, %r3, %r2; nanosleep.u32 1;
+  setp.lt.u32 %p, %r1, 200; @%p bra again;
+  add.u32 %r1, %r3, %r2; st.param.b32 [out], %r1; ret;
+}
+.func (.param .b32 out) wide(.param .b32 in) {
+  .reg .b32 %r<2>; .reg .b64 %l<8>; .reg .pred %p; ld.param.b32 %r0, [in]; cvt.u64.u32 %l0, %r0; mov.u64 %l1, 0;
+  mov.u64 %l2, 3; mov.u64 %l3, 5;
+  again: add.u64 %l1, %l1, %l0; xor.b64 %l2, %l2, %l1; add.u64 %l3, %l3, %l2; nanosleep.u32 1;
+  setp.lt.u64 %p, %l1, 200; @%p bra again;
+  add.u64 %l1, %l3, %l2; cvt.u32.u64 %r0, %l1; st.param.b32 [out], %r0; ret;
+}
+.func (.param .b32 out) deep(.param .b32 in) {
+  .reg .b32 %r<4>; .reg .pred %p; ld.param.b32 %r0, [in]; mov.u32 %r1, 0; setp.eq.u32 %p, %r0, 0; @%p bra done;
+  sub.u32 %r2, %r0, 1;
+  { .param .b32 param0; .param .b32 retval0; st.param.b32 [param0], %r2;
+    call (retval0), deep, (param0); ld.param.b32 %r1, [retval0]; }
+  add.u32 %r1, %r1, %r0;
+  done: st.param.b32 [out], %r1; ret;
+}
+.visible .entry k(.param .u64 p) {
+  .reg .b32 %r<4>; .reg .b64 %l<4>; .reg .pred %p;
+  mov.u32 %r0, %tid.x; and.b32 %r1, %r0, 1; setp.eq.u32 %p, %r1, 0; add.u32 %r1, %r0, 1;
+  .param .b32 param0; .param .b32 retval0; st.param.b32 [param0], %r1;
+  @%p bra even;
+  call (retval0), narrow, (param0); bra both;
+  even: call (retval0), wide, (param0);
+  both: ld.param.b32 %r1, [retval0];
+  st.param.b32 [param0], %r0; call (retval0), deep, (param0); ld.param.b32 %r2, [retval0]; add.u32 %r1, %r1, %r2;
+  ld.param.u64 %l1, [p]; mul.wide.u32 %l2, %r0, 4; add.u64 %l1, %l1, %l2; st.global.u32 [%l1], %r1; ret;
+})";
+  Module module(text);
+  ASSERT_TRUE(module) << module.errors();
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    Memory memory;
+    uint64_t out = memory.alloc(128, "out");
+    Arguments arguments;
+    arguments.add(out);
+    auto how = launchOf(1, 32, arguments);
+    how.schedule = CAMEO_PTX_SCHEDULE_RANDOM;
+    how.seed = seed;
+    Result result = run(module, "k", memory, how);
+    EXPECT_EQ(result.status(), CAMEO_PTX_OK) << result.text();
+    auto got = memory.download<uint32_t>(out, 32);
+    for (uint32_t t = 0; t < 32; ++t) {
+      uint32_t a = 0, b = 3, c = 5;
+      do
+        a += t + 1, b ^= a, c += b;
+      while (a < 200);
+      EXPECT_EQ(got[t], c + b + t * (t + 1) / 2) << "thread " << t << ", seed " << seed;
+    }
+  }
+}
+
 TEST(Scopes, ALabelTwiceInOneBlockIsRefused) {
   Module module(std::string(header) + ".visible .entry k()\n{\n{\nx:\nx: ret;\n}\n}\n");
   EXPECT_FALSE(module);
