@@ -24,9 +24,8 @@ NOT_YET = {name: WGMMA for name in (
     "matmul_bf16_90", "matmul_e4m3_90", "matmul_e5m2_90", "matmul_f16_90", "matmul_f16_acc_90", "matmul_s8_90",
     "matmul_tensor_maps", "matmul_tensor_maps_narrow", "matmul_tf32_90", "cute_matmul_e4m3", "cute_matmul_f16_90", "cute_matmul_s8",
     "cute_matmul_specialised", "cute_matmul_wide")} | {name: CLUSTERS for name in (
-        "cluster_bulk", "cluster_histogram", "cluster_multicast", "cluster_pass", "cluster_ring", "cute_matmul_cluster",
-        "cute_matmul_cluster_square")} | {
-            "matmul_persistent": "tensormap.replace is refused", "grid_jacobi": "%envreg1 and 2 of cooperative grids are refused"}
+        "cluster_bulk", "cluster_multicast", "cluster_pass", "cute_matmul_cluster",
+        "cute_matmul_cluster_square")} | {"matmul_persistent": "tensormap.replace is refused"}
 
 
 def expected_to_run(name):
