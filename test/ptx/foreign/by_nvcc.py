@@ -6,7 +6,8 @@ import subprocess
 
 import numpy as np
 
-from launches import EXACT, NULL, Kernel, buffer, close, derived, floats, ints, listed, out, scalar, zeros
+from launches import (EXACT, NULL, Kernel, buffer, close, derived, floats, im2col_map, ints, listed, out, scalar, tensor_map,
+                      zeros)
 
 FLAGS = ["-std=c++17", "-O3"]
 
@@ -17,6 +18,7 @@ def kernels():
     yield from kernels_of_grids()
     yield from cub_kernels()
     yield from clusters()
+    yield from tensor_kernels()
 
 
 def first_kernels():
@@ -293,6 +295,25 @@ def clusters():
     yield Kernel("cluster_multicast", "bulk copies with multicast, slots freed by both blocks", [2], [128],
                  [ints("x", i32, [7, 256], 154, -1000, 1000), out("y", i32, [2, 128]), scalar(i32, 7)],
                  lambda v: [v.x.sum(0)[(np.arange(128) * 5 + r) % 256] for r in range(2)], arch="sm_90a", cluster=[2, 1, 1])
+
+
+def tensor_kernels():
+    m, n, k = 72, 40, 472
+    a, b = floats("a", "bfloat16", [m, k], 160), floats("b", "bfloat16", [n, k], 161)
+    yield Kernel("inline_wgmma", "wgmma bf16 and tensor maps by inline PTX, a loading warp, three stages", [2, 2], [160],
+                 [tensor_map(a, [64, 64], "128B"), tensor_map(b, [32, 64], "128B"), out("c", "float32", [m, n]),
+                  *(scalar("int32", s) for s in (m, n, k))], lambda v: wide(v.a) @ wide(v.b).T, close(1e-5, 1e-5), arch="sm_90a",
+                 buffers=[a, b], shared=36912)
+    x = ints("x", "float32", [2, 5, 7, 16], 162, -20, 20)
+    y = ints("y", "float32", [70, 16], 163, -20, 20, role="inout")
+    yield Kernel("inline_im2col", "tensor copies in im2col mode, a tensor reduction", [3], [64],
+                 [im2col_map(x, (-1, -1), (-1, -1), 16, 32), tensor_map(y, [32, 16], "none"), ints("w", "float32", [9], 164, -9, 9),
+                  scalar("int32", 7), scalar("int32", 5)], window_sums, arch="sm_90a", buffers=[x, y])
+
+
+def window_sums(v):
+    x = np.pad(v.x, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    return {"y": v.y + sum(v.w[3 * r + s] * x[:, r:r + 5, s:s + 7] for r in range(3) for s in range(3)).reshape(70, 16)}
 
 
 def ring(v):

@@ -94,6 +94,13 @@ def tensor_map(over, box, swizzle):
             "l2_promotion": "none"}
 
 
+def im2col_map(over, lower, upper, channels, pixels):
+    """A map over an NHWC buffer; corners as (w, h)."""
+    return tensor_map(over, [], "none") | {"mode": "im2col", "pixel_box_lower_corner": list(lower),
+                                           "pixel_box_upper_corner": list(upper), "channels_per_pixel": channels,
+                                           "pixels_per_column": pixels}
+
+
 NULL = {"kind": "scratch_ptr", "name": "scratch", "bytes": 0}
 EXACT = {"mode": "exact"}
 

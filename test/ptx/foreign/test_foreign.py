@@ -23,9 +23,10 @@ NOT_YET = {name: WGMMA for name in (
     "convolution_90", "flash_backward_90", "flash_causal_90", "flash_forward_90", "flash_tensor_maps", "grouped_gemm_90",
     "matmul_bf16_90", "matmul_e4m3_90", "matmul_e5m2_90", "matmul_f16_90", "matmul_f16_acc_90", "matmul_s8_90",
     "matmul_tensor_maps", "matmul_tensor_maps_narrow", "matmul_tf32_90", "cute_matmul_e4m3", "cute_matmul_f16_90", "cute_matmul_s8",
-    "cute_matmul_specialised", "cute_matmul_wide")} | {name: CLUSTERS for name in (
+    "cute_matmul_specialised", "cute_matmul_wide", "inline_wgmma")} | {name: CLUSTERS for name in (
         "cluster_bulk", "cluster_multicast", "cluster_pass", "cute_matmul_cluster",
-        "cute_matmul_cluster_square")} | {"matmul_persistent": "tensormap.replace is refused"}
+        "cute_matmul_cluster_square")} | {
+            "matmul_persistent": "tensormap.replace is refused", "inline_im2col": "im2col is refused"}
 
 
 def expected_to_run(name):
@@ -103,3 +104,31 @@ def test_a_mutilated_kernel_is_noticed(cameo, tmp_path, name):
     result = cameo("sim", tmp_path / "kernel.ptx", "--launch", HERE / name / "launch.json", "--schedule", "all",
                    "--time-limit", "60", check=False)
     assert result.returncode in codes, result.stdout[-2000:] + result.stderr
+
+
+# Counts as one works them out by hand from the source and the sizes.
+BY_HAND = {
+    # 3 blocks of 8 warps load a float a lane; a lane of each warp leaves its minimum, the first thread reads 7 of them.
+    "block_reduce": {"global_load_requests": 24, "global_load_bytes": 3 * 256 * 4, "global_load_sectors": 24 * 4,
+                     "shared_store_bytes": 24 * 4, "shared_load_requests": 3 * 7, "global_store_sectors": 3, "barriers": 24},
+    # 4 blocks copy 4 KiB in and out, and read and write each word once, 32 a request.
+    "add_one": {"async_copy_bytes": 4 * 2 * 4096, "shared_load_requests": 128, "shared_store_wavefronts": 128, "global_load_bytes": 0},
+    # 2 x 2 tiles of 64 x 64, 256 deep; two columns of blocks copy the 72 rows of A, two rows the 90 of B; each of 16
+    # steps of a block reads 64 x 16 of A and of B twice, 512 bytes a request without conflicts; the ring is zeroed first.
+    "cute_matmul_f16_80": {"mma_fma": 4 * 64 * 64 * 256, "mma_instructions": 4 * 64 * 64 * 256 // 2048,
+                           "async_copy_bytes": 2 * 72 * 256 * 2 + 2 * 90 * 256 * 2, "shared_load_bytes": 4 * 16 * 4 * 64 * 16 * 2,
+                           "shared_load_requests": 1024, "shared_load_wavefronts": 4096, "shared_store_bytes": 4 * 3 * 2 * 64 * 32 * 2,
+                           "global_store_bytes": 72 * 90 * 4, "barriers": 4 * 4 * 9},
+    # Blocks of 256 elements in 8 groups: two atomics for each element.
+    "extremes": {"atomic_threads": 2 * 1000, "global_load_bytes": 4000},
+    # 9 tiles of 1 KiB for each of 2 blocks by cp.async; a word a thread and tile, 3 apart: no conflict.
+    "group_copies": {"async_copy_bytes": 2 * 9 * 1024, "shared_load_requests": 2 * 9 * 4, "shared_load_wavefronts": 2 * 9 * 4,
+                     "global_store_bytes": 2 * 128 * 4},
+}
+
+
+@pytest.mark.parametrize("name", BY_HAND)
+def test_counts_worked_out_by_hand(cameo, name):
+    result = cameo("sim", HERE / name / "kernel.ptx", "--launch", HERE / name / "launch.json", "--counts", "--json")
+    counts = json.loads(result.stdout)["runs"][-1]["counts"]
+    assert {key: counts[key] for key in BY_HAND[name]} == BY_HAND[name]
