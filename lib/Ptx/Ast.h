@@ -95,6 +95,7 @@ struct Function {
   uint32_t requiredCluster[3] = {0, 0, 0}; ///< .reqnctapercluster
   uint32_t mostClusterRank = 0;            ///< .maxclusterrank, 0: none
   bool explicitCluster = false, blocksAreClusters = false;
+  uint32_t maxnreg = 0, minBlocks = 0; ///< .minnctapersm
 };
 
 struct SourceLocation {

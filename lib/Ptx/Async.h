@@ -87,6 +87,9 @@ struct StoreNote {
   uint32_t from = 0; ///< rank of the block that stored
 };
 
+struct WgmmaState;   // Wgmma.h
+struct RegisterPool; // Wgmma.h
+
 struct AsyncState {
   std::vector<Mbarrier> mbarriers;
   std::vector<BulkCopy> copies;
@@ -98,6 +101,8 @@ struct AsyncState {
   uint64_t progress = 0; ///< changes when anything arrives anywhere
   uint64_t idleProgress = 0;
   unsigned idleRounds = 0;
+  std::shared_ptr<WgmmaState> wgmma;       ///< from the first wgmma on
+  std::shared_ptr<RegisterPool> registers; ///< from the first setmaxnreg on
   void clear() { *this = AsyncState(); }
 };
 

@@ -6,6 +6,7 @@
 // with copies in flight are told, too.
 #include "Async.h"
 #include "Trace.h"
+#include "Wgmma.h"
 
 #include <algorithm>
 #include <bit>
@@ -138,6 +139,8 @@ std::string groupText(const Exec &x, const Block &block, const Warp &warp, const
                     std::to_string(std::popcount(group.mask)) + " threads) waits ";
   const Op &op = group.state == GroupState::Barrier ? group.ip[-1] : *group.ip;
   std::string where = " in line " + std::to_string(lineOf(x, op));
+  if (std::string text = wgmmaWaitText(x, block, warp, group); !text.empty())
+    return who + text + where;
   if (group.state == GroupState::Waiting)
     return who + barrierText(x, block, group) + where;
   if (group.state == GroupState::Barrier) {
@@ -276,8 +279,11 @@ void reportStuck(Exec &x, Block &block) {
   x.warp = const_cast<Warp *>(first);
   report(x, *stuck->waitOp, FindingKind::Deadlock, stuck->mask, stuck->waitAddress, 0,
          "deadlock: nothing can run and nothing is in flight: " + text,
-         "let every phase get the arrivals and bytes that it expects, and wait with the parity of "
-         "the phase that is meant");
+         wgmmaWaitText(x, block, *first, *stuck).empty()
+             ? "let every phase get the arrivals and bytes that it expects, and wait with the parity of "
+               "the phase that is meant"
+             : "let all four warps of the warpgroup execute the same wgmma, and ask (setmaxnreg.inc) for "
+               "no more registers than the others give back");
 }
 
 void exitAsync(Exec &x, Block &block, Warp &warp, uint32_t mask) {

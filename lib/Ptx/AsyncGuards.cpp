@@ -8,6 +8,7 @@
 #include "Async.h"
 #include "Cluster.h"
 #include "SyncHandlers.h"
+#include "Wgmma.h"
 
 #include <algorithm>
 #include <bit>
@@ -160,6 +161,11 @@ void guardStore(Exec &x, const Op &op) {
     return guardRemote(x, op, shared, first, bytes);
   note(x, op, all);
   forgetCopies(*x.block, x.warp->index, all.first, all.end);
+  if (x.block->async->wgmma)
+    for (uint32_t rest = shared; rest; rest &= rest - 1) {
+      unsigned i = static_cast<unsigned>(std::countr_zero(rest));
+      guardWgmmaSource(x, op, first[i], first[i] + bytes, i, "a store writes");
+    }
   if (!anyOwned(x, all))
     return;
   for (uint32_t rest = shared; rest; rest &= rest - 1) {
@@ -214,6 +220,8 @@ void checkBulkTarget(Exec &x, const Op &op, const BulkCopy &copy, unsigned lane)
   auto &copies = x.block->async->copies;
   for (const SharedSpan &own : copy.spans) {
     Span span{own.first, own.first + own.bytes};
+    if (x.block->async->wgmma && x.launch->checks)
+      guardWgmmaSource(x, op, span.first, span.end, lane, "a bulk copy overwrites");
     for (size_t i = 0; i < copies.size();) {
       BulkCopy &other = copies[i];
       bool over = other.kind == BulkKind::Load && other.landed && meets(other, span);

@@ -8,6 +8,7 @@
 #include "Async.h"
 #include "Trace.h"
 #include "Handlers.h"
+#include "Wgmma.h"
 
 #include <bit>
 
@@ -124,6 +125,9 @@ void copyAsync(Exec &x, const Op &op) {
     copy.source[i] = from;
     copy.sourceBytes[i] = static_cast<uint8_t>(n);
     most += n;
+    if (block.async->wgmma && x.launch->checks)
+      guardWgmmaSource(x, op, static_cast<uint32_t>(to), static_cast<uint32_t>(to) + op.size, i,
+                       "cp.async overwrites");
     poisonWords(block.shared + copy.target[i], op.size);
     if (x.launch->checks)
       setShadow(block.sharedShadow, copy.target[i], op.size, 0);

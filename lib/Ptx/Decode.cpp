@@ -4,6 +4,7 @@
 // after the other, then the targets of branches. Shared variables get gaps between them, so that an
 // access beyond one of them hits nothing.
 #include "Decode.h"
+#include "Wgmma.h"
 
 #include <algorithm>
 
@@ -157,6 +158,7 @@ void Decoder::decodeFunction(uint32_t index) {
   carrySlot = temporaryPredBase + temporaryPredicates * 4;
   uint32_t begin = carrySlot + 32;
   allocation = allocateRegisters(*function, begin);
+  trackWgmmaRegisters();
   definedMask.assign(function->registers.size(), noOperand);
   uint32_t frame = allocation.frameBytes;
   if (policy.checks)
@@ -196,7 +198,8 @@ void Decoder::fuseRuns(uint32_t begin) {
   uint32_t length = 0;
   for (size_t i = program.code.size(); i-- > begin;) {
     Op &op = program.code[i];
-    bool fits = op.run == single && inFrame(op.a) && inFrame(op.b) && inFrame(op.c);
+    bool fits = op.run == single && inFrame(op.a) && inFrame(op.b) && inFrame(op.c) &&
+                !(op.traits & traitWgmmaRegister);
     length = !fits ? 0 : leader[i + 1] ? 1 : length + 1;
     if (length > 1) {
       op.run = run;
@@ -216,7 +219,9 @@ void Decoder::decodeInstruction(const Instruction &instruction) {
               ") is not implemented", true);
     return;
   }
+  size_t first = program.code.size();
   (this->*row->decode)();
+  noteWgmmaTouches(instruction, first);
   trackDefinitions(instruction, false);
 }
 
@@ -224,6 +229,8 @@ void Decoder::decodeInstruction(const Instruction &instruction) {
 /// looked for, after it its results are known.
 void Decoder::trackDefinitions(const Instruction &instruction, bool before) {
   if (!policy.checks)
+    return;
+  if (!before && instruction.opcode == "wgmma") // its handler knows when it writes
     return;
   Undefined use = useOfUndefined(instruction);
   auto maskOf = [&](const Operand &o) {
@@ -424,7 +431,8 @@ const Decoder::OpcodeRow *Decoder::findOpcode(std::string_view opcode) {
       {"elect", &D::decodeElect}, {"mapa", &D::decodeMapa}, {"getctarank", &D::decodeGetctarank}, {"mbarrier", &D::decodeMbarrier}, {"cp", &D::decodeCp}, {"ldmatrix", &D::decodeLdmatrix},
       {"stmatrix", &D::decodeStmatrix}, {"mma", &D::decodeMma},
       {"movmatrix", &D::decodeMovmatrix}, {"bmsk", &D::decodeBitMask},
-      {"szext", &D::decodeBitMask}, {"fns", &D::decodeFns}, {"wmma", &D::decodeWmma}, {"brkpt", &D::decodeTrap}};
+      {"szext", &D::decodeBitMask}, {"fns", &D::decodeFns}, {"wmma", &D::decodeWmma},
+      {"wgmma", &D::decodeWgmma}, {"setmaxnreg", &D::decodeSetmaxnreg}, {"brkpt", &D::decodeTrap}};
   for (const OpcodeRow &row : rows)
     if (row.opcode == opcode)
       return &row;

@@ -20,6 +20,8 @@ namespace cameo::ptx {
 std::unique_ptr<Program> decodeKernel(const ModuleAst &module, const Function &kernel,
                                       Policy policy, std::vector<Diagnostic> &errors);
 
+struct WgmmaForm; // Wgmma.h
+
 /// Where a variable of the module lives, for constants that are its address.
 struct SymbolTable;
 
@@ -211,6 +213,15 @@ private:
   void decodeWmma();
   void decodeWmmaAccess(const Modifiers &m, bool isLoad);
   void decodeWmmaMma(const Modifiers &m);
+  // DecodeWgmma.cpp
+  void decodeWgmma();
+  void decodeWgmmaMma();
+  bool wgmmaTypes(WgmmaForm &form);
+  bool wgmmaRegisters(WgmmaForm &form, size_t index, unsigned count, bool isD);
+  bool wgmmaScales(WgmmaForm &form, size_t at);
+  void decodeSetmaxnreg();
+  void trackWgmmaRegisters();
+  void noteWgmmaTouches(const Instruction &instruction, size_t first);
   // DecodeMma.cpp
   bool matrixOperand(size_t index, unsigned count, Type type, bool isDestination,
                      std::vector<uint32_t> &slots);
@@ -232,6 +243,7 @@ private:
   std::vector<const Function *> functionList; ///< as in program.functions
   std::vector<std::vector<uint32_t>> callees; ///< for the stack's depth
   std::unordered_map<std::string_view, Symbol> globals, locals;
+  std::vector<uint32_t> trackedRegister; ///< its number among those of wgmma, or noOperand
   std::vector<uint32_t> definedMask; ///< slot of the mask of written lanes, or noOperand
   std::vector<uint32_t> instructionIndex;
   struct Fixup {

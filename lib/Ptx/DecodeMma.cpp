@@ -165,12 +165,14 @@ void Decoder::decodeMma() {
   if (!integer && !counted)
     name += types[0];
   name += saturates ? ".sat" : "";
+  std::string general = name;
   if (!sparse && a->bits == 16 && types[0] == ".f32" && k == 16)
     name += ".k16";
   uint32_t side = static_cast<uint32_t>(program.side.size());
   program.side.insert(program.side.end(), slots.begin(), slots.end());
   emitAround([&] {
     Op &op = emitPlain(name, OpKind::Matrix);
+    op.inner = findHandler(general); // has the hardware's numerics, too
     op.a = metadata, op.extra = side;
     op.imm = int64_t(shape[0]) | int64_t(kA) << 8 | int64_t(k) << 20 | selector << 32;
   });

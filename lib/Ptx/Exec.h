@@ -200,6 +200,8 @@ struct LaunchContext {
   bool checks = true;
   unsigned schedule = 0, asyncPoint = 0;
   bool traces = false;
+  bool hardwareMma = false; ///< tensor cores add as published of the hardware, HardwareMma.h
+  unsigned sm = 0;          ///< of the module's target: 90
   uint64_t seed = 0, stepLimit = 0;
   const volatile int *cancel = nullptr;
   std::atomic<bool> stopAll{false};

@@ -23,7 +23,7 @@ constexpr KindRow kinds[] = {
     {24, "divergence"},    {25, "deadlock"},       {20, "trap"},
     {20, "launch"},        {20, "stack"},
     {23, "mbarrier"},      {21, "proxy"},          {22, "async-source"},
-    {22, "tensor-map"}};
+    {22, "tensor-map"},    {22, "matrix-descriptor"}};
 
 std::string hex(uint64_t value) {
   char text[32];

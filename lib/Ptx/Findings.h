@@ -16,7 +16,8 @@ namespace cameo::ptx {
 /// The values are those of cameo_ptx_finding_kind.
 enum class FindingKind : uint32_t {
   OutOfBounds = 1, Misaligned, Uninitialised, UninitRegister, ReadOnly, UseAfterFree, Null, Race,
-  AsyncInFlight, AsyncLeft, Barrier, Divergence, Deadlock, Trap, Launch, Stack, Mbarrier, Proxy, AsyncSource
+  AsyncInFlight, AsyncLeft, Barrier, Divergence, Deadlock, Trap, Launch, Stack, Mbarrier, Proxy, AsyncSource,
+  TensorMap, Descriptor
 };
 
 /// 20 memory, 21 race, 22 asynchrony, 23 barrier, 24 divergence, 25 deadlock.

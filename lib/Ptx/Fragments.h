@@ -65,6 +65,32 @@ template <unsigned P, auto Get, typename Reg, typename Acc>
   }
 }
 
+enum class Sparsity { None, TwoOfFour, OneOfTwo, PairsOfEight };
+
+/// Which row of B belongs to each stored value of 16 rows of A. Metadata: four bits for each group,
+/// two indices of two bits. Of 16-bit and tf32 values a word has 16 bits of row g and 16 of row
+/// g + 8, and a row's second half is the next lane's; of smaller ones the words of rows g and g + 8
+/// lie in lanes next to each other. The selector says in which lanes of four.
+template <Sparsity S, bool Wide>
+[[gnu::noinline]] void findRows(const u32 *meta, unsigned k, unsigned selector, u8 *index) {
+  unsigned perGroup = S == Sparsity::OneOfTwo ? 1 : S == Sparsity::TwoOfFour ? 2 : 4;
+  unsigned chunkBits = Wide ? 16 : 32, chunks = k / perGroup * 4 / chunkBits;
+  for (unsigned row = 0; row < 16; ++row)
+    for (unsigned j = 0; j < k; ++j) {
+      unsigned bit = j / perGroup * 4, chunk = bit / chunkBits, upper = row / 8;
+      unsigned thread = Wide ? selector * chunks + chunk : selector * 2 + chunk * 2 + upper;
+      u32 word = meta[row % 8 * 4 + (thread & 3)] >> (Wide ? 16 * upper : 0);
+      u32 nibble = word >> (bit % chunkBits) & 15;
+      unsigned at = 0;
+      switch (S) {
+      case Sparsity::OneOfTwo: at = j * 2 + (nibble >> 1 & 1); break;
+      case Sparsity::TwoOfFour: at = j / 2 * 4 + (nibble >> (2 * (j & 1)) & 3); break;
+      default: at = j / 4 * 8 + (nibble >> (j & 2) & 3) * 2 + (j & 1); break;
+      }
+      index[row * k + j] = u8(at);
+    }
+}
+
 } // namespace CAMEO_PTX_ISA
 } // namespace cameo::ptx
 

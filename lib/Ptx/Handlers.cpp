@@ -35,7 +35,7 @@ int level() {
   NAME::integerRows(rows), NAME::bitFieldRows(rows), NAME::floatRows(rows), NAME::halfRows(rows), NAME::compareRows(rows),   \
       NAME::mathRows(rows), NAME::convertRows(rows), NAME::memoryRows(rows),                       \
       NAME::atomicRows(rows), NAME::warpRows(rows), NAME::matrixRows(rows),                        \
-      NAME::mmaRows(rows), NAME::wmmaRows(rows)
+      NAME::mmaRows(rows), NAME::wmmaRows(rows), NAME::wgmmaProductRows(rows)
 
 std::unordered_map<std::string_view, Handler> makeTable() {
   HandlerRows rows;
@@ -46,6 +46,8 @@ std::unordered_map<std::string_view, Handler> makeTable() {
   bulkRows(rows);
   clusterRows(rows);
   tensorRows(rows);
+  wgmmaRows(rows);
+  registerPoolRows(rows);
 #ifdef CAMEO_PTX_HAS_V3
   if (level() == 4)
     CAMEO_PTX_ADD_ROWS(v4);

@@ -33,6 +33,8 @@ void asyncRows(HandlerRows &rows);
 void mbarrierRows(HandlerRows &rows);
 void bulkRows(HandlerRows &rows);
 void clusterRows(HandlerRows &rows);
+void wgmmaRows(HandlerRows &rows);
+void registerPoolRows(HandlerRows &rows);
 
 #define CAMEO_PTX_DECLARE_ROWS(NAME)                                                               \
   namespace NAME {                                                                                 \
@@ -46,6 +48,7 @@ void clusterRows(HandlerRows &rows);
   void bitFieldRows(HandlerRows &rows);                                                            \
   void atomicRows(HandlerRows &rows);                                                              \
   void warpRows(HandlerRows &rows);                                                                \
+  void wgmmaProductRows(HandlerRows &rows);                                                        \
   void wmmaRows(HandlerRows &rows);                                                                \
   void mmaRows(HandlerRows &rows);                                                                 \
   void matrixRows(HandlerRows &rows);                                                              \

@@ -8,6 +8,7 @@
 
 #include "cameo/Ptx/cameo_ptx.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace cameo::ptx {
@@ -129,6 +130,15 @@ void fillConstants(LaunchContext &launch, const Program &program,
   }
 }
 
+/// 90 of "sm_90a"; 0 where there is no number.
+unsigned smOf(std::string_view target) {
+  unsigned sm = 0;
+  for (char c : target.substr(std::min(target.find('_') + 1, target.size())))
+    if (c >= '0' && c <= '9' && sm < 1000)
+      sm = sm * 10 + static_cast<unsigned>(c - '0');
+  return sm;
+}
+
 int statusOf(RunStatus status, bool findings) {
   switch (status) {
   case RunStatus::Cancelled: return CAMEO_PTX_CANCELLED;
@@ -195,6 +205,8 @@ void launchKernel(ModuleImpl &module, Kernel &kernel, DeviceMemory &memory,
     launch.checks = policy.checks;
     launch.schedule = request.schedule;
     launch.asyncPoint = request.asyncPoint;
+    launch.hardwareMma = request.hardwareMma;
+    launch.sm = smOf(module.ast.target);
     launch.seed = request.seed;
     launch.traces = request.trace;
     launch.stepLimit = request.stepLimit;

@@ -74,6 +74,8 @@ inline void transpose(u16 *m) {
 
 /// m16n8k16 with 16-bit elements and f32 accumulators, the work of every f16 GEMM.
 template <typename E> void mma16816(Exec &x, const Op &o) {
+  if (x.launch->hardwareMma)
+    return o.inner(x, o);
   if (!gatherWarp(x, o))
     return;
   const u32 *slots = x.side(o);

@@ -4,6 +4,7 @@
 // own maps. One product for all: A is m rows of k values and, where it is sparse, the row of B that belongs to
 // each value, which comes from the metadata.
 #include "Fragments.h"
+#include "HardwareMma.h"
 
 namespace cameo::ptx {
 namespace CAMEO_PTX_ISA {
@@ -17,7 +18,22 @@ struct Form {
       : m(unsigned(o.imm & 0xff)), k(unsigned(o.imm >> 8 & 0xfff)), kb(unsigned(o.imm >> 20 & 0xfff)),
         selector(unsigned(o.imm >> 32 & 3)) {}
   unsigned m, k, kb, selector;
+  FusedModel model; ///< on: the hardware's way to add
 };
+
+/// How an architecture adds products of these types; sparse ones as dense ones of the same length.
+FusedModel modelOf(unsigned sm, unsigned bits, int leastA, int leastB, bool half) {
+  FusedModel f;
+  f.on = true;
+  f.fraction = sm < 75 ? 23 : sm < 90 ? 24 : 25;
+  f.leastA = leastA, f.leastB = leastB, f.leastC = half ? -14 : -126;
+  f.half = half;
+  if (sm >= 80 && sm < 90)
+    f.step = 128 / bits;
+  if (sm == 89 && bits == 8)
+    f.fraction = f.resultBits = 13;
+  return f;
+}
 
 inline float step(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
 inline double step(double a, double b, double c) { return __builtin_fma(a, b, c); }
@@ -27,6 +43,13 @@ inline s64 step(s32 a, s32 b, s64 c) { return c + s64(a) * b; }
 /// pairs of types differ in how they are gathered only.
 template <typename In, typename Acc>
 [[gnu::noinline]] void product(const Form &f, const In *a, const In *b, const u8 *index, Acc (*c)[8]) {
+  if constexpr (std::is_same_v<In, float>)
+    if (f.model.on) {
+      for (unsigned e = 0; e < f.m * 8; ++e)
+        c[e / 8][e % 8] = fusedDot(f.model, a + e / 8 * f.k, b + e % 8, f.k, 8,
+                                   index ? index + e / 8 * f.k : nullptr, c[e / 8][e % 8]);
+      return;
+    }
   for (unsigned row = 0; row < f.m; ++row)
     for (unsigned i = 0; i < f.k; ++i) {
       const In *from = b + (index ? index[row * f.k + i] : i) * 8;
@@ -76,29 +99,10 @@ template <bool Saturate>
     }
 }
 
-enum class Sparsity { None, TwoOfFour, OneOfTwo, PairsOfEight };
-
-/// Metadata: four bits for each group, two indices of two bits. Of 16-bit and tf32 values a word has
-/// 16 bits of row g and 16 of row g + 8, and a row's second half is the next lane's; of smaller ones
-/// the words of rows g and g + 8 lie in lanes next to each other. The selector says in which lanes of
-/// four.
-template <Sparsity S, bool Wide> [[gnu::noinline]] void findRows(const u32 *meta, const Form &f, u8 *index) {
-  unsigned perGroup = S == Sparsity::OneOfTwo ? 1 : S == Sparsity::TwoOfFour ? 2 : 4;
-  unsigned chunkBits = Wide ? 16 : 32, chunks = f.k / perGroup * 4 / chunkBits;
-  for (unsigned row = 0; row < 16; ++row)
-    for (unsigned j = 0; j < f.k; ++j) {
-      unsigned bit = j / perGroup * 4, chunk = bit / chunkBits, upper = row / 8;
-      unsigned thread = Wide ? f.selector * chunks + chunk : f.selector * 2 + chunk * 2 + upper;
-      u32 word = meta[row % 8 * 4 + (thread & 3)] >> (Wide ? 16 * upper : 0);
-      u32 nibble = word >> (bit % chunkBits) & 15;
-      unsigned k = 0;
-      switch (S) {
-      case Sparsity::OneOfTwo: k = j * 2 + (nibble >> 1 & 1); break;
-      case Sparsity::TwoOfFour: k = j / 2 * 4 + (nibble >> (2 * (j & 1)) & 3); break;
-      default: k = j / 4 * 8 + (nibble >> (j & 2) & 3) * 2 + (j & 1); break;
-      }
-      index[row * f.k + j] = u8(k);
-    }
+template <auto Get> constexpr int leastExponent() {
+  if constexpr (std::is_same_v<decltype(Get), float (*)(u32, unsigned)>)
+    return Get == &getHalf || Get == &getE5m2 ? -14 : Get == &getE4m3 ? -6 : -126;
+  return -126;
 }
 
 /// In: what elements are computed as, Reg: a register of A and B, with P elements.
@@ -107,6 +111,9 @@ void multiply(Exec &x, const Op &o) {
   if (!gatherWarp(x, o))
     return;
   Form f(o);
+  if constexpr (std::is_same_v<In, float>)
+    if (x.launch->hardwareMma)
+      f.model = modelOf(x.launch->sm, 32 / P, leastExponent<GetA>(), leastExponent<GetB>(), Finish == &finishHalf);
   In a[maxA], b[maxB];
   u8 index[S == Sparsity::None ? 1 : maxA];
   const u32 *slots = x.side(o);
@@ -115,7 +122,7 @@ void multiply(Exec &x, const Op &o) {
   gatherB<P, GetB, Reg>(x, slots, f.kb, b);
   slots += f.kb * 8 / 32 / P;
   if constexpr (S != Sparsity::None)
-    findRows<S, (P <= 2)>(x.at<u32>(o.a), f, index);
+    findRows<S, (P <= 2)>(x.at<u32>(o.a), f.k, f.selector, index);
   Finish(x, slots, f, a, b, S == Sparsity::None ? nullptr : index);
   countMma(x, f.m, f.kb);
 }

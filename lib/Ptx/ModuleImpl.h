@@ -62,6 +62,7 @@ struct LaunchRequest {
   uint64_t argBytes;
   unsigned checks, schedule, asyncPoint, hostThreads, maxFindings;
   bool counts, trace;
+  bool hardwareMma;
   uint64_t seed, stepLimit;
   const volatile int *cancel;
 };

@@ -319,8 +319,12 @@ void Parser::parseFunctionDirectives() {
       function->mostClusterRank = static_cast<uint32_t>(parseInteger());
     } else if (text == ".pragma") {
       skipStatement();
-    } else if (text == ".minnctapersm" || text == ".maxnctapersm" || text == ".maxnreg" ||
-               text == ".abi_preserve" || text == ".abi_preserve_control") {
+    } else if (text == ".maxnreg") {
+      function->maxnreg = static_cast<uint32_t>(parseInteger());
+    } else if (text == ".minnctapersm") {
+      function->minBlocks = static_cast<uint32_t>(parseInteger());
+    } else if (text == ".maxnctapersm" || text == ".abi_preserve" ||
+               text == ".abi_preserve_control") {
       parseInteger();
     } else {
       error(peek().line, "unknown directive '" + std::string(text) + "' of a function", true);

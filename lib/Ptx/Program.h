@@ -79,6 +79,15 @@ struct Constant {
   uint32_t offset = 0;    ///< in the pool
 };
 
+/// What the kernel says of registers: the pool of setmaxnreg.
+struct RegisterLimits {
+  uint32_t perThread = 0; ///< .maxnreg
+  uint32_t blocks = 0;    ///< .minnctapersm
+  bool known = false;     ///< something bounds them
+};
+
+struct WgmmaProgram; // Wgmma.h
+
 struct Program {
   std::vector<Op> code;
   std::vector<uint32_t> source;   ///< per operation: its line of the PTX
@@ -97,6 +106,8 @@ struct Program {
   bool pollsMemory = false; ///< loads that may synchronise: what they show, nobody else knows
   bool usesAsync = false; ///< mbarriers or bulk copies: stores to shared memory are watched
   std::string dynamicName;
+  std::shared_ptr<WgmmaProgram> wgmma; ///< where there are such instructions
+  RegisterLimits registers;
   uint32_t stackFrameBytes = 0; ///< registers over the deepest chain of calls
   uint32_t stackLocalBytes = 0;
 };

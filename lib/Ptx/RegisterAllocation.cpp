@@ -57,6 +57,11 @@ template <typename F> void visitOperand(const Operand &operand, bool write, F &f
 
 } // namespace
 
+static bool isWgmma(const Instruction &instruction) {
+  return instruction.opcode == "wgmma" && !instruction.modifiers.empty() &&
+         instruction.modifiers[0] == ".mma_async";
+}
+
 template <typename F> static void forEachRegister(const Instruction &instruction, F f) {
   // bar.red is the one barrier that has a result.
   bool destination = hasDestination(instruction.opcode);
@@ -64,6 +69,9 @@ template <typename F> static void forEachRegister(const Instruction &instruction
       std::find(instruction.modifiers.begin(), instruction.modifiers.end(), ".red") !=
           instruction.modifiers.end())
     destination = true;
+  // wgmma adds to what it writes.
+  if (isWgmma(instruction) && !instruction.operands.empty())
+    visitOperand(instruction.operands[0], false, f);
   // Reads first: an instruction may read what it writes.
   for (size_t i = destination ? 1 : 0; i < instruction.operands.size(); ++i)
     visitOperand(instruction.operands[i], false, f);
@@ -91,6 +99,7 @@ public:
 
   Allocated run() {
     findBlocks();
+    pinAsyncOperands();
     for (BasicBlock &b : blocks)
       scanBlock(b);
     solveLiveness();
@@ -104,6 +113,7 @@ private:
   void findBlocks();
   void addSuccessors(BasicBlock &block, const Instruction &last);
   void scanBlock(BasicBlock &block);
+  void pinAsyncOperands();
   void solveLiveness();
   void solveDefined();
   void makeIntervals();
@@ -262,6 +272,31 @@ void Allocator::solveDefined() {
   }
 }
 
+/// Fragments belong to a wgmma until a wait: to the end, as far as slots are concerned.
+void Allocator::pinAsyncOperands() {
+  result.pinned.assign(function.registers.size(), false);
+  for (const Instruction &instruction : function.body)
+    for (size_t i = 0; isWgmma(instruction) && i < std::min<size_t>(2, instruction.operands.size()); ++i)
+      for (const Operand &e : instruction.operands[i].elements)
+        if (e.kind == Operand::Kind::Register)
+          result.pinned[static_cast<size_t>(e.reg)] = true;
+  // What is moved out of them may be the result before it is there.
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (const Instruction &instruction : function.body) {
+      if (instruction.opcode != "mov")
+        continue;
+      bool from = false;
+      forEachRegister(instruction, [&](uint32_t reg, bool write) { from = from || (!write && result.pinned[reg]); });
+      forEachRegister(instruction, [&](uint32_t reg, bool write) {
+        changed = changed || (from && write && !result.pinned[reg]);
+        if (from && write)
+          result.pinned[reg] = true;
+      });
+    }
+  }
+}
+
 void Allocator::makeIntervals() {
   size_t n = function.registers.size();
   std::vector<uint32_t> first(n, ~0u), last(n, 0);
@@ -286,6 +321,9 @@ void Allocator::makeIntervals() {
           extend(reg, 2 * i);
       });
   }
+  for (uint32_t r = 0; r < n; ++r)
+    if (result.pinned[r] && first[r] != ~0u)
+      first[r] = 0, last[r] = 2 * static_cast<uint32_t>(function.body.size());
   for (uint32_t r = 0; r < n; ++r)
     if (first[r] != ~0u)
       intervals.push_back({r, first[r], last[r]});
@@ -348,6 +386,7 @@ Allocated allocateRegisters(const Function &function, uint32_t begin) {
     none.frameBytes = begin;
     none.slot.assign(function.registers.size(), 0);
     none.maybeUndefined.assign(function.registers.size(), false);
+    none.pinned.assign(function.registers.size(), false);
     return none;
   }
   return Allocator(function, begin).run();

@@ -15,6 +15,7 @@ struct Allocated {
   std::vector<uint32_t> slot;       ///< per register: byte offset in the frame
   std::vector<bool> maybeUndefined; ///< read where not every path has written it, or computed from one
   std::vector<uint32_t> undefinedOrigin; ///< of those: the register that the value came from
+  std::vector<bool> pinned; ///< named by a wgmma, which uses it later: shares its slot with none
   uint32_t frameBytes = 0;
 };
 

@@ -8,6 +8,7 @@
 #include "Async.h"
 #include "Cluster.h"
 #include "SyncHandlers.h"
+#include "Wgmma.h"
 #include "Worker.h"
 
 #include "cameo/Ptx/cameo_ptx.h"
@@ -150,6 +151,8 @@ RunStatus Worker::runBlockSlice(Block &block, uint64_t slice, SliceEnd &end) {
     ++block.async->turns;
     if (!block.async->copies.empty())
       landDue(x, block);
+    if (block.async->wgmma)
+      landDueWgmma(x, block);
     if (launch.asyncPoint == CAMEO_PTX_ASYNC_RANDOM && !warp->copies.empty()) {
       x.warp = warp;
       landSomeCopies(x, *warp);

@@ -8,6 +8,7 @@
 #include "Cluster.h"
 #include "SyncHandlers.h"
 #include "Trace.h"
+#include "Wgmma.h"
 #include "Worker.h"
 
 #include "cameo/Ptx/cameo_ptx.h"
@@ -54,6 +55,8 @@ template <bool Counting, bool Watching> void Worker::loop() {
     }
     if (Watching && (op.traits & TraitStoresShared))
       guardStore(x, op);
+    if (Watching && (op.traits & traitWgmmaRegister))
+      guardWgmmaRegisters(x, op);
     op.run(x, op);
     if (Counting)
       byOp[x.indexOf(op)].addDifference(counts, before);
@@ -140,6 +143,10 @@ void Worker::runGroup(Warp &warp, Group &group, int64_t &quantum) {
 void Worker::endThreads(Block &block, Warp &warp, uint32_t mask) {
   if (launch.program->usesAsync)
     exitAsync(x, block, warp, mask);
+  if (block.async->wgmma && warp.alive == mask)
+    exitWgmma(x, block, warp);
+  if (block.async->registers)
+    exitPool(x, block, warp, mask);
   warp.alive &= ~mask;
   warp.clusterArrived &= ~mask;
   warp.clusterPassed &= ~mask;

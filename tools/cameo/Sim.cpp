@@ -56,6 +56,9 @@ cl::opt<unsigned> runs("runs", cl::value_desc("N"), cl::init(1), cl::sub(simComm
                        cl::desc("Run N times (each schedule), with seeds from --seed on, to the first failure"));
 cl::opt<unsigned> threads("threads", cl::init(1), cl::sub(simCommand()), cl::cat(limitCategory()),
                           cl::desc("Host threads (default 1: runs repeat exactly; 0: all)"));
+cl::opt<std::string> mmaName("mma", cl::value_desc("ieee|hardware"), cl::init("ieee"), cl::sub(simCommand()),
+                             cl::cat(limitCategory()),
+                             cl::desc("How mma and wgmma add (default ieee: in f32 by ascending k)"));
 cl::opt<std::string> outputDir("output-dir", cl::value_desc("DIR"), cl::sub(simCommand()),
                                cl::cat(outputCategory()), cl::desc("Write what the kernel wrote as DIR/<name>.npy"));
 cl::opt<std::string> traceFile("trace", cl::value_desc("FILE"), cl::sub(simCommand()), cl::cat(outputCategory()),
@@ -180,6 +183,9 @@ Plan planRuns() {
   auto point = copiesOption();
   if (!point)
     return bad(point.error().message);
+  if (mmaName != "ieee" && mmaName != "hardware")
+    return bad("--mma " + mmaName + ": expected ieee or hardware");
+  settings.mma = mmaName == "hardware" ? CAMEO_PTX_MMA_HARDWARE : CAMEO_PTX_MMA_IEEE;
   std::string schedule = scheduleOption();
   Plan plan;
   for (uint32_t i = 0; i < scheduleNames().size(); ++i)

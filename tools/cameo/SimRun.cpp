@@ -291,6 +291,7 @@ SimRun runLaunch(const ptx::Module &module, uint32_t kernel, const LaunchFile &l
   request.checks = settings.checks;
   request.schedule = settings.schedule;
   request.async_point = settings.asyncPoint;
+  request.mma = settings.mma;
   request.seed = settings.seed;
   request.counts = settings.counts;
   request.trace = settings.trace;

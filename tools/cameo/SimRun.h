@@ -11,7 +11,7 @@
 namespace cameo::tool {
 
 struct SimSettings {
-  uint32_t checks = CAMEO_PTX_CHECK_ALL, schedule = 0, asyncPoint = 0, hostThreads = 1;
+  uint32_t checks = CAMEO_PTX_CHECK_ALL, schedule = 0, asyncPoint = 0, hostThreads = 1, mma = 0;
   uint64_t seed = 1;
   bool counts = false, trace = false;
 };

@@ -68,7 +68,8 @@ typedef enum cameo_ptx_finding_kind {
   CAMEO_PTX_F_MBARRIER = 17,        /* 23 phase, counts, bytes, life of an mbarrier */
   CAMEO_PTX_F_PROXY = 18,           /* 21 a proxy fence is missing before an asynchronous access */
   CAMEO_PTX_F_ASYNC_SOURCE = 19,    /* 22 the source of a copy overwritten while it may be read */
-  CAMEO_PTX_F_TENSOR_MAP = 20       /* 22 no tensor map, one of another rank, or changed in use */
+  CAMEO_PTX_F_TENSOR_MAP = 20,      /* 22 no tensor map, one of another rank, or changed in use */
+  CAMEO_PTX_F_DESCRIPTOR = 21       /* 22 a matrix descriptor of wgmma that describes no such matrix */
 } cameo_ptx_finding_kind;
 
 typedef struct cameo_ptx_param {
@@ -107,6 +108,10 @@ enum {
 };
 /* When an asynchronous copy lands: as late as the wait that covers it allows (finds missing waits
  * and sources overwritten too early), as early as possible, or at a random point between. */
+/* How mma and wgmma add: each element by ascending k with one f32 fused multiply-add per step, or
+ * as tensor cores of the module's target were found to (aligned to the greatest exponent and cut
+ * off; fp8 of sm_89 and of wgmma with 13 bits). */
+enum { CAMEO_PTX_MMA_IEEE = 0, CAMEO_PTX_MMA_HARDWARE = 1 };
 enum { CAMEO_PTX_ASYNC_LATEST = 0, CAMEO_PTX_ASYNC_EARLIEST = 1, CAMEO_PTX_ASYNC_RANDOM = 2 };
 
 typedef struct cameo_ptx_launch {
@@ -128,6 +133,7 @@ typedef struct cameo_ptx_launch {
   /* -- since clusters (struct_size tells whether they are given) -- */
   uint32_t cluster[3];  /* blocks of a cluster; zeros: what the kernel says of itself, or none */
   uint32_t cooperative; /* 1: all blocks are on the machine together (grid.sync of cooperative groups) */
+  uint32_t mma;         /* CAMEO_PTX_MMA_... */
 } cameo_ptx_launch;
 
 /* Strings are owned by the result. Coordinates are those of the first thread concerned. */

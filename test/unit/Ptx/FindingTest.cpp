@@ -311,7 +311,7 @@ void expectRefused(const std::string &body, const std::string &message,
 TEST(Refusal, UnknownOpcodesAndModifiersByNameAndLine) {
   expectRefused("frobnicate.u32 %r0, %r1;", "'frobnicate'", CAMEO_PTX_UNSUPPORTED);
   expectRefused("add.sideways.u32 %r0, %r1, %r2;", "'.sideways'", CAMEO_PTX_UNSUPPORTED);
-  expectRefused("wgmma.fence.sync.aligned;", "'wgmma'", CAMEO_PTX_UNSUPPORTED);
+  expectRefused("tcgen05.wait::ld.sync.aligned;", "'tcgen05'", CAMEO_PTX_UNSUPPORTED);
   expectRefused("mma.sync.aligned.m16n8k64.row.col.s32.s8.s8.s32 {%r0}, {%r1}, {%r2}, {%r3};",
                 "m16n8k64", CAMEO_PTX_UNSUPPORTED);
 }

@@ -3,7 +3,7 @@
 // mma.sync in all shapes and types: random matrices, their fragments by the ISA's formulas (element by element,
 // "row = groupID for ai where ...", one function for each section), the product in 64-bit integers. Values are
 // small integers, so that every order of summation gives the same.
-#include "Harness.h"
+#include "MatrixBits.h"
 
 namespace cameo::ptx::test {
 namespace {
@@ -40,26 +40,6 @@ struct Kind {
 const Kind f16{"f16", 16, -4, 4}, bf16{"bf16", 16, -4, 4}, tf32{"tf32", 32, -9, 9}, f64{"f64", 64, -9, 9},
     s8{"s8", 8, -128, 127}, u8{"u8", 8, 0, 255}, s4{"s4", 4, -8, 7}, u4{"u4", 4, 0, 15}, b1{"b1", 1, 0, 1},
     e4m3{"e4m3", 8, -4, 4}, e5m2{"e5m2", 8, -4, 4};
-
-/// The bits of an integer in a kind; floats by their fields.
-uint64_t encode(const std::string &kind, int v) {
-  if (kind == "tf32" || kind == "f32")
-    return bitsAs<uint32_t>(float(v));
-  if (kind == "f64")
-    return bitsAs<uint64_t>(double(v));
-  int exponentBits = kind == "f16" || kind == "e5m2" ? 5 : kind == "bf16" ? 8 : kind == "e4m3" ? 4 : 0;
-  if (!exponentBits)
-    return uint32_t(v);
-  int mantissa = kind == "f16" ? 10 : kind == "bf16" ? 7 : kind == "e4m3" ? 3 : 2;
-  if (v == 0)
-    return 0;
-  int magnitude = std::abs(v), e = 0;
-  while (magnitude >> (e + 1))
-    ++e;
-  uint64_t fraction = (uint64_t(magnitude) << mantissa >> e) & ((1u << mantissa) - 1);
-  return uint64_t(v < 0) << (exponentBits + mantissa) |
-         uint64_t(e + (1 << (exponentBits - 1)) - 1) << mantissa | fraction;
-}
 
 using Matrix = std::vector<std::vector<int>>;
 Matrix randomMatrix(int rows, int columns, const Kind &kind, std::mt19937 &random) {

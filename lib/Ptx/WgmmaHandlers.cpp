@@ -1,0 +1,378 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The product of a warpgroup, as one product of the host. Operands become rows of f32 once (every
+// type but single bits is exact in f32, and so is every sum of products of the integers). Dense
+// products are computed in the layout of the accumulators' registers: a register holds eight rows
+// of four columns, so that a vector of A repeats each row's element four times and one of B repeats
+// four columns; nothing of D has to be rearranged. The order is that of mma.sync: starting with D,
+// ascending k, one fused multiply-add per step; f16 is rounded once, at the end. Sparse products and
+// those of the hardware's numerics go element by element.
+#include "Fragments.h"
+#include "HardwareMma.h"
+#include "Wgmma.h"
+#include "Async.h"
+
+#include <bit>
+
+namespace cameo::ptx {
+namespace CAMEO_PTX_ISA {
+namespace {
+
+constexpr unsigned rows = 64, mostK = 64, mostStoredK = 32, mostN = 256;
+
+struct Scratch {
+  alignas(64) float a[rows * mostStoredK];         ///< [row][k]
+  alignas(64) float b[mostN * mostK];              ///< [column][k]
+  alignas(64) float wideA[8][mostStoredK][lanes];  ///< by eight rows: as the lanes have them
+  alignas(64) float quadsB[mostN / 4][mostK][4];   ///< columns 8j + p, +2, +4, +6 of quad 2j + p
+  alignas(64) float c[rows][mostN];
+  u8 index[rows * mostStoredK];
+};
+
+// -- operands -------------------------------------------------------------------------------------
+
+struct EightTable {
+  explicit EightTable(FloatFormat f) {
+    for (unsigned i = 0; i < 256; ++i)
+      value[i] = float(valueOf(i, f));
+  }
+  float value[256];
+};
+
+/// 16 bytes to the numbers that they are; returns how many.
+template <WgmmaType T> inline void decodeUnit(const u8 *from, float *to) {
+  if constexpr (T == WgmmaType::F16 || T == WgmmaType::BF16) {
+    u16 v[8];
+    std::memcpy(v, from, 16);
+    for (unsigned i = 0; i < 8; ++i)
+      to[i] = T == WgmmaType::F16 ? halfToFloat(v[i]) : brainToFloat(v[i]);
+  } else if constexpr (T == WgmmaType::TF32) {
+    u32 v[4];
+    std::memcpy(v, from, 16);
+    for (unsigned i = 0; i < 4; ++i)
+      to[i] = getTf32(v[i], 0);
+  } else if constexpr (T == WgmmaType::E4M3 || T == WgmmaType::E5M2) {
+    static const EightTable table(T == WgmmaType::E4M3 ? formatE4M3 : formatE5M2);
+    for (unsigned i = 0; i < 16; ++i)
+      to[i] = table.value[from[i]];
+  } else {
+    for (unsigned i = 0; i < 16; ++i)
+      to[i] = T == WgmmaType::S8 ? float(int8_t(from[i])) : float(from[i]);
+  }
+}
+template <WgmmaType T> constexpr unsigned perUnit = T == WgmmaType::TF32 ? 4 : T == WgmmaType::F16 || T == WgmmaType::BF16 ? 8 : 16;
+
+/// An operand in shared memory as [row][k].
+template <WgmmaType T>
+void loadRows(const u8 *shared, const std::vector<u32> &units, const WgmmaOperandShape &shape, float *to) {
+  constexpr unsigned per = perUnit<T>;
+  unsigned k = shape.bytes / 16 * per;
+  const u32 *unit = units.data();
+  if (!shape.alongRows) {
+    for (unsigned u = 0; u < units.size(); ++u)
+      decodeUnit<T>(shared + (unit[u] - sharedBase), to + u * per);
+    return;
+  }
+  for (unsigned i = 0; i < k; ++i) // 16-bit types only: a unit is eight rows
+    for (unsigned r = 0; r < shape.rows; r += 8, ++unit) {
+      float eight[16];
+      decodeUnit<T>(shared + (*unit - sharedBase), eight);
+      for (unsigned j = 0; j < 8; ++j)
+        to[(r + j) * k + i] = eight[j];
+    }
+}
+
+/// A in registers: each warp has 16 rows, as of mma.sync.
+template <WgmmaType T> void gatherRows(const WgmmaJob &job, float *to) {
+  const WgmmaForm &form = *job.operation->form;
+  constexpr unsigned per = perUnit<T> / 4;
+  for (unsigned w = 0; w < warpsOfGroup; ++w)
+    for (unsigned r = 0; r < 4; ++r) {
+      const u8 *reg = job.frames[w] + form.slotsA[r];
+      for (unsigned l = 0; l < lanes; ++l) {
+        u8 unit[16] = {};
+        float v[16];
+        std::memcpy(unit, reg + 4 * l, 4);
+        decodeUnit<T>(unit, v);
+        unsigned row = w * 16 + l / 4 + 8 * (r & 1), k = r / 2 * 4 * per + l % 4 * per;
+        for (unsigned i = 0; i < per; ++i)
+          to[row * form.kA + k + i] = v[i];
+      }
+    }
+}
+
+template <WgmmaType T> void loadOperand(const WgmmaJob &job, bool isA, float *to) {
+  const WgmmaOperation &o = *job.operation;
+  if (isA && o.form->aInRegisters)
+    return gatherRows<T>(job, to);
+  loadRows<T>(job.shared, isA ? *o.unitsA : *o.unitsB, isA ? o.form->shapeA() : o.form->shapeB(), to);
+}
+
+void loadOperand(const WgmmaJob &job, bool isA, float *to) {
+  switch (isA ? job.operation->form->a : job.operation->form->b) {
+  case WgmmaType::F16: return loadOperand<WgmmaType::F16>(job, isA, to);
+  case WgmmaType::BF16: return loadOperand<WgmmaType::BF16>(job, isA, to);
+  case WgmmaType::TF32: return loadOperand<WgmmaType::TF32>(job, isA, to);
+  case WgmmaType::E4M3: return loadOperand<WgmmaType::E4M3>(job, isA, to);
+  case WgmmaType::E5M2: return loadOperand<WgmmaType::E5M2>(job, isA, to);
+  case WgmmaType::S8: return loadOperand<WgmmaType::S8>(job, isA, to);
+  case WgmmaType::U8: return loadOperand<WgmmaType::U8>(job, isA, to);
+  case WgmmaType::B1: break;
+  }
+}
+
+// -- accumulators: f32 in registers r, r + 1 of a quad's even and odd columns ---------------------
+
+struct Registers {
+  Registers(const WgmmaJob &job, unsigned warp, unsigned column8, unsigned half)
+      : frame(job.frames[warp]), form(*job.operation->form), j(column8), h(half) {}
+  u8 *frame;
+  const WgmmaForm &form;
+  unsigned j, h;
+
+  float *wide(unsigned p) const { return reinterpret_cast<float *>(frame + form.slotsD[4 * j + 2 * h + p]); }
+  u16 *halves() const { return reinterpret_cast<u16 *>(frame + form.slotsD[2 * j + h]); }
+
+  void load(float (&c)[2][lanes], bool accumulates) const {
+    bool integer = form.d == WgmmaResult::S32;
+    for (unsigned p = 0; p < 2; ++p)
+      for (unsigned l = 0; l < lanes; ++l)
+        c[p][l] = !accumulates || integer ? 0.0f
+                  : form.d == WgmmaResult::F32 ? wide(p)[l] : halfToFloat(halves()[2 * l + p]);
+  }
+  void store(const float (&c)[2][lanes], bool accumulates) const {
+    for (unsigned p = 0; p < 2; ++p) {
+      if (form.d == WgmmaResult::F32) {
+        float *d = wide(p);
+        for (unsigned l = 0; l < lanes; ++l)
+          d[l] = canonical(c[p][l]);
+      } else if (form.d == WgmmaResult::F16) {
+        u16 *d = halves();
+        for (unsigned l = 0; l < lanes; ++l)
+          d[2 * l + p] = floatToHalf(c[p][l]);
+      } else {
+        addIntegers(reinterpret_cast<s32 *>(wide(p)), c[p], accumulates);
+      }
+    }
+  }
+  void addIntegers(s32 *d, const float *c, bool accumulates) const {
+    for (unsigned l = 0; l < lanes; ++l) {
+      s64 v = s64(c[l]) + (accumulates ? d[l] : 0);
+      if (form.saturates)
+        v = v > INT32_MAX ? INT32_MAX : v < INT32_MIN ? INT32_MIN : v;
+      d[l] = s32(u32(u64(v)));
+    }
+  }
+};
+
+// -- dense products -------------------------------------------------------------------------------
+
+#if defined(__AVX512F__)
+constexpr unsigned width = 16;
+#elif defined(__AVX__)
+constexpr unsigned width = 8;
+#else
+constexpr unsigned width = 4;
+#endif
+typedef float Vector __attribute__((vector_size(width * 4)));
+typedef float Quad __attribute__((vector_size(16)));
+
+inline Vector repeat(const float *four) {
+  Quad q;
+  std::memcpy(&q, four, 16);
+#if defined(__AVX512F__)
+  return __builtin_shufflevector(q, q, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3);
+#elif defined(__AVX__)
+  return __builtin_shufflevector(q, q, 0, 1, 2, 3, 0, 1, 2, 3);
+#else
+  return q;
+#endif
+}
+
+/// Exact: no product is rounded, so that a multiplication and an addition are as good as fused ones.
+template <bool Exact> inline Vector multiplyAdd(Vector a, Vector b, Vector c) {
+#if defined(__FMA__) && defined(__clang__)
+  return __builtin_elementwise_fma(a, b, c);
+#else
+  if (Exact)
+    return a * b + c;
+  Vector r;
+  for (unsigned i = 0; i < width; ++i)
+    r[i] = __builtin_fmaf(a[i], b[i], c[i]);
+  return r;
+#endif
+}
+
+/// Eight rows times the eight columns of `Octets` neighbours, in place.
+template <bool Exact, unsigned Octets>
+[[gnu::always_inline]] inline void multiplyOctets(const float (*a)[lanes], const float (*b)[mostK][4], unsigned k,
+                                                  float (*c)[lanes]) {
+  constexpr unsigned parts = lanes / width, quads = 2 * Octets;
+  Vector acc[quads][parts];
+  std::memcpy(acc, c, sizeof acc);
+  for (unsigned i = 0; i < k; ++i)
+#pragma GCC unroll 8
+    for (unsigned q = 0; q < quads; ++q) {
+      Vector vb = repeat(b[q][i]);
+#pragma GCC unroll 8
+      for (unsigned p = 0; p < parts; ++p) {
+        Vector va;
+        std::memcpy(&va, a[i] + p * width, sizeof va);
+        acc[q][p] = multiplyAdd<Exact>(va, vb, acc[q][p]);
+      }
+    }
+  std::memcpy(c, acc, sizeof acc);
+}
+
+void arrange(const WgmmaForm &form, Scratch &s) {
+  unsigned k = form.k;
+  for (unsigned e = 0; e < 8; ++e)
+    for (unsigned i = 0; i < k; ++i)
+      for (unsigned r = 0; r < 8; ++r) {
+        float v = s.a[(e * 8 + r) * k + i];
+        for (unsigned t = 0; t < 4; ++t)
+          s.wideA[e][i][r * 4 + t] = v;
+      }
+  for (unsigned j = 0; j < form.n / 8; ++j)
+    for (unsigned p = 0; p < 2; ++p)
+      for (unsigned i = 0; i < k; ++i)
+        for (unsigned t = 0; t < 4; ++t)
+          s.quadsB[2 * j + p][i][t] = s.b[(8 * j + 2 * t + p) * k + i];
+}
+
+template <bool Exact> void multiplyDense(const WgmmaJob &job, Scratch &s) {
+  const WgmmaForm &form = *job.operation->form;
+  bool accumulates = job.operation->accumulates;
+  constexpr unsigned octets = width == 16 ? 2 : 1;
+  arrange(form, s);
+  for (unsigned e = 0; e < 8; ++e) // eight rows: half of a warp's
+    for (unsigned j = 0; j < form.n / 8;) {
+      unsigned count = j + octets <= form.n / 8 ? octets : 1;
+      alignas(64) float c[octets][2][lanes];
+      for (unsigned o = 0; o < count; ++o)
+        Registers(job, e / 2, j + o, e & 1).load(c[o], accumulates);
+      if (count == octets)
+        multiplyOctets<Exact, octets>(s.wideA[e], s.quadsB + 2 * j, form.k, c[0]);
+      else
+        multiplyOctets<Exact, 1>(s.wideA[e], s.quadsB + 2 * j, form.k, c[0]);
+      for (unsigned o = 0; o < count; ++o)
+        Registers(job, e / 2, j + o, e & 1).store(c[o], accumulates);
+      j += count;
+    }
+}
+
+// -- element by element: sparse, or with the hardware's numerics ----------------------------------
+
+void findAllRows(const WgmmaJob &job, Scratch &s) {
+  const WgmmaForm &form = *job.operation->form;
+  for (unsigned w = 0; w < warpsOfGroup; ++w) {
+    const u32 *meta = job.operation->meta.data() + w * lanes;
+    u8 *index = s.index + w * 16 * form.kA;
+    if (form.bits == 32)
+      findRows<Sparsity::OneOfTwo, true>(meta, form.kA, form.selector, index);
+    else if (form.bits == 16)
+      findRows<Sparsity::TwoOfFour, true>(meta, form.kA, form.selector, index);
+    else
+      findRows<Sparsity::TwoOfFour, false>(meta, form.kA, form.selector, index);
+  }
+}
+
+int leastExponent(WgmmaType t) {
+  return t == WgmmaType::F16 || t == WgmmaType::E5M2 ? -14 : t == WgmmaType::E4M3 ? -6 : -126;
+}
+
+FusedModel modelOf(const Exec &x, const WgmmaForm &form) {
+  FusedModel f;
+  f.on = x.launch->hardwareMma && form.d != WgmmaResult::S32;
+  bool eight = form.bits == 8;
+  f.fraction = eight ? 13 : 25;
+  f.resultBits = eight ? 13 : 23;
+  f.half = form.d == WgmmaResult::F16;
+  f.leastA = leastExponent(form.a), f.leastB = leastExponent(form.b);
+  f.leastC = f.half ? -14 : -126;
+  return f;
+}
+
+void multiplyElements(const WgmmaJob &job, const FusedModel &model, Scratch &s) {
+  const WgmmaForm &form = *job.operation->form;
+  bool accumulates = job.operation->accumulates;
+  if (form.sparse)
+    findAllRows(job, s);
+  for (unsigned e = 0; e < 8; ++e)
+    for (unsigned j = 0; j < form.n / 8; ++j) {
+      Registers registers(job, e / 2, j, e & 1);
+      float c[2][lanes];
+      registers.load(c, accumulates);
+      for (unsigned p = 0; p < 2; ++p)
+        for (unsigned l = 0; l < lanes; ++l) {
+          unsigned row = e * 8 + l / 4;
+          const float *a = s.a + row * form.kA, *b = s.b + (8 * j + l % 4 * 2 + p) * form.k;
+          const u8 *at = form.sparse ? s.index + row * form.kA : nullptr;
+          if (model.on) {
+            c[p][l] = fusedDot(model, a, b, form.kA, 1, at, c[p][l]);
+            continue;
+          }
+          for (unsigned i = 0; i < form.kA; ++i)
+            c[p][l] = __builtin_fmaf(a[i], b[at ? at[i] : i], c[p][l]);
+        }
+      registers.store(c, accumulates);
+    }
+}
+
+// -- single bits ----------------------------------------------------------------------------------
+
+void multiplyBits(const WgmmaJob &job) {
+  const WgmmaOperation &o = *job.operation;
+  const WgmmaForm &form = *o.form;
+  u32 a[rows][8], b[mostN][8];
+  for (unsigned r = 0; r < form.n * 2; ++r)
+    std::memcpy(&b[r / 2][r % 2 * 4], job.shared + ((*o.unitsB)[r] - sharedBase), 16);
+  for (unsigned r = 0; r < rows * 2 && !form.aInRegisters; ++r)
+    std::memcpy(&a[r / 2][r % 2 * 4], job.shared + ((*o.unitsA)[r] - sharedBase), 16);
+  for (unsigned w = 0; w < warpsOfGroup && form.aInRegisters; ++w)
+    for (unsigned r = 0; r < 4; ++r)
+      for (unsigned l = 0; l < lanes; ++l)
+        std::memcpy(&a[w * 16 + l / 4 + 8 * (r & 1)][r / 2 * 4 + l % 4], job.frames[w] + form.slotsA[r] + 4 * l, 4);
+  for (unsigned w = 0; w < warpsOfGroup; ++w)
+    for (unsigned r = 0; r < form.n / 2; ++r) {
+      u32 *d = reinterpret_cast<u32 *>(job.frames[w] + form.slotsD[r]);
+      for (unsigned l = 0; l < lanes; ++l) {
+        unsigned row = w * 16 + l / 4 + 8 * (r >> 1 & 1), n = r / 4 * 8 + l % 4 * 2 + (r & 1);
+        u32 sum = o.accumulates ? d[l] : 0;
+        for (unsigned i = 0; i < 8; ++i)
+          sum += u32(std::popcount(a[row][i] & b[n][i]));
+        d[l] = sum;
+      }
+    }
+}
+
+/// The operation that is done now is the block's `job`.
+void product(Exec &x, const Op &) {
+  const WgmmaJob &job = x.block->async->wgmma->job;
+  const WgmmaForm &form = *job.operation->form;
+  if (form.a == WgmmaType::B1)
+    return multiplyBits(job);
+  static thread_local std::unique_ptr<Scratch> scratch;
+  if (!scratch)
+    scratch = std::make_unique<Scratch>();
+  Scratch &s = *scratch;
+  loadOperand(job, true, s.a);
+  loadOperand(job, false, s.b);
+  if (form.negates)
+    for (unsigned i = 0; i < rows * form.kA; ++i)
+      s.a[i] = -s.a[i];
+  FusedModel model = modelOf(x, form);
+  if (form.sparse || model.on)
+    multiplyElements(job, model, s);
+  else if (form.a == WgmmaType::BF16 || form.a == WgmmaType::TF32)
+    multiplyDense<false>(job, s);
+  else
+    multiplyDense<true>(job, s);
+}
+
+} // namespace
+
+void wgmmaProductRows(HandlerRows &rows) { rows.push_back({"wgmma.product", &product}); }
+
+} // namespace CAMEO_PTX_ISA
+} // namespace cameo::ptx
