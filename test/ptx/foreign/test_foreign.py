@@ -18,15 +18,10 @@ KERNELS = regenerate.definitions()
 SCHEDULES = ("round-robin", "random", "producer-starved", "consumer-starved", "later-blocks-starved")
 
 # What the machine refuses still, and why. A kernel that runs has to leave this list.
-WGMMA, CLUSTERS = "wgmma is refused", "clusters are refused"
-NOT_YET = {name: WGMMA for name in (
-    "convolution_90", "flash_backward_90", "flash_causal_90", "flash_forward_90", "flash_tensor_maps", "grouped_gemm_90",
-    "matmul_bf16_90", "matmul_e4m3_90", "matmul_e5m2_90", "matmul_f16_90", "matmul_f16_acc_90", "matmul_s8_90",
-    "matmul_tensor_maps", "matmul_tensor_maps_narrow", "matmul_tf32_90", "cute_matmul_e4m3", "cute_matmul_f16_90", "cute_matmul_s8",
-    "cute_matmul_specialised", "cute_matmul_wide", "inline_wgmma")} | {name: CLUSTERS for name in (
-        "cluster_bulk", "cluster_multicast", "cluster_pass", "cute_matmul_cluster",
-        "cute_matmul_cluster_square")} | {
-            "matmul_persistent": "tensormap.replace is refused", "inline_im2col": "im2col is refused"}
+CLUSTERS = "clusters are refused"
+NOT_YET = {name: CLUSTERS for name in ("cluster_bulk", "cluster_multicast", "cluster_pass", "cute_matmul_cluster",
+                                       "cute_matmul_cluster_square")} | {
+    "matmul_persistent": "tensormap.replace is refused", "inline_im2col": "im2col is refused"}
 
 
 def expected_to_run(name):
