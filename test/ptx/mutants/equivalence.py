@@ -15,6 +15,7 @@
 #                      touched, or before which none was; after an atomic, other atomics without a result do not count
 #   no taker           an order of atomics in a kernel where no result of an atomic or strong load is looked at
 #   fence beside       no memory is touched between a fence and another one at least as strong, or a barrier of the block
+#   within barriers    a fence of the block that neither releases nor acquires weak accesses between two barriers
 #   same predicate     the mutated comparison gives the same result in every execution of every run of the kernel; told
 #                      by running the kernel with a trap where the two would differ
 #   never executed     the edited instruction is not reached in any run of the kernel; told by a trap in its place
@@ -158,6 +159,30 @@ def _reads_shared(function):
     return lambda t: _touches(t) and any(p.startswith("shared") for p in t.parts)
 
 
+def _strong(statement, writes):
+    kinds_of = ("st", "atom", "red", "mbarrier.arrive") if writes else ("ld", "atom", "mbarrier.test_wait", "mbarrier.try_wait")
+    marks = {"relaxed", "acquire", "release", "acq_rel", "volatile"}
+    return statement.is_(*kinds_of) and (bool(marks & set(statement.parts)) or statement.is_("atom", "red", "mbarrier"))
+
+
+def _weak(statement):
+    return _touches(statement) and not _strong(statement, True) and not _strong(statement, False)
+
+
+def within_barriers(function, site, launch):
+    """A fence of the block, where barriers of the block stand on both sides: it matters as a release of weak accesses by
+    a strong write, or as an acquire by a strong read of weak accesses, all of them between the same barriers."""
+    s = site.statement
+    if not s.is_("membar.cta", "fence.acq_rel.cta", "fence.sc.cta"):
+        return None
+    stops = lambda t: t.is_(*kinds.BLOCK_BARRIERS)
+    behind = lambda matters: reaches(function, s.index, function.successors, stops, matters)
+    ahead = lambda matters: reaches(function, s.index, lambda i: function.predecessors[i], stops, matters)
+    releases = ahead(_weak) and behind(lambda t: _strong(t, True))
+    acquires = ahead(lambda t: _strong(t, False)) and behind(_weak)
+    return None if releases or acquires else "within barriers"
+
+
 FENCE_STRENGTH = {"cta": 0, "cluster": 1, "gl": 2, "gpu": 2, "sys": 3}
 
 
@@ -192,7 +217,7 @@ def fence_of_nothing(function, site, launch):
 RULES = {"scope narrowed": [one_block, fence_of_nothing], "relaxed": [nothing_behind, no_taker],
          "barrier deleted": [one_thread, barrier_beside], "wait deleted": [wait_beside], "commit deleted": [commit_beside],
          "read only": [nothing_behind],
-         "fence deleted": [one_thread, nothing_behind, fence_beside]}
+         "fence deleted": [one_thread, nothing_behind, fence_beside, within_barriers]}
 
 
 def rule_of(function, site, launch):

@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#
+# Litmus kernels: two threads, a datum and a flag, and what stands between them. A kernel is text with the parts of a
+# litmus test filled in; its launch has two blocks where the threads are in two.
+
+HEAD = """.version 8.6
+.target sm_90
+.address_size 64
+.visible .entry litmus(.param .u64 data_, .param .u64 flag_, .param .u64 out_)
+{
+  .reg .pred %p<8>;
+  .reg .b32 %r<16>;
+  .reg .b64 %rd<16>;
+  .shared .align 128 .b8 tile[512];
+  .shared .align 8 .b64 bar;
+  ld.param.u64 %rd1, [data_];
+  ld.param.u64 %rd2, [flag_];
+  ld.param.u64 %rd3, [out_];
+  mov.u32 %r1, %tid.x;
+  mov.u32 %r2, %ctaid.x;
+  mov.u32 %r10, tile;
+  mov.u32 %r11, bar;
+  mov.u32 %r9, 1;
+"""
+
+# Writer: lane 0 of the first warp of the first block. Reader: lane 0 of another warp, or of the other block.
+ROLES = {
+    "block": """  setp.eq.u32 %p1, %r1, 0;
+  setp.eq.u32 %p2, %r1, 32;
+""",
+    "grid": """  or.b32 %r3, %r1, %r2;
+  setp.eq.u32 %p1, %r3, 0;
+  xor.b32 %r4, %r2, 1;
+  or.b32 %r4, %r4, %r1;
+  setp.eq.u32 %p2, %r4, 0;
+""",
+}
+
+# How a flag is set and polled. {s}: the scope.
+PATTERNS = {
+    "release-acquire": ("st.release.{s}.global.u32 [%rd2], %r9;", "ld.acquire.{s}.global.u32 %r5, [%rd2];", ""),
+    "atomics": ("atom.exch.release.{s}.global.b32 %r8, [%rd2], %r9;",
+                "atom.or.acquire.{s}.global.b32 %r5, [%rd2], 0;", ""),
+    "fences": ("fence.acq_rel.{s}; st.relaxed.{s}.global.u32 [%rd2], %r9;", "ld.relaxed.{s}.global.u32 %r5, [%rd2];",
+               "fence.acq_rel.{s};"),
+    "fences-sc": ("fence.sc.{s}; st.relaxed.{s}.global.u32 [%rd2], %r9;", "ld.relaxed.{s}.global.u32 %r5, [%rd2];",
+                  "fence.sc.{s};"),
+    "no-release": ("st.relaxed.{s}.global.u32 [%rd2], %r9;", "ld.acquire.{s}.global.u32 %r5, [%rd2];", ""),
+    "no-acquire": ("st.release.{s}.global.u32 [%rd2], %r9;", "ld.relaxed.{s}.global.u32 %r5, [%rd2];", ""),
+    "relaxed": ("st.relaxed.{s}.global.u32 [%rd2], %r9;", "ld.relaxed.{s}.global.u32 %r5, [%rd2];", ""),
+    "fence-before-only": ("fence.acq_rel.{s}; st.relaxed.{s}.global.u32 [%rd2], %r9;",
+                          "ld.relaxed.{s}.global.u32 %r5, [%rd2];", ""),
+    "fence-behind-only": ("st.relaxed.{s}.global.u32 [%rd2], %r9;", "ld.relaxed.{s}.global.u32 %r5, [%rd2];",
+                          "fence.acq_rel.{s};"),
+}
+ORDERED = {"release-acquire", "atomics", "fences", "fences-sc"}
+SCOPES = ("cta", "gpu", "sys")
+
+
+def message_passing(where, pattern, scope):
+    """Forbidden: the flag is seen and the datum is not."""
+    set_, poll, after = (part.format(s=scope) for part in PATTERNS[pattern])
+    return HEAD + ROLES[where] + f"""  @!%p1 bra READER;
+  st.global.u32 [%rd1], %r9;
+  {set_}
+  bra END;
+READER:
+  @!%p2 bra END;
+POLL:
+  {poll}
+  setp.eq.u32 %p3, %r5, 0;
+  @%p3 bra POLL;
+  {after}
+  ld.global.u32 %r6, [%rd1];
+  st.global.u32 [%rd3], %r6;
+END:
+  ret;
+}}
+"""
+
+
+# Each is a body between HEAD and ret with lines marked: "-" those that only the broken form has, "+" only the mended one.
+# (what is forbidden, kinds of finding, body)
+PROXIES = {
+    "store, then bulk copy out": ("the copy takes what was in the tile before", {"proxy"}, """
+  shl.b32 %r3, %r1, 2;
+  add.u32 %r4, %r10, %r3;
+  st.shared.u32 [%r4], %r9;
++ fence.proxy.async.shared::cta;
+  bar.sync 0;
+  setp.ne.u32 %p1, %r1, 0;
+  @%p1 bra END;
+  cp.async.bulk.global.shared::cta.bulk_group [%rd3], [%r10], 256;
+  cp.async.bulk.commit_group;
+  cp.async.bulk.wait_group 0;
+"""),
+    "the fence without the barrier": ("the copy takes what other warps have not stored yet",
+                                      {"proxy", "race", "uninitialised"}, """
+  shl.b32 %r3, %r1, 2;
+  add.u32 %r4, %r10, %r3;
+  st.shared.u32 [%r4], %r9;
+  fence.proxy.async.shared::cta;
++ bar.sync 0;
+  setp.ne.u32 %p1, %r1, 0;
+  @%p1 bra END;
+  cp.async.bulk.global.shared::cta.bulk_group [%rd3], [%r10], 256;
+  cp.async.bulk.commit_group;
+  cp.async.bulk.wait_group 0;
+"""),
+    "global store, then bulk copy in": ("the copy takes what was in the buffer before", {"proxy"}, """
+  setp.ne.u32 %p1, %r1, 0;
+  @%p1 bra END;
+  st.global.v4.u32 [%rd1], {%r9, %r9, %r9, %r9};
+  mbarrier.init.shared.b64 [%r11], 1;
+  fence.mbarrier_init.release.cluster;
++ fence.proxy.async;
+  mbarrier.arrive.expect_tx.shared.b64 _, [%r11], 16;
+  cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%r10], [%rd1], 16, [%r11];
+WAIT:
+  mbarrier.try_wait.parity.shared.b64 %p2, [%r11], 0;
+  @!%p2 bra WAIT;
+  ld.shared.u32 %r5, [%r10];
+  st.global.u32 [%rd3], %r5;
+"""),
+    "bulk copy in, read without the wait": ("the bytes that were there before are read", {"async-in-flight", "uninitialised"}, """
+  setp.ne.u32 %p1, %r1, 0;
+  @%p1 bra END;
+  mbarrier.init.shared.b64 [%r11], 1;
+  fence.mbarrier_init.release.cluster;
+  mbarrier.arrive.expect_tx.shared.b64 _, [%r11], 256;
+  cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%r10], [%rd1], 256, [%r11];
++WAIT:
++ mbarrier.try_wait.parity.shared.b64 %p2, [%r11], 0;
++ @!%p2 bra WAIT;
+  ld.shared.u32 %r5, [%r10];
+  st.global.u32 [%rd3], %r5;
+- exit;
+"""),
+    "cp.async, read without the wait": ("the bytes that were there before are read", {"async-in-flight"}, """
+  shl.b32 %r3, %r1, 2;
+  add.u32 %r4, %r10, %r3;
+  cvt.u64.u32 %rd4, %r3;
+  add.s64 %rd5, %rd1, %rd4;
+  cp.async.ca.shared.global [%r4], [%rd5], 4;
+  cp.async.commit_group;
++ cp.async.wait_group 0;
+- cp.async.wait_group 1;
+  ld.shared.u32 %r5, [%r4];
+  add.s64 %rd6, %rd3, %rd4;
+  st.global.u32 [%rd6], %r5;
+"""),
+    "cp.async of others, read without the barrier": ("what another thread's copy has not brought yet is read",
+                                                     {"async-in-flight", "race", "uninitialised"}, """
+  shl.b32 %r3, %r1, 2;
+  add.u32 %r4, %r10, %r3;
+  cvt.u64.u32 %rd4, %r3;
+  add.s64 %rd5, %rd1, %rd4;
+  cp.async.ca.shared.global [%r4], [%rd5], 4;
+  cp.async.wait_all;
++ bar.sync 0;
+  xor.b32 %r5, %r3, 128;
+  add.u32 %r5, %r10, %r5;
+  ld.shared.u32 %r6, [%r5];
+  add.s64 %rd6, %rd3, %rd4;
+  st.global.u32 [%rd6], %r6;
+"""),
+    "bulk copy out, its source overwritten": ("the copy takes what was stored after it was issued", {"async-source"}, """
+  setp.ne.u32 %p1, %r1, 0;
+  @%p1 bra END;
+  st.shared.v4.u32 [%r10], {%r9, %r9, %r9, %r9};
+  fence.proxy.async.shared::cta;
+  cp.async.bulk.global.shared::cta.bulk_group [%rd3], [%r10], 16;
+  cp.async.bulk.commit_group;
++ cp.async.bulk.wait_group.read 0;
+  mov.u32 %r5, 2;
+  st.shared.u32 [%r10], %r5;
+  cp.async.bulk.wait_group 0;
+"""),
+    "mbarrier initialised, used by a copy": ("the copy completes a barrier that is not there yet", {"proxy", "mbarrier"}, """
+  setp.ne.u32 %p1, %r1, 0;
+  @%p1 bra END;
+  mbarrier.init.shared.b64 [%r11], 1;
++ fence.mbarrier_init.release.cluster;
+  mbarrier.arrive.expect_tx.shared.b64 _, [%r11], 16;
+  cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%r10], [%rd1], 16, [%r11];
+WAIT:
+  mbarrier.try_wait.parity.shared.b64 %p2, [%r11], 0;
+  @!%p2 bra WAIT;
+"""),
+    "store and load across warps": ("the value from before the barrier is read", {"race", "uninitialised"}, """
+  shl.b32 %r3, %r1, 2;
+  add.u32 %r4, %r10, %r3;
+  st.shared.u32 [%r4], %r1;
++ bar.sync 0;
+  xor.b32 %r5, %r3, 128;
+  add.u32 %r5, %r10, %r5;
+  ld.shared.u32 %r6, [%r5];
+  mul.wide.u32 %rd4, %r1, 4;
+  add.s64 %rd5, %rd3, %rd4;
+  st.global.u32 [%rd5], %r6;
+"""),
+    "store and load across lanes": ("the value from before bar.warp.sync is read", {"race", "uninitialised"}, """
+  shl.b32 %r3, %r1, 2;
+  add.u32 %r4, %r10, %r3;
+  st.shared.u32 [%r4], %r1;
++ bar.warp.sync -1;
+  xor.b32 %r5, %r3, 4;
+  add.u32 %r5, %r10, %r5;
+  ld.shared.u32 %r6, [%r5];
+  mul.wide.u32 %rd4, %r1, 4;
+  add.s64 %rd5, %rd3, %rd4;
+  st.global.u32 [%rd5], %r6;
+"""),
+    "counters of two blocks": ("one of two increments is lost", {"race"}, """
+  setp.ne.u32 %p1, %r1, 0;
+  @%p1 bra END;
++ red.relaxed.gpu.global.add.u32 [%rd2], %r9;
+- red.relaxed.cta.global.add.u32 [%rd2], %r9;
+"""),
+    "plain increments of two blocks": ("one of two increments is lost", {"race"}, """
+  setp.ne.u32 %p1, %r1, 0;
+  @%p1 bra END;
++ atom.global.add.u32 %r5, [%rd2], %r9;
+- ld.global.u32 %r5, [%rd2];
+- add.u32 %r5, %r5, 1;
+- st.global.u32 [%rd2], %r5;
+"""),
+}
+
+
+def of_body(body, broken):
+    """The kernel of a body; `broken` chooses between its marked lines."""
+    lines = []
+    for line in body.strip("\n").splitlines():
+        if line[:1] in "+-":
+            if (line[0] == "-") == broken:
+                lines.append(line[1:] if line.endswith(":") else " " + line[1:])
+        else:
+            lines.append(line)
+    return HEAD + "\n".join(lines) + "\nEND:\n  ret;\n}\n"
