@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import equivalence
 import kinds
-import launches
+import launch_sites
 import ptx_text
 
 FINDINGS = range(20, 26)
@@ -61,7 +61,7 @@ class Case:
                 for site in generate(function, self.source, **more):
                     if site.edits:
                         yield function, site
-        for site in launches.sites(self.launch):
+        for site in launch_sites.sites(self.launch):
             yield None, site
 
 
