@@ -208,6 +208,12 @@ void Decoder::decodeWgmmaMma() {
   if (!wgmmaScales(*form, at))
     return;
   int64_t index = static_cast<int64_t>(program.wgmma->forms.size());
+  form->shape = static_cast<unsigned>(index);
+  for (const std::unique_ptr<WgmmaForm> &other : program.wgmma->forms)
+    if (other->sameShape(*form))
+      form->shape = other->shape;
+  if (std::count(form->definedD.begin(), form->definedD.end(), noOperand) == long(form->definedD.size()))
+    form->definedD.clear();
   program.wgmma->forms.push_back(std::move(form));
   emitAround([&] {
     Op &op = emitPlain("wgmma.mma", OpKind::Matrix);

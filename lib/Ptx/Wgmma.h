@@ -29,6 +29,7 @@ struct WgmmaForm {
   unsigned n = 8, bits = 16;  ///< bits of an element of A and B
   unsigned kA = 16, k = 16;   ///< of A as it is stored, of B
   unsigned selector = 0;      ///< of the metadata
+  unsigned shape = 0;         ///< the same number: same accumulators in the same shape
   uint32_t scaleD = noOperand; ///< a predicate; none: scaleDValue
   bool scaleDValue = true;
   uint32_t descA = noOperand, descB = noOperand, meta = noOperand;

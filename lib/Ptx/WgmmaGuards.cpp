@@ -122,14 +122,16 @@ void checkWgmmaRegisters(Exec &x, const Op &op, const WgmmaForm &form, bool accu
   for (uint32_t t : form.trackedA)
     if (mine.lockD[t])
       tellLocked(x, op, t, "read as a fragment of A");
-  for (uint32_t t : form.trackedD) {
-    const WgmmaOperation *o = nullptr;
+  for (uint32_t t : form.trackedD)
     if (mine.lockA[t])
       tellLocked(x, op, t, "accumulated into");
-    else if (mine.lockD[t])
-      o = findInFlight(x, [&](const WgmmaOperation &o) {
-        return o.form != &form && names(o.form->trackedD, t) && !o.form->sameShape(form);
-      });
+  unsigned same = 0;
+  findInFlight(x, [&](const WgmmaOperation &o) { return same += o.form->shape == form.shape, false; });
+  for (uint32_t t : form.trackedD) {
+    if (mine.lockD[t] <= same)
+      continue;
+    const WgmmaOperation *o = findInFlight(
+        x, [&](const WgmmaOperation &o) { return o.form->shape != form.shape && names(o.form->trackedD, t); });
     if (!o)
       continue;
     report(x, op, FindingKind::AsyncInFlight, x.mask, 0, 0,

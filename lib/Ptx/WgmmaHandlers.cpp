@@ -134,11 +134,19 @@ struct Registers {
   u16 *halves() const { return reinterpret_cast<u16 *>(frame + form.slotsD[2 * j + h]); }
 
   void load(float (&c)[2][lanes], bool accumulates) const {
-    bool integer = form.d == WgmmaResult::S32;
-    for (unsigned p = 0; p < 2; ++p)
+    if (!accumulates || form.d == WgmmaResult::S32) {
+      std::memset(c, 0, sizeof c);
+      return;
+    }
+    for (unsigned p = 0; p < 2; ++p) {
+      if (form.d == WgmmaResult::F32) {
+        std::memcpy(c[p], wide(p), sizeof c[p]);
+        continue;
+      }
+      const u16 *from = halves();
       for (unsigned l = 0; l < lanes; ++l)
-        c[p][l] = !accumulates || integer ? 0.0f
-                  : form.d == WgmmaResult::F32 ? wide(p)[l] : halfToFloat(halves()[2 * l + p]);
+        c[p][l] = halfToFloat(from[2 * l + p]);
+    }
   }
   void store(const float (&c)[2][lanes], bool accumulates) const {
     for (unsigned p = 0; p < 2; ++p) {
@@ -203,6 +211,12 @@ template <bool Exact> inline Vector multiplyAdd(Vector a, Vector b, Vector c) {
 #endif
 }
 
+#if defined(__clang__)
+#define CAMEO_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define CAMEO_UNROLL _Pragma("GCC unroll 8")
+#endif
+
 /// Eight rows times the eight columns of `Octets` neighbours, in place.
 template <bool Exact, unsigned Octets>
 [[gnu::always_inline]] inline void multiplyOctets(const float (*a)[lanes], const float (*b)[mostK][4], unsigned k,
@@ -211,10 +225,10 @@ template <bool Exact, unsigned Octets>
   Vector acc[quads][parts];
   std::memcpy(acc, c, sizeof acc);
   for (unsigned i = 0; i < k; ++i)
-#pragma GCC unroll 8
+CAMEO_UNROLL
     for (unsigned q = 0; q < quads; ++q) {
       Vector vb = repeat(b[q][i]);
-#pragma GCC unroll 8
+CAMEO_UNROLL
       for (unsigned p = 0; p < parts; ++p) {
         Vector va;
         std::memcpy(&va, a[i] + p * width, sizeof va);
@@ -233,11 +247,13 @@ void arrange(const WgmmaForm &form, Scratch &s) {
         for (unsigned t = 0; t < 4; ++t)
           s.wideA[e][i][r * 4 + t] = v;
       }
-  for (unsigned j = 0; j < form.n / 8; ++j)
-    for (unsigned p = 0; p < 2; ++p)
-      for (unsigned i = 0; i < k; ++i)
-        for (unsigned t = 0; t < 4; ++t)
-          s.quadsB[2 * j + p][i][t] = s.b[(8 * j + 2 * t + p) * k + i];
+  for (unsigned q = 0; q < form.n / 4; ++q) {
+    const float *column = s.b + (q / 2 * 8 + q % 2) * k; // its own, and every second one behind it
+    for (unsigned i = 0; i < k; i += 4)
+      for (unsigned t = 0; t < 4; ++t)
+        for (unsigned u = 0; u < 4; ++u)
+          s.quadsB[q][i + u][t] = column[2 * t * k + i + u];
+  }
 }
 
 template <bool Exact> void multiplyDense(const WgmmaJob &job, Scratch &s) {

@@ -4,7 +4,7 @@
 // register-tiled f32 GEMM, multiply-adds a second of mma.sync, without and with checks, and what a
 // second host thread brings. Times are of the processor, so that other work on the machine does not
 // count (the line for two threads is wall time). Floors (one core with AVX-512; half of it at
-// x86-64-v3): 1.0 G thread instructions/s unchecked, 0.2 G checked, 8 GFMA/s for mma.sync.
+// x86-64-v3): 1.0 G thread instructions/s unchecked, 0.2 G checked, 8 GFMA/s for mma.sync, 20 for wgmma.
 #include "cameo/Ptx/Machine.h"
 
 #include <chrono>
@@ -67,6 +67,35 @@ std::string productsText() {
   line("mad.wide.u32 %rd1, %t, 4, %rd0");
   line("st.global.f32 [%rd1], %c0");
   line("ret");
+  return text + "}\n";
+}
+
+/// Four wgmma m64n256k16 at a time, both operands swizzled in shared memory: 64 KiB that nothing changes.
+std::string warpgroupText() {
+  std::string text = ".version 8.0\n.target sm_90a\n.address_size 64\n.visible .entry warpgroup(.param .u64 out)\n{\n"
+                     "  .reg .pred %p;\n  .reg .b32 %i, %t, %r<4>;\n  .reg .f32 %d<128>;\n  .reg .b64 %rd<2>, %a, %b, %base;\n"
+                     "  .shared .align 1024 .b8 tile[40960];\n  mov.u32 %t, %tid.x;\n";
+  auto line = [&](const std::string &s) { text += "  " + s + ";\n"; };
+  line("mov.u32 %r0, tile"), line("mad.lo.u32 %r1, %t, 4, %r0"), line("mov.u32 %i, 0");
+  text += "fill:\n";
+  line("mad.lo.u32 %r2, %i, 0x10001, 0x2c002c00"), line("st.shared.u32 [%r1], %r2"), line("add.u32 %r1, %r1, 512");
+  line("add.u32 %i, %i, 1"), line("setp.lt.u32 %p, %i, 80"), line("@%p bra fill");
+  line("fence.proxy.async.shared::cta"), line("bar.sync 0");
+  line("shr.u32 %r0, %r0, 4"), line("cvt.u64.u32 %a, %r0"), line("mov.b64 %base, 0x4000004000010000");
+  line("or.b64 %a, %a, %base"), line("add.s64 %b, %a, 512");
+  std::string all;
+  for (int r = 0; r < 128; ++r) {
+    all += (r ? ", %d" : "%d") + std::to_string(r);
+    line("mov.f32 %d" + std::to_string(r) + ", 0f00000000");
+  }
+  line("mov.u32 %i, 0");
+  text += "again:\n";
+  line("wgmma.fence.sync.aligned");
+  for (int j = 0; j < 4; ++j)
+    line("wgmma.mma_async.sync.aligned.m64n256k16.f32.f16.f16 {" + all + "}, %a, %b, 1, 1, 1, 0, 0");
+  line("wgmma.commit_group.sync.aligned"), line("wgmma.wait_group.sync.aligned 0");
+  line("add.u32 %i, %i, 1"), line("setp.lt.u32 %p, %i, 500"), line("@%p bra again");
+  line("ld.param.u64 %rd0, [out]"), line("mad.wide.u32 %rd1, %t, 4, %rd0"), line("st.global.f32 [%rd1], %d0"), line("ret");
   return text + "}\n";
 }
 
@@ -141,8 +170,9 @@ bool mixed(const Module &module) {
   return ok;
 }
 
-bool products() {
-  Module module(productsText(), "products.ptx");
+/// A kernel of 128 threads that does nothing but products; `fma`: how many.
+bool products(const char *kernel, const std::string &text, const char *what, double fma) {
+  Module module(text, "products.ptx");
   if (!module) {
     std::fprintf(stderr, "%s", module.errors().c_str());
     return false;
@@ -155,9 +185,9 @@ bool products() {
   for (uint32_t checks : {CAMEO_PTX_CHECK_NONE, CAMEO_PTX_CHECK_ALL}) {
     cameo_ptx_launch launch = launchOf(1, 128, arguments);
     launch.checks = checks;
-    Figure f = measure(module, "products", memory, launch, processorSeconds);
+    Figure f = measure(module, kernel, memory, launch, processorSeconds);
     ok = ok && f.ok;
-    print(checks ? "mma.sync f16, all checks" : "mma.sync f16, no checks", f, 4 * 8000.0 * 16 * 8 * 16);
+    print((what + std::string(checks ? ", all checks" : ", no checks")).c_str(), f, fma);
   }
   return ok;
 }
@@ -171,7 +201,8 @@ int main() {
     return 1;
   }
   bool ok = mixed(basic);
-  ok = products() && ok;
+  ok = products("products", productsText(), "mma.sync f16", 4 * 8000.0 * 16 * 8 * 16) && ok;
+  ok = products("warpgroup", warpgroupText(), "wgmma m64n256k16 f16", 2000.0 * 64 * 256 * 16) && ok;
   ok = gemm(basic, "sgemm", 256, 128, 4, 512, 512, 512) && ok;
   ok = gemm(half, "hgemm", 128, 64, 2, 512, 512, 512) && ok;
   return ok ? 0 : 1;
