@@ -15,6 +15,8 @@ BUGS = {
     "cudf_13485": ({"race"}, "st.shared.u32 [%r4], %r9", "ld.shared.v4.u32"),
     "cudnn_frontend_1049": ({"async-source", "uninitialised", "race"}, "cp.reduce.async.bulk", ""),
     "cudnn_frontend_784": ({"proxy"}, "st.shared.u32 [%r4], %r6", "cp.async.bulk.tensor"),
+    "cutlass_2162": ({"tensor-map"}, "cp.async.bulk.tensor", "tensormap.replace"),
+    "cutlass_3643": ({"race"}, "st.shared::cluster.u32", "ld.shared.u32"),
     "deepep_642": ({"proxy"}, "cp.async.bulk.shared::cluster", "st.global.u32 [%rd7]"),
     "deepep_657": ({"async-source"}, "cp.async.bulk.shared::cluster.global", "cp.async.bulk.global.shared::cta"),
     "flash_attention_1344": ({"race", "uninitialised"}, "ld.shared.u32 %r8", ""),
@@ -24,11 +26,14 @@ BUGS = {
     "fuser_1552_barrier_init": ({"mbarrier", "race"}, "mbarrier.", ""),
     "fuser_3428": ({"async-in-flight", "uninitialised", "race"}, "ld.shared.u32 %r7", ""),
     "kokkos_6217": ({"race"}, "ld.shared.u32", "st.shared.u32"),
+    "sglang_32907": ({"use-after-free", "race"}, "ld.shared::cluster.u32", ""),
+    "sglang_39124": ({"proxy"}, "wgmma.mma_async", "st.shared.v4.u32"),
     "tilelang_3087": ({"mbarrier", "async-in-flight"}, "", ""),
     "triton_10035": ({"async-in-flight", "async-source", "mbarrier", "deadlock", "race"}, "", ""),
 }
 
-WAITING = {"cudf_13485", "deepep_642", "kokkos_6217"}
+WAITING = {"cudf_13485", "cutlass_2162", "cutlass_3643", "deepep_642", "kokkos_6217"}
+REFUSED = {"cutlass_2162": "tensormap.replace"}
 
 
 def simulate(cameo, name, which, seed, runs):
@@ -47,7 +52,9 @@ def test_every_bug_is_listed():
 
 
 @pytest.mark.parametrize("name", BUGS)
-def test_mended_is_clean(cameo, name, seed):
+def test_mended_is_clean(cameo, name, seed, request):
+    if name in REFUSED:
+        request.applymarker(pytest.mark.xfail(reason=f"{REFUSED[name]} is refused still"))
     code, runs, said = simulate(cameo, name, "mended", seed, 10)
     assert code == 0 and len(runs) == 50, (runs[-1]["findings"], runs[-1]["differences"], said)
 
