@@ -162,6 +162,8 @@ void guardStore(Exec &x, const Op &op) {
   note(x, op, all);
   forgetCopies(*x.block, x.warp->index, all.first, all.end);
   if (x.block->async->wgmma)
+    forgetWgmmaTiles(x, all.first, all.end);
+  if (x.block->async->wgmma)
     for (uint32_t rest = shared; rest; rest &= rest - 1) {
       unsigned i = static_cast<unsigned>(std::countr_zero(rest));
       guardWgmmaSource(x, op, first[i], first[i] + bytes, i, "a store writes");
@@ -220,6 +222,8 @@ void checkBulkTarget(Exec &x, const Op &op, const BulkCopy &copy, unsigned lane)
   auto &copies = x.block->async->copies;
   for (const SharedSpan &own : copy.spans) {
     Span span{own.first, own.first + own.bytes};
+    if (x.block->async->wgmma && x.launch->checks)
+      forgetWgmmaTiles(x, span.first, span.end);
     if (x.block->async->wgmma && x.launch->checks)
       guardWgmmaSource(x, op, span.first, span.end, lane, "a bulk copy overwrites");
     for (size_t i = 0; i < copies.size();) {

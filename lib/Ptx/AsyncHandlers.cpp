@@ -126,6 +126,8 @@ void copyAsync(Exec &x, const Op &op) {
     copy.sourceBytes[i] = static_cast<uint8_t>(n);
     most += n;
     if (block.async->wgmma && x.launch->checks)
+      forgetWgmmaTiles(x, static_cast<uint32_t>(to), static_cast<uint32_t>(to) + op.size);
+    if (block.async->wgmma && x.launch->checks)
       guardWgmmaSource(x, op, static_cast<uint32_t>(to), static_cast<uint32_t>(to) + op.size, i,
                        "cp.async overwrites");
     poisonWords(block.shared + copy.target[i], op.size);

@@ -8,6 +8,7 @@
 #include "Async.h"
 #include "Handlers.h"
 #include "TensorMap.h"
+#include "Wgmma.h"
 
 #include "cameo/Ptx/cameo_ptx.h"
 
@@ -228,9 +229,13 @@ template <typename F> void eachLane(Exec &x, F body) {
 
 void tensorLoad(Exec &x, const Op &op) {
   eachLane(x, [&](unsigned lane) {
-    BulkCopy copy = tensorCopy(x, op, requestOf(x, op, lane), BulkKind::Load, lane);
+    Request request = requestOf(x, op, lane);
+    BulkCopy copy = tensorCopy(x, op, request, BulkKind::Load, lane);
     attachBarrier(x, op, copy, sideAddress(x, x.side(op) + barrierWord, lane), lane);
     checkBulkTarget(x, op, copy, lane);
+    for (const SharedSpan &span : copy.spans)
+      if (x.program->wgmma && x.launch->checks)
+        noteWgmmaTile(x, op, span.first, span.first + span.bytes, request.map.swizzle);
     launchCopy(x, std::move(copy));
   });
 }

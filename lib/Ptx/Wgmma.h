@@ -106,6 +106,13 @@ struct WgmmaWarp {
   std::vector<bool> written;            ///< and whether it wrote
 };
 
+/// A box that a tensor copy has written, which nothing else has written since.
+struct WgmmaTile {
+  uint32_t first, end;
+  uint32_t swizzle; ///< of the map: 0 none, 1: 32, 2: 64, 3: 128 bytes
+  const Op *op;
+};
+
 struct WgmmaState {
   struct Group {
     std::deque<WgmmaOperation> operations;
@@ -114,6 +121,7 @@ struct WgmmaState {
   std::vector<Group> groups;
   std::vector<WgmmaWarp> warps;
   std::vector<uint16_t> readers; ///< per 16 bytes of shared memory: operations that may read them
+  std::vector<WgmmaTile> tiles;
   struct Key {
     const WgmmaForm *form;
     bool isA;
@@ -134,6 +142,11 @@ void guardWgmmaRegisters(Exec &x, const Op &op);
 /// Somebody is about to write [first, end) of shared memory.
 void guardWgmmaSource(Exec &x, const Op &op, uint32_t first, uint32_t end, unsigned lane,
                       const char *what);
+/// A tensor copy is about to write a box.
+void noteWgmmaTile(Exec &x, const Op &op, uint32_t first, uint32_t end, uint32_t swizzle);
+void forgetWgmmaTiles(Exec &x, uint32_t first, uint32_t end);
+/// An operand is read with the swizzle that it was written with.
+void checkWgmmaTile(Exec &x, const Op &op, uint64_t descriptor, uint32_t unit, char which);
 /// The operands are there, visible to this warp and to the async proxy.
 void checkWgmmaOperand(Exec &x, const Op &op, const std::vector<uint32_t> &units, char which);
 /// Registers of an instruction that is issued: fenced, not in flight elsewhere, initialised.

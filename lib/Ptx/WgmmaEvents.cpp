@@ -167,6 +167,10 @@ void issue(Exec &x, const Op &op) {
     if (!form.aInRegisters)
       part.unitsA = operandUnits(x, op, form, true, part.descA);
     part.unitsB = operandUnits(x, op, form, false, part.descB);
+    if (part.unitsA && x.launch->checks)
+      checkWgmmaTile(x, op, part.descA, part.unitsA->front(), 'A');
+    if (x.launch->checks)
+      checkWgmmaTile(x, op, part.descB, part.unitsB->front(), 'B');
     if (form.sparse)
       part.meta.resize(warpsOfGroup * lanes);
     uint64_t warps = x.block->warps.size();

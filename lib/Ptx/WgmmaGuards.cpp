@@ -175,6 +175,31 @@ void guardWgmmaSource(Exec &x, const Op &op, uint32_t first, uint32_t end, unsig
     }
 }
 
+void forgetWgmmaTiles(Exec &x, uint32_t first, uint32_t end) {
+  std::erase_if(x.block->async->wgmma->tiles,
+                [&](const WgmmaTile &tile) { return first < tile.end && tile.first < end; });
+}
+
+void noteWgmmaTile(Exec &x, const Op &op, uint32_t first, uint32_t end, uint32_t swizzle) {
+  WgmmaState &state = wgmmaState(x);
+  forgetWgmmaTiles(x, first, end);
+  state.tiles.push_back({first, end, swizzle, &op});
+}
+
+void checkWgmmaTile(Exec &x, const Op &op, uint64_t bits, uint32_t unit, char which) {
+  WgmmaDescriptor descriptor(bits);
+  unsigned mode = static_cast<unsigned>(descriptor.swizzle), asMap = mode ? 4 - mode : 0;
+  for (const WgmmaTile &tile : x.block->async->wgmma->tiles) {
+    if (unit < tile.first || unit >= tile.end || tile.swizzle == asMap)
+      continue;
+    std::string written = tile.swizzle ? std::to_string(16u << tile.swizzle) + "-byte swizzle" : "no swizzle";
+    return report(x, op, FindingKind::Descriptor, x.mask, unit, 16,
+                  std::string("the descriptor of ") + which + " (" + descriptor.text() +
+                      ") reads what the tensor copy of " + lineText(x, *tile.op) + " wrote with " + written,
+                  "give the descriptor the swizzling mode of the tensor map");
+  }
+}
+
 void checkWgmmaOperand(Exec &x, const Op &op, const std::vector<uint32_t> &units, char which) {
   const uint8_t *shadow = x.block->sharedShadow;
   for (uint32_t unit : units) {

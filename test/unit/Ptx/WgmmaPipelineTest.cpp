@@ -128,6 +128,13 @@ TEST(WgmmaPipeline, IsRightUnderAllSchedules) {
       }
 }
 
+TEST(WgmmaPipeline, SwizzlesOfMapAndDescriptorDiffer) {
+  MatmulRun run = runMatmul(replaced(matmul(), "0x4000004000010000", "0x8000004000010000"), {});
+  ASSERT_NE(std::count(run.kinds.begin(), run.kinds.end(), CAMEO_PTX_F_DESCRIPTOR), 0) << run.text;
+  EXPECT_NE(run.text.find("64-byte swizzle) reads what the tensor copy of line"), std::string::npos) << run.text;
+  EXPECT_NE(run.text.find("wrote with 128-byte swizzle"), std::string::npos) << run.text;
+}
+
 TEST(WgmmaPipeline, MutantsAreFound) {
   struct Mutant {
     const char *from, *to;
