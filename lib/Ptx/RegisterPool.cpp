@@ -38,16 +38,20 @@ RegisterPool &poolOf(Exec &x) {
   return *pool;
 }
 
-/// The n-th setmaxnreg of a warp is the n-th of the three others.
+/// The n-th setmaxnreg of a warp is like the n-th of the three others. That they are at the same place is more than compilers
+/// keep to: Triton gives each warp of a warpgroup its own code, with an instruction of the same count.
 void requireSame(Exec &x, const Op &op, RegisterPool &pool) {
   uint32_t me = x.warp->index, first = me / warpsOfGroup * warpsOfGroup;
   size_t n = pool.executed[me].size();
   for (uint32_t w = first; w < first + warpsOfGroup; ++w) {
-    if (pool.executed[w].size() <= n || pool.executed[w][n] == &op)
+    if (pool.executed[w].size() <= n)
+      continue;
+    const Op &other = *pool.executed[w][n];
+    if (other.imm == op.imm && other.size == op.size)
       continue;
     report(x, op, FindingKind::Divergence, x.mask, 0, 0,
            "the warps of a warpgroup execute different setmaxnreg: warp " + std::to_string(w) +
-               " has executed that of line " + std::to_string(lineOf(x, *pool.executed[w][n])),
+               " has executed that of line " + std::to_string(lineOf(x, other)),
            "let all four warps execute the same setmaxnreg");
     stopLaunch(x);
   }

@@ -21,11 +21,12 @@ def kernels():
     yield from products()
     yield from products_by_tensor_maps()
     yield from attention()
+    yield from gluon()
 
 
 def kernel(name, exercises, grid, args, reference, how=EXACT, *, arch="sm_80", module="triton_kernels", source=None,
            constants=None, warps=4, stages=3, aligned=(), scratch_bytes=None, **more):
-    return Kernel(name, exercises, grid, [32 * warps], args, reference, how, arch=arch, module=module,
+    return Kernel(name, exercises, grid, [32 * (warps + more.pop("more_warps", 0))], args, reference, how, arch=arch, module=module,
                   source=source or name, constants=constants or {}, warps=warps, stages=stages, aligned=aligned,
                   scratch_bytes=scratch_bytes, **more)
 
@@ -266,14 +267,15 @@ def products_by_tensor_maps():
                  constants=dict(BM=64, BN=64, BK=32), aligned=range(6), scratch_bytes=3)
 
 
-def by_maps(name, exercises, grid, buffers, maps, scalars, reference, how, **more):
-    """A kernel whose first parameters are descriptors of the host."""
+def by_maps(name, exercises, grid, buffers, maps, scalars, reference, how, *, module="triton_products", **more):
+    """A kernel whose first parameters are descriptors of the host; in Gluon these say how they lie in shared memory."""
+    layout = ",NVMMASharedLayout(128,16)" if module == "gluon_kernels" else ""
     args = []
     for over, box, swizzle in maps:
         shape = over["shape"]
         args += [tensor_map(over, box, swizzle), *(scalar(I32, s) for s in shape), scalar("int64", shape[1]), scalar("int64", 1)]
-    descriptors = [f"tensordesc<fp16{box}>".replace(" ", "") for _, box, _ in maps]
-    return kernel(name, exercises, grid, [*args, *scalars], reference, how, arch="sm_90", module="triton_products",
+    descriptors = [f"tensordesc<fp16{box}{layout}>".replace(" ", "") for _, box, _ in maps]
+    return kernel(name, exercises, grid, [*args, *scalars], reference, how, arch="sm_90", module=module,
                   buffers=buffers, descriptors=descriptors, swizzles=[s for _, _, s in maps], scalars=scalars, **more)
 
 
@@ -321,6 +323,25 @@ def backward(v):
     return {"dq": ds @ k, "dk": ds.T @ q, "dv": p.T @ grad}
 
 
+def gluon():
+    """Gluon's kernels: the same compiler from further down."""
+    m, n, k = 80, 72, 520
+    buffers = [floats("a", F16, [m, k], 85), floats("b", F16, [n, k], 86), out("c", F16, [m, n])]
+    yield by_maps("gluon_matmul", "wgmma f16, a partition of warps that loads by tensor maps: setmaxnreg, named barriers", [2, 2], buffers,
+                  [(buffer, [64, 64], "128B") for buffer in buffers], [scalar(I32, k)], product_transposed, close(1e-3, 1e-3),
+                  module="gluon_kernels", more_warps=4, constants=dict(BM=64, BN=64, BK=64, STAGES=3))
+    yield kernel("gluon_weighted_sums", "cp.async that arrives on mbarriers, three stages", [2],
+                 [floats("x", F32, [8000], 87), out("y", F32, [1024]), scalar(I32, 8000)], weighted_sums, close(1e-5, 1e-5),
+                 module="gluon_kernels", constants=dict(B=512, STAGES=3, TILES=8))
+
+
+def weighted_sums(v):
+    total = np.zeros((2, 512))
+    for tile in np.pad(wide(v.x), (0, 192)).reshape(2, 8, 512).transpose(1, 0, 2):
+        total = total * 0.5 + tile
+    return total
+
+
 def signature_of(kernel, function):
     """Each parameter's type; descriptors stand for all the arguments that they become."""
     names = [name for name in function.arg_names if name not in kernel.build.constants]
@@ -345,7 +366,14 @@ def compile(kernel, options, folder):
     signature = signature_of(kernel, function)
     constants = {name: getattr(tl, value[3:]) if isinstance(value, str) else value for name, value in build.constants.items()}
     attributes = {(i,): [["tt.divisibility", 16]] for i in build.aligned}
-    compiled = triton.compile(ASTSource(function, signature, constexprs=constants, attrs=attributes),
+    if build.module == "gluon_kernels":
+        from triton.experimental.gluon._runtime import GluonASTSource as Source
+        from triton.experimental.gluon.language import NVMMASharedLayout
+        whole = repr(NVMMASharedLayout(128, 16, rank=2))
+        signature = {name: cause.replace("NVMMASharedLayout(128,16)", whole) for name, cause in signature.items()}
+    else:
+        Source = ASTSource
+    compiled = triton.compile(Source(function, signature, constexprs=constants, attrs=attributes),
                               target=GPUTarget("cuda", int(kernel.arch[3:]), 32),
                               options={"num_warps": build.warps, "num_stages": build.stages})
     metadata = compiled.metadata

@@ -282,6 +282,18 @@ TEST(Setmaxnreg, AllWarpsOfTheWarpgroup) {
   EXPECT_NE(text.find("have exited"), std::string::npos) << text;
 }
 
+/// Triton gives each warp of a warpgroup its own code: the same count may be asked for at several places, another may not.
+TEST(Setmaxnreg, PlacesMayDifferCountsMayNot) {
+  auto own = [](int count) {
+    return "setp.ge.u32 %q, %t, 224;\n@!%q bra OTHERS;\nsetmaxnreg.dec.sync.aligned.u32 " + std::to_string(count) +
+           ";\nbra END;\nOTHERS:\n";
+  };
+  std::vector<uint32_t> kinds;
+  EXPECT_EQ(runRegisters(registersKernel(".maxnreg 128", 40, 128, own(40)), kinds), "");
+  std::string text = runRegisters(registersKernel(".maxnreg 128", 40, 128, own(48)), kinds);
+  EXPECT_NE(text.find("execute different setmaxnreg"), std::string::npos) << text;
+}
+
 TEST(Setmaxnreg, RefusesNumbersOutsideOfTheRange) {
   for (int n : {16, 100, 264})
     EXPECT_FALSE(bool(Module(registersKernel("", 0, n)))) << n;
