@@ -13,6 +13,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 namespace cameo::ptx {
@@ -118,8 +119,12 @@ struct ModuleAst {
   std::vector<SourceLocation> locations;
   std::unordered_map<uint32_t, std::string_view> comments; ///< the comment that ends a line
   std::unordered_map<std::string_view, std::string_view> aliases;
+  std::unordered_set<std::string_view> addressTaken; ///< functions that something but a call names
   std::deque<std::string> ownedNames; ///< of what an inner scope declares once more: `name@2`
 };
+
+/// What a register holds that points to function `index` of the module: no address of memory.
+constexpr uint64_t functionAddress(size_t index) { return 0x0005000000000000ull + 16 * (index + 1); }
 
 /// Parses `text`, which has to outlive the result. All errors at once, in order of lines.
 ModuleAst parseModule(std::string_view text, std::vector<Diagnostic> &errors);

@@ -6,6 +6,8 @@
 #include "AccessView.h"
 #include "HalfFloat.h"
 
+#include <mutex>
+
 namespace cameo::ptx {
 namespace CAMEO_PTX_ISA {
 namespace {
@@ -25,10 +27,15 @@ u32 addFloat(u32 a, u32 b, u32) { return asBits(canonical(flush(flush(asFloat(a)
 u64 addDouble(u64 a, u64 b, u64) { return asBits(canonical(asDouble(a) + asDouble(b))); }
 u16 addHalf(u16 a, u16 b, u16) { return floatToHalf(halfToFloat(a) + halfToFloat(b)); }
 u16 addBrain(u16 a, u16 b, u16) { return floatToBrain(brainToFloat(a) + brainToFloat(b)); }
-u16 minHalf(u16 a, u16 b, u16) { return halfToFloat(b) < halfToFloat(a) ? b : a; }
-u16 maxHalf(u16 a, u16 b, u16) { return halfToFloat(b) > halfToFloat(a) ? b : a; }
-u16 minBrain(u16 a, u16 b, u16) { return brainToFloat(b) < brainToFloat(a) ? b : a; }
-u16 maxBrain(u16 a, u16 b, u16) { return brainToFloat(b) > brainToFloat(a) ? b : a; }
+/// As min and max: the number beside a NaN, -0 below +0.
+template <float (*Widen)(u16), bool Max> u16 pickOf(u16 a, u16 b, u16) {
+  float A = Widen(a), B = Widen(b);
+  if (A != A || B != B)
+    return A != A && B != B ? u16(0x7fff) : A != A ? b : a;
+  if (A == B)
+    return Max ? a & b : a | b;
+  return (Max ? A > B : A < B) ? a : b;
+}
 template <u16 (*F)(u16, u16, u16)> u32 both(u32 a, u32 b, u32) {
   return F(u16(a), u16(b), 0) | u32(F(u16(a >> 16), u16(b >> 16), 0)) << 16;
 }
@@ -36,21 +43,39 @@ template <u16 (*F)(u16, u16, u16)> u32 both(u32 a, u32 b, u32) {
 /// f32 add in global memory flushes subnormals, in shared memory it doesn't.
 u32 addFloatShared(u32 a, u32 b, u32) { return asBits(canonical(asFloat(a) + asFloat(b))); }
 
+
+/// The host has no instruction for 16 bytes everywhere; atomics of this size exclude each other.
+struct Wide {
+  u64 low, high;
+};
+Wide exchangeWide(Wide, Wide b, Wide) { return b; }
+Wide compareSwapWide(Wide a, Wide b, Wide c) { return a.low == b.low && a.high == b.high ? c : a; }
+std::mutex wideMutex;
+
 template <typename T, T (*F)(T, T, T)> T atomically(u8 *host, T b, T c) {
-  T *p = reinterpret_cast<T *>(host);
-  T seen = __atomic_load_n(p, __ATOMIC_RELAXED);
-  for (;;) {
-    T wanted = F(seen, b, c);
-    if (__atomic_compare_exchange_n(p, &seen, wanted, true, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
-      return seen;
+  if constexpr (sizeof(T) == 16) {
+    std::lock_guard<std::mutex> lock(wideMutex);
+    T seen, wanted;
+    std::memcpy(&seen, host, sizeof seen);
+    wanted = F(seen, b, c);
+    std::memcpy(host, &wanted, sizeof wanted);
+    return seen;
+  } else {
+    T *p = reinterpret_cast<T *>(host);
+    T seen = __atomic_load_n(p, __ATOMIC_RELAXED);
+    for (;;) {
+      T wanted = F(seen, b, c);
+      if (__atomic_compare_exchange_n(p, &seen, wanted, true, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+        return seen;
+    }
   }
 }
 
-/// a: address, b and c: sources, d: the old value, or none. width: checks are on.
-template <typename T, T (*F)(T, T, T)> void atomic(Exec &x, const Op &o) {
+/// a: address, b and c: sources, d: the old value, or none. width: checks are on. S: what shared memory does.
+template <typename T, T (*F)(T, T, T), T (*S)(T, T, T) = F> void atomic(Exec &x, const Op &o) {
   View v;
   if (!resolve<Space::Generic>(x, o, sizeof(T), true, v)) {
-    laneByLane(x, [&] { atomic<T, F>(x, o); });
+    laneByLane(x, [&] { atomic<T, F, S>(x, o); });
     return;
   }
   if (o.width)
@@ -64,7 +89,8 @@ template <typename T, T (*F)(T, T, T)> void atomic(Exec &x, const Op &o) {
   for (unsigned i = 0; i < lanes; ++i) {
     if (!x.lane[i])
       continue;
-    T old = atomically<T, F>(v.host + v.off[i], b[i], c[i]);
+    u8 *place = v.host + v.off[i];
+    T old = v.space == Space::Shared ? atomically<T, S>(place, b[i], c[i]) : atomically<T, F>(place, b[i], c[i]);
     if (d)
       d[i] = old;
   }
@@ -72,17 +98,10 @@ template <typename T, T (*F)(T, T, T)> void atomic(Exec &x, const Op &o) {
     markStore(x, v, sizeof(T));
 }
 
-void atomicAddFloat(Exec &x, const Op &o) {
-  if (o.space == Space::Shared)
-    atomic<u32, &addFloatShared>(x, o);
-  else
-    atomic<u32, &addFloat>(x, o);
-}
-
 } // namespace
 
 void atomicRows(HandlerRows &rows) {
-#define ROW(NAME, T, F) rows.push_back({"atom." NAME, &atomic<T, &F>})
+#define ROW(NAME, T, ...) rows.push_back({"atom." NAME, &atomic<T, &__VA_ARGS__>})
 #define BITS(NAME, F) ROW(NAME ".b32", u32, F<u32>), ROW(NAME ".b64", u64, F<u64>)
 #define ORDERED(NAME, F)                                                                           \
   ROW(NAME ".u32", u32, F<u32>), ROW(NAME ".u64", u64, F<u64>), ROW(NAME ".s32", s32, F<s32>),     \
@@ -98,14 +117,17 @@ void atomicRows(HandlerRows &rows) {
   ORDERED("max", maxOf);
   ROW("inc.b32", u32, increment);
   ROW("dec.b32", u32, decrement);
-  rows.push_back({"atom.add.f32", &atomicAddFloat});
+  rows.push_back({"atom.add.f32", &atomic<u32, &addFloat, &addFloatShared>});
+  ROW("exch.b128", Wide, exchangeWide), ROW("cas.b128", Wide, compareSwapWide);
   ROW("add.f64", u64, addDouble);
   ROW("add.f16", u16, addHalf), ROW("add.bf16", u16, addBrain);
   ROW("add.f16x2", u32, both<&addHalf>), ROW("add.bf16x2", u32, both<&addBrain>);
-  ROW("min.f16", u16, minHalf), ROW("max.f16", u16, maxHalf);
-  ROW("min.bf16", u16, minBrain), ROW("max.bf16", u16, maxBrain);
-  ROW("min.f16x2", u32, both<&minHalf>), ROW("max.f16x2", u32, both<&maxHalf>);
-  ROW("min.bf16x2", u32, both<&minBrain>), ROW("max.bf16x2", u32, both<&maxBrain>);
+#define PICK(NAME, MAX)                                                                            \
+  ROW(NAME ".f16", u16, pickOf<halfToFloat, MAX>), ROW(NAME ".bf16", u16, pickOf<brainToFloat, MAX>);  \
+  ROW(NAME ".f16x2", u32, both<&pickOf<halfToFloat, MAX>>);                                      \
+  ROW(NAME ".bf16x2", u32, both<&pickOf<brainToFloat, MAX>>)
+  PICK("min", false);
+  PICK("max", true);
 }
 
 } // namespace CAMEO_PTX_ISA

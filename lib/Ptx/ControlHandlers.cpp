@@ -137,6 +137,14 @@ void callFunction(Exec &x, const Op &op) {
   x.ip = x.program->code.data() + callee.entry;
 }
 
+/// A call through a register that points to none of the functions that it may.
+void callUnknown(Exec &x, const Op &op) {
+  report(x, op, FindingKind::OutOfBounds, x.mask, x.at<uint64_t>(op.a)[std::countr_zero(x.mask)], 8,
+         "a call through a register that holds the address of no function with these parameters",
+         "see where the register comes from; a table of functions may be uninitialised or overrun");
+  stopLaunch(x);
+}
+
 /// After the argument copies `side` has the result copies: number, {from the callee, to, bytes}.
 void returnFromFunction(Exec &x, const Op &) {
   Group &g = *x.group;
@@ -203,6 +211,7 @@ void controlRows(HandlerRows &rows) {
   rows.push_back({"trap", &trap});
   rows.push_back({"exit", &exitThreads});
   rows.push_back({"call", &callFunction});
+  rows.push_back({"call.unknown", &callUnknown});
   rows.push_back({"ret", &returnFromFunction});
   rows.push_back({"check.defined", &checkDefined});
   rows.push_back({"mark.defined", &markDefined});

@@ -26,7 +26,11 @@ template <Integral How, typename F> F toIntegral(F a) {
 }
 template <Integral How, typename F> F roundIntegral(F a) { return canonical(toIntegral<How, F>(a)); }
 
-/// Saturates; NaN gives 0.
+/// What a NaN becomes: 0 from 32 bits and less to 32 bits and less, otherwise the sign bit alone.
+template <typename I, typename F> constexpr I integerOfNaN() {
+  return sizeof(F) == 8 || sizeof(I) == 8 ? I(u64(1) << (8 * sizeof(I) - 1)) : I(0);
+}
+/// Saturates.
 template <typename I, Integral How, typename F> I floatToInteger(F a) {
   F r = toIntegral<How, F>(a);
   constexpr F least = F(std::numeric_limits<I>::min());
@@ -36,11 +40,11 @@ template <typename I, Integral How, typename F> I floatToInteger(F a) {
     double w = double(r);
     w = w < double(least) ? double(least) : w;
     w = w >= double(beyond) ? double(std::numeric_limits<I>::max()) : w;
-    w = a != a ? 0 : w;
+    w = a != a ? double(integerOfNaN<I, F>()) : w;
     return I(s64(w));
   } else {
     if (a != a)
-      return 0;
+      return integerOfNaN<I, F>();
     if (r < least)
       return std::numeric_limits<I>::min();
     if (r >= beyond)
@@ -96,9 +100,9 @@ u64 saturateInteger(bool negative, u64 magnitude, Type to) {
   return negative ? 0 : std::min(magnitude, most);
 }
 
-u64 floatToAnyInteger(double v, Type to, Round mode) {
+u64 floatToAnyInteger(double v, Type to, Type from, Round mode) {
   if (v != v)
-    return 0;
+    return from == Type::F64 || sizeOf(to) == 8 ? u64(1) << (8 * sizeOf(to) - 1) : 0;
   double r = applyIntegral(v, mode);
   bool negative = r < 0;
   double magnitude = std::fabs(r);
@@ -134,7 +138,7 @@ u64 convertOne(u64 raw, Type to, Type from, Round mode, u32 flags) {
     double v = from == Type::TF32 ? double(asFloat(u32(raw))) : valueOf(raw, formatOf(from));
     if ((flags & CvtFtz) && from == Type::F32)
       v = flush(float(v));
-    return isFloat(to) ? floatToAnyFloat(v, to, mode, flags) : floatToAnyInteger(v, to, mode);
+    return isFloat(to) ? floatToAnyFloat(v, to, mode, flags) : floatToAnyInteger(v, to, from, mode);
   }
   unsigned bits = 8 * sizeOf(from);
   u64 value = bits == 64 ? raw : raw & ((u64(1) << bits) - 1);

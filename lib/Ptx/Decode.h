@@ -170,6 +170,11 @@ private:
   void decodeBra();
   void decodeBrx();
   void decodeCall();
+  void decodeIndirectCall(const Operand *results, const Operand &target, const Operand *arguments);
+  void decodePrintf(const Operand *results, const Operand *arguments);
+  void emitCall(const Function &callee, const Operand *results, const Operand *arguments);
+  const Function *definedFunction(std::string_view name) const;
+  std::vector<const Function *> callTargets(const Operand *results, const Operand *arguments);
   void decodeRet();
   void decodeExit();
   void decodeTrap();

@@ -214,12 +214,14 @@ void Decoder::decodeMinMax() {
     return;
   std::string name = std::string(current->opcode) + (three ? "3" : "");
   bool relu = m.has(".relu"), magnitude = m.has(".xorsign") || m.has(".abs") || m.has(".xorsign.abs");
-  if (isFloat(type) ? relu || m.has(".xorsign") != m.has(".abs")
+  bool signs = three ? m.has(".xorsign") : m.has(".xorsign") != m.has(".abs");
+  if (isFloat(type) ? relu || signs
                     : m.has(".ftz") || m.has(".NaN") || magnitude)
     return unsupported("this modifier of this type");
   if (isFloat(type))
     name += std::string(nameOf(type)) + (m.has(".ftz") ? ".ftz" : "") +
-            (m.has(".NaN") ? ".nan" : "") + (m.has(".xorsign") ? ".xorsign" : "");
+            (m.has(".NaN") ? ".nan" : "") +
+            (m.has(".xorsign") ? ".xorsign" : m.has(".abs") ? ".abs" : "");
   else if (isPackedInteger(type))
     name += std::string(m.has(".relu") ? ".relu" : "") + std::string(nameOf(type));
   else if (m.has(".relu"))

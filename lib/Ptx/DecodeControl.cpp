@@ -46,39 +46,127 @@ void Decoder::decodeBrx() {
   });
 }
 
-/// call (result), function, (arguments): all of them .param variables of this frame.
+/// call (result), function, (arguments): all of them .param variables of this frame. Through a register the
+/// functions of `.calltargets`, or those whose address the module takes, are tried one after the other.
 void Decoder::decodeCall() {
   modifiers(" .uni ");
   size_t at = 0;
   bool hasResult = operandCount() && operand(0).kind == Kind::List;
   const Operand *results = hasResult ? &operand(at++) : nullptr;
-  if (at >= operandCount() || operand(at).kind != Kind::Symbol)
-    return unsupported("a call through a register");
-  std::string_view name = operand(at++).name;
-  const Operand *arguments = at < operandCount() && operand(at).kind == Kind::List ? &operand(at) : nullptr;
+  if (at >= operandCount())
+    return error("call names no function");
+  const Operand &target = operand(at++);
+  const Operand *arguments = at < operandCount() && operand(at).kind == Kind::List ? &operand(at++) : nullptr;
+  if (target.kind == Kind::Register)
+    return decodeIndirectCall(results, target, arguments);
+  if (target.kind != Kind::Symbol)
+    return error("call takes the name of a function or a register");
+  std::string_view name = target.name;
   if (auto alias = module.aliases.find(name); alias != module.aliases.end())
     name = alias->second;
-  const Function *callee = nullptr;
-  for (const Function &f : module.functions)
-    if (f.name == name && !f.isEntry && !f.isDeclaration)
-      callee = &f;
+  const Function *callee = definedFunction(name);
   if (!callee && (name == "__assertfail" || name == "__assert_fail"))
     return emitAround([&] { emitPlain("trap", OpKind::Control); });
+  if (!callee && name == "vprintf")
+    return decodePrintf(results, arguments);
   if (!callee)
     return error("function '" + std::string(name) + "' is called and not defined", true);
+  emitAround([&] { emitCall(*callee, results, arguments); });
+}
+
+/// call (result), vprintf, (format, arguments): .param variables of 8 bytes, the result of 4.
+void Decoder::decodePrintf(const Operand *results, const Operand *arguments) {
+  auto place = [&](const Operand *list, size_t i, uint64_t bytes) -> int64_t {
+    const Symbol *symbol = list && i < list->elements.size() ? findSymbol(list->elements[i].name) : nullptr;
+    if (symbol && symbol->where == Symbol::Where::Local && symbol->bytes == bytes)
+      return static_cast<int64_t>(symbol->offset);
+    error("vprintf takes .param variables of 8, 8 and, for its result, 4 bytes");
+    return 0;
+  };
+  int64_t format = place(arguments, 0, 8), values = place(arguments, 1, 8);
+  int64_t result = results && !results->elements.empty() ? place(results, 0, 4) : -1;
+  emitAround([&] {
+    Op &op = emitPlain("call.vprintf", OpKind::Control);
+    op.a = static_cast<uint32_t>(format), op.b = static_cast<uint32_t>(values), op.imm = result;
+  });
+}
+
+const Function *Decoder::definedFunction(std::string_view name) const {
+  for (const Function &f : module.functions)
+    if (f.name == name && !f.isEntry && !f.isDeclaration)
+      return &f;
+  return nullptr;
+}
+
+/// Functions that a register may hold: of the list that the call names, else all whose address is taken and
+/// whose parameters have the sizes of the arguments.
+std::vector<const Function *> Decoder::callTargets(const Operand *results, const Operand *arguments) {
+  std::vector<const Function *> found;
+  const Operand &last = current->operands.back();
+  if (auto list = function->branchTargets.find(last.name);
+      last.kind == Kind::Symbol && list != function->branchTargets.end()) {
+    for (std::string_view name : list->second) {
+      if (const Function *f = definedFunction(name))
+        found.push_back(f);
+      else
+        error("'" + std::string(name) + "' of .calltargets is no function");
+    }
+    return found;
+  }
+  auto fits = [&](const Operand *given, const std::vector<Variable> &wanted) {
+    if ((given ? given->elements.size() : 0) != wanted.size())
+      return false;
+    for (size_t i = 0; i < wanted.size(); ++i) {
+      const Symbol *symbol = findSymbol(given->elements[i].name);
+      if (!symbol || symbol->bytes != wanted[i].bytes)
+        return false;
+    }
+    return true;
+  };
+  for (const Function &f : module.functions)
+    if (!f.isEntry && !f.isDeclaration && module.addressTaken.count(f.name) && fits(arguments, f.params) &&
+        fits(results, f.results))
+      found.push_back(&f);
+  return found;
+}
+
+void Decoder::decodeIndirectCall(const Operand *results, const Operand &target, const Operand *arguments) {
+  uint32_t address = source(target, Type::U64), hit = temporaryPredicate();
+  std::vector<const Function *> targets = callTargets(results, arguments);
+  emitAround([&] {
+    std::vector<size_t> ends;
+    for (const Function *callee : targets) {
+      uint32_t token = constant(functionAddress(static_cast<size_t>(callee - module.functions.data())), 8);
+      Op &compare = emitPlain("setp.eq.u64", OpKind::Control);
+      compare.d = hit, compare.a = address, compare.b = token;
+      size_t skip = program.code.size();
+      Op &other = emitPlain("bra.if", OpKind::Control);
+      other.pred = hit, other.flags = FlagPredNegated;
+      emitCall(*callee, results, arguments);
+      ends.push_back(program.code.size());
+      emitPlain("bra", OpKind::Control);
+      program.code[skip].imm = static_cast<int64_t>(program.code.size());
+    }
+    emitPlain("call.unknown", OpKind::Control).a = address;
+    for (size_t end : ends)
+      program.code[end].imm = static_cast<int64_t>(program.code.size());
+  });
+}
+
+void Decoder::emitCall(const Function &callee, const Operand *results, const Operand *arguments) {
   uint32_t index = 0;
-  while (index < functionList.size() && functionList[index] != callee)
+  while (index < functionList.size() && functionList[index] != &callee)
     ++index;
   if (index == functionList.size()) {
-    functionList.push_back(callee);
+    functionList.push_back(&callee);
     program.functions.emplace_back();
   }
   callees.resize(std::max(callees.size(), functionList.size()));
   callees[functionIndex].push_back(index);
   size_t argumentCount = arguments ? arguments->elements.size() : 0;
   size_t resultCount = results ? results->elements.size() : 0;
-  if (argumentCount != callee->params.size() || resultCount != callee->results.size())
-    return error("'" + std::string(name) + "' is called with the wrong number of parameters");
+  if (argumentCount != callee.params.size() || resultCount != callee.results.size())
+    return error("'" + std::string(callee.name) + "' is called with the wrong number of parameters");
   // The callee's frame begins with its parameters and results, 16 bytes apart.
   std::vector<uint32_t> in, out;
   uint64_t place = 0;
@@ -96,17 +184,15 @@ void Decoder::decodeCall() {
     place += v.bytes + 16;
   };
   for (size_t i = 0; i < argumentCount; ++i)
-    add(arguments->elements[i], callee->params[i], in, false);
+    add(arguments->elements[i], callee.params[i], in, false);
   for (size_t i = 0; i < resultCount; ++i)
-    add(results->elements[i], callee->results[i], out, true);
+    add(results->elements[i], callee.results[i], out, true);
   uint32_t side = addSide({static_cast<uint32_t>(in.size() / 3)});
   program.side.insert(program.side.end(), in.begin(), in.end());
   addSide({static_cast<uint32_t>(out.size() / 3)});
   program.side.insert(program.side.end(), out.begin(), out.end());
-  emitAround([&] {
-    Op &op = emitPlain("call", OpKind::Control);
-    op.imm = index, op.extra = side;
-  });
+  Op &op = emitPlain("call", OpKind::Control);
+  op.imm = index, op.extra = side;
 }
 
 void Decoder::decodeRet() {
@@ -234,13 +320,14 @@ void Decoder::decodeActivemask() {
 }
 
 void Decoder::decodeRedux() {
-  Modifiers m = modifiers(" .sync .add .min .max .and .or .xor ");
+  Modifiers m = modifiers(" .sync .add .min .max .and .or .xor .abs .NaN ");
   if (!expectOperands(3, 3))
     return;
   std::string name = "redux";
   for (std::string_view text : {".add", ".min", ".max", ".and", ".or", ".xor"})
     if (m.has(text))
       name += text;
+  name += std::string(m.has(".abs") ? ".abs" : "") + (m.has(".NaN") ? ".nan" : "");
   uint32_t d = destination(0, m.type()), a = source(1, m.type()), mask = source(2, Type::B32);
   emitAround([&] {
     Op &op = emitPlain(name + std::string(nameOf(m.type())), OpKind::Sync);

@@ -198,8 +198,6 @@ void Decoder::decodeIsspacep() {
     space = ".shared::cta";
   if (space == ".param::entry")
     space = ".param";
-  if (space == ".const")
-    return unsupported("isspacep.const");
   uint32_t a = source(1, Type::U64), d = destination(0, Type::Pred);
   Op &op = emit("isspacep" + space, OpKind::Alu);
   op.d = d, op.a = a, op.b = a;

@@ -392,7 +392,9 @@ uint32_t Decoder::symbolSource(const Operand &o, Type type) {
     return temp;
   }
   case Symbol::Where::Function:
-    unsupported("the address of a function");
+    if (const Function *f = definedFunction(o.name); f && bytes == 8)
+      return constant(functionAddress(static_cast<size_t>(f - module.functions.data())), 8);
+    unsupported("this address of a function");
     return 0;
   }
   return 0;

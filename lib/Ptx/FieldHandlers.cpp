@@ -103,6 +103,8 @@ double grossReciprocal(double a) {
   return a != a ? canonical(a) : upperHalf(1.0 / upperHalf(a));
 }
 double grossRoot(double a) {
+  if (a != a)
+    return canonical(a);
   double v = upperHalf(a);
   return v != v || v < 0 ? canonical(NAN) : upperHalf(1.0 / __builtin_sqrt(v));
 }

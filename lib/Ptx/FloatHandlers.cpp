@@ -32,7 +32,7 @@ template <bool Ftz> float div32(float a, float b) {
   return maybeFlush<Ftz>(canonical(maybeFlush<Ftz>(a) / maybeFlush<Ftz>(b)));
 }
 template <bool Ftz> float sqrt32(float a) {
-  return maybeFlush<Ftz>(canonical(__builtin_sqrtf(maybeFlush<Ftz>(a))));
+  return maybeFlush<Ftz>(canonicalRoot(__builtin_sqrtf(maybeFlush<Ftz>(a))));
 }
 template <bool Ftz> float rcp32(float a) { return div32<Ftz>(1.0f, a); }
 template <bool Ftz> float neg32(float a) { return asFloat(asBits(maybeFlush<Ftz>(a)) ^ 0x80000000u); }
@@ -43,7 +43,7 @@ double sub64(double a, double b) { return canonical(a - b); }
 double mul64(double a, double b) { return canonical(a * b); }
 double fma64(double a, double b, double c) { return canonical(fused(a, b, c)); }
 double div64(double a, double b) { return canonical(a / b); }
-double sqrt64(double a) { return canonical(__builtin_sqrt(a)); }
+double sqrt64(double a) { return canonicalRoot(__builtin_sqrt(a)); }
 double rcp64(double a) { return canonical(1.0 / a); }
 double neg64(double a) { return asDouble(asBits(a) ^ 0x8000000000000000ull); }
 double abs64(double a) { return asDouble(asBits(a) & 0x7fffffffffffffffull); }
@@ -74,7 +74,9 @@ template <bool Max, bool Nan, bool Ftz> float pickXorSign(float a, float b) {
   float r = pickOne<float, Max, Nan, Ftz>(abs32<Ftz>(a), abs32<Ftz>(b));
   return r != r ? r : asFloat(asBits(r) | sign);
 }
-template <bool Max, bool Nan, bool Ftz> float pickThree(float a, float b, float c) {
+template <bool Max, bool Nan, bool Ftz, bool Abs = false> float pickThree(float a, float b, float c) {
+  if (Abs)
+    a = abs32<Ftz>(a), b = abs32<Ftz>(b), c = abs32<Ftz>(c);
   return pickOne<float, Max, Nan, Ftz>(pickOne<float, Max, Nan, Ftz>(a, b), c);
 }
 
@@ -180,27 +182,14 @@ double finish64(double r, double residual, Round mode) {
 template <Slow Kind> double slow64(const Op &o, double a, double b, double c) {
   Round mode = static_cast<Round>(o.imm & 0xff);
   double error = 0, r;
+  bool finite = std::isfinite(a) && std::isfinite(b) && std::isfinite(c);
   switch (Kind) {
-  case Slow::Sub: b = -b; [[fallthrough]];
-  case Slow::Add: r = signedZero(twoSum(a, b, error), a, b, mode); break;
-  case Slow::Mul:
-    r = a * b;
-    if (r == 0 && a != 0 && b != 0)
-      error = std::signbit(a) == std::signbit(b) ? 1 : -1;
-    else if (std::fabs(r) < 1e-280) // the residual would underflow
-      (std::fabs(a) < std::fabs(b) ? a : b) *= 0x1p600, error = std::fma(a, b, -(r * 0x1p600));
-    else
-      error = std::fma(a, b, -r);
-    break;
-  case Slow::Fma: {
-    r = std::fma(a, b, c);
-    // a*b + c - r, by exact parts; the sign is what matters.
-    double p = a * b, pe = std::fma(a, b, -p), t, te;
-    t = twoSum(p, c, te);
-    error = std::isfinite(t) ? ((t - r) + te) + pe : 0;
-    r = signedZero(r, p, c, mode);
-    break;
-  }
+  case Slow::Sub: return finite ? exactFma(a, 1, -b, mode) : canonical(a - b);
+  case Slow::Add: return finite ? exactFma(a, 1, b, mode) : canonical(a + b);
+  case Slow::Mul: // of a zero with the product's sign
+    return finite ? exactFma(a, b, std::copysign(0.0, std::copysign(1, a) * std::copysign(1, b)), mode)
+                  : canonical(a * b);
+  case Slow::Fma: return finite ? exactFma(a, b, c, mode) : canonical(std::fma(a, b, c));
   case Slow::Div:
   case Slow::Rcp:
     if (Kind == Slow::Rcp)
@@ -211,15 +200,16 @@ template <Slow Kind> double slow64(const Op &o, double a, double b, double c) {
       error = -std::fma(r * up, b, -(a * up)) * (b < 0 ? -1 : 1);
     }
     break;
-  case Slow::Sqrt:
-    r = std::sqrt(a);
-    error = std::isfinite(r) ? -std::fma(r, r, -a) : 0;
+  case Slow::Sqrt: {
+    r = a < 0 ? NAN : std::sqrt(a);
+    double up = a < 1e-280 ? 0x1p300 : 1; // the residual would underflow
+    error = std::isfinite(r) ? -std::fma(r * up, r * up, -(a * up * up)) : 0;
     break;
+  }
   }
   if (!std::isfinite(error)) // infinite inputs
     error = 0;
-  if (std::isinf(r) && std::isfinite(a) && std::isfinite(b) && std::isfinite(c) &&
-      !(Kind == Slow::Div && b == 0) && !(Kind == Slow::Rcp && b == 0))
+  if (std::isinf(r) && std::isfinite(a) && std::isfinite(b) && b != 0)
     error = r > 0 ? -1 : 1;
   return finish64(r, error, mode);
 }
@@ -227,7 +217,7 @@ template <Slow Kind> void slowLanes64(Exec &x, const Op &o) {
   double *d = x.at<double>(o.d);
   const double *a = x.at<double>(o.a);
   const double *b = o.b == noOperand ? a : x.at<double>(o.b);
-  const double *c = o.c == noOperand ? a : x.at<double>(o.c);
+  const double *c = o.c == noOperand ? b : x.at<double>(o.c);
   for (unsigned i = 0; i < lanes; ++i)
     if (x.lane[i])
       d[i] = slow64<Kind>(o, a[i], b[i], c[i]);
@@ -283,6 +273,10 @@ void fmaRun(Exec &x, const Op &o) {
   ROW(NAME "3.f32.ftz", pickThree<MAX, false, true>);                                              \
   ROW(NAME "3.f32.nan", pickThree<MAX, true, false>);                                              \
   ROW(NAME "3.f32.ftz.nan", pickThree<MAX, true, true>);                                           \
+  ROW(NAME "3.f32.abs", pickThree<MAX, false, false, true>);                                       \
+  ROW(NAME "3.f32.ftz.abs", pickThree<MAX, false, true, true>);                                    \
+  ROW(NAME "3.f32.nan.abs", pickThree<MAX, true, false, true>);                                    \
+  ROW(NAME "3.f32.ftz.nan.abs", pickThree<MAX, true, true, true>);                                 \
   ROW(NAME ".f64", pickOne<double, MAX, false, false>)
 
 void floatRows(HandlerRows &rows) {

@@ -8,7 +8,8 @@
 
 namespace cameo::ptx {
 
-void tensorRows(HandlerRows &rows); // Tensor.cpp
+void tensorRows(HandlerRows &rows);     // Tensor.cpp
+void deviceCallRows(HandlerRows &rows); // DeviceCalls.cpp
 
 namespace {
 
@@ -48,6 +49,7 @@ std::unordered_map<std::string_view, Handler> makeTable() {
   tensorRows(rows);
   wgmmaRows(rows);
   registerPoolRows(rows);
+  deviceCallRows(rows);
 #ifdef CAMEO_PTX_HAS_V3
   if (level() == 4)
     CAMEO_PTX_ADD_ROWS(v4);

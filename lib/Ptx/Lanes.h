@@ -131,6 +131,14 @@ inline u64 asBits(double value) { return std::bit_cast<u64>(value); }
 /// What arithmetic gives for any NaN.
 inline float canonical(float v) { return v != v ? asFloat(0x7fffffffu) : v; }
 inline double canonical(double v) { return v != v ? asDouble(0x7fffffffffffffffull) : v; }
+/// Of a square root: the compiler folds `v != v` of one away, so that the host's NaN would stay.
+inline float canonicalRoot(float v) {
+  return (asBits(v) & 0x7fffffffu) > 0x7f800000u ? asFloat(0x7fffffffu) : v;
+}
+inline double canonicalRoot(double v) {
+  constexpr u64 magnitude = 0x7fffffffffffffffull;
+  return (asBits(v) & magnitude) > 0x7ff0000000000000ull ? asDouble(magnitude) : v;
+}
 /// `.ftz`: subnormals become zeros of their sign.
 inline float flush(float v) {
   return (asBits(v) & 0x7f800000u) == 0 ? asFloat(asBits(v) & 0x80000000u) : v;

@@ -239,7 +239,7 @@ void launchKernel(ModuleImpl &module, Kernel &kernel, DeviceMemory &memory,
   }
   outcome.findings = sink.take();
   outcome.status = statusOf(status, !outcome.findings.empty());
-  outcome.text = textOf(outcome.findings);
+  outcome.text = launch.printed + textOf(outcome.findings);
   outcome.json = "{\"findings\": " + jsonOf(outcome.findings);
   if (outcome.hasCounts)
     outcome.json += ", \"counts\": " + jsonOf(outcome.counts) + ", \"lines\": " +

@@ -32,7 +32,7 @@ struct Allocation {
   uint64_t base = 0, bytes = 0;
   uint8_t *host = nullptr;
   uint8_t *shadow = nullptr; ///< one byte per word; null for imported memory
-  bool readOnly = false, imported = false;
+  bool readOnly = false, imported = false, constant = false; ///< constant: a `.const` variable
   std::atomic<bool> allWritten{false}; ///< every byte counts as written
   std::atomic<bool> stored{false};     ///< a kernel stored here in this launch
   std::string name;

@@ -322,7 +322,18 @@ template <Space S> void toGeneric(Exec &x, const Op &o) {
 /// The window is dropped; what it was is checked at the access.
 u64 fromGeneric(u64 a) { return a & ~windowMask; }
 template <u64 Window> bool isIn(u64 a, u64) { return (a & windowMask) == Window; }
-bool isGlobal(u64 a, u64) { return (a & windowMask) == 0; }
+/// Constants lie between the other allocations.
+template <bool Const> void isGlobalOrConst(Exec &x, const Op &o) {
+  const u64 *a = x.at<u64>(o.a);
+  u32 bits = 0;
+  for (unsigned i = 0; i < lanes; ++i) {
+    const Allocation *found = (a[i] & windowMask) || !x.lane[i] ? nullptr : x.launch->memory->find(a[i]);
+    bool constant = found && found->constant;
+    bits |= u32(Const ? constant : (a[i] & windowMask) == 0 && !constant) << i;
+  }
+  u32 &d = x.predicate(o.d);
+  d = (d & ~x.mask) | (bits & x.mask);
+}
 
 /// Whether the launch says itself that there are clusters.
 void explicitCluster(Exec &x, const Op &o) {
@@ -378,8 +389,9 @@ void memoryRows(HandlerRows &rows) {
   rows.push_back({"cvta.to", perLane<&fromGeneric>});
   rows.push_back({"isspacep.local", &compareLanes<&isIn<localWindow>, u64>});
   rows.push_back({"isspacep.param", &compareLanes<&isIn<paramWindow>, u64>});
-  rows.push_back({"isspacep.global", &compareLanes<&isGlobal, u64>});
   rows.push_back({"mov.explicit_cluster", &explicitCluster});
+  rows.push_back({"isspacep.global", &isGlobalOrConst<false>});
+  rows.push_back({"isspacep.const", &isGlobalOrConst<true>});
   rows.push_back({"nothing", &nothing});
 }
 

@@ -136,15 +136,20 @@ bool ModuleImpl::instantiate(DeviceMemory &memory, std::vector<uint64_t> &addres
     }
     memory.write(addresses[i], v.data.data(), v.data.size());
     if (v.space == Space::Const)
-      memory.find(addresses[i]) ? memory.find(addresses[i])->readOnly = true : false;
+      if (Allocation *made = memory.find(addresses[i]))
+        made->readOnly = made->constant = true;
   }
+  std::unordered_map<std::string_view, uint64_t> places;
+  for (size_t i = 0; i < ast.functions.size(); ++i)
+    if (!ast.functions[i].isDeclaration)
+      places[ast.functions[i].name] = functionAddress(i);
   for (size_t i = 0; i < ast.variables.size(); ++i)
-    for (const Variable::Reference &r : ast.variables[i].references)
-      for (size_t j = 0; j < ast.variables.size(); ++j)
-        if (ast.variables[j].name == r.symbol) {
-          uint64_t value = addresses[j] + static_cast<uint64_t>(r.addend);
-          memory.write(addresses[i] + r.offset, &value, std::min<uint32_t>(r.bytes, 8));
-        }
+    places[ast.variables[i].name] = addresses[i];
+  for (size_t i = 0; i < ast.variables.size(); ++i)
+    for (const Variable::Reference &r : ast.variables[i].references) {
+      uint64_t value = places[r.symbol] + static_cast<uint64_t>(r.addend);
+      memory.write(addresses[i] + r.offset, &value, std::min<uint32_t>(r.bytes, 8));
+    }
   memory.instances.push_back({key, addresses});
   return true;
 }

@@ -52,6 +52,8 @@ private:
 
 struct LaunchInfo : LaunchContext {
   const ModuleImpl *module = nullptr;
+  std::mutex printMutex;
+  std::string printed; ///< by vprintf
 };
 
 struct LaunchRequest {

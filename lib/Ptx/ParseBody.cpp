@@ -114,7 +114,7 @@ void Parser::parseStatement() {
   if (peek().kind == Token::Kind::Name && peek(1).is(":")) {
     std::string_view label = next().text;
     uint32_t line = next().line;
-    if (peek().is(".branchtargets")) {
+    if (peek().is(".branchtargets") || peek().is(".calltargets")) {
       next();
       auto &targets = function->branchTargets[label];
       do

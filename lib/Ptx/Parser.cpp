@@ -19,7 +19,29 @@ ModuleAst Parser::run() {
   for (const Token &token : tokens)
     if (token.kind == Token::Kind::Bad && errors.size() < maxErrors)
       error(token.line, "unexpected byte in the text");
+  noteAddresses();
   return std::move(module);
+}
+
+/// Which functions are named other than by calls; what an initialiser names has to exist.
+void Parser::noteAddresses() {
+  std::unordered_set<std::string_view> functions, variables;
+  for (const Function &f : module.functions)
+    functions.insert(f.name);
+  for (const Variable &v : module.variables)
+    variables.insert(v.name);
+  for (const Variable &v : module.variables)
+    for (const Variable::Reference &r : v.references)
+      if (functions.count(r.symbol))
+        module.addressTaken.insert(r.symbol);
+      else if (!variables.count(r.symbol))
+        error(v.line, "'" + std::string(r.symbol) + "' in the initialiser of '" + std::string(v.name) +
+                          "' is not declared");
+  for (const Function &f : module.functions)
+    for (const Instruction &i : f.body)
+      for (const Operand &o : i.operands)
+        if (i.opcode != "call" && o.kind == Operand::Kind::Symbol && functions.count(o.name))
+          module.addressTaken.insert(o.name);
 }
 
 void Parser::parseModuleItem() {

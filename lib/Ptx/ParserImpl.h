@@ -43,6 +43,7 @@ private:
 
   // Module level.
   void parseModuleItem();
+  void noteAddresses();
   void parseFile();
   void skipSection();
   void parseDeclaration();

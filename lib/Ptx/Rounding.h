@@ -10,6 +10,7 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <utility>
 
 namespace cameo::ptx {
 
@@ -152,6 +153,59 @@ inline double valueOf(uint64_t bits, FloatFormat f) {
 }
 
 /// a + b = sum + error, exactly (Knuth), where nothing overflows.
+/// A finite double as (-1)^negative * mantissa * 2^exponent.
+struct ExactNumber {
+  bool negative;
+  unsigned __int128 mantissa;
+  int exponent;
+};
+inline ExactNumber exactNumber(double v) {
+  uint64_t bits = std::bit_cast<uint64_t>(v);
+  int biased = static_cast<int>(bits >> 52 & 0x7ff);
+  uint64_t fraction = bits & 0xfffffffffffffull;
+  return {static_cast<bool>(bits >> 63), biased ? fraction | uint64_t(1) << 52 : fraction,
+          (biased ? biased : 1) - 1075};
+}
+/// The upper bit of the mantissa to bit 125, so that a sum fits.
+inline void normalise(ExactNumber &n) {
+  if (!n.mantissa)
+    return;
+  uint64_t high = static_cast<uint64_t>(n.mantissa >> 64);
+  int zeros = high ? std::countl_zero(high) : 64 + std::countl_zero(static_cast<uint64_t>(n.mantissa));
+  n.mantissa <<= zeros - 2;
+  n.exponent -= zeros - 2;
+}
+
+/// a * b + c of finite numbers, rounded once in any direction. The bits of the smaller term that fall off
+/// are sticky: with 20 spare bits they cannot be what a difference cancels down to.
+inline double exactFma(double a, double b, double c, Round mode) {
+  ExactNumber big = exactNumber(a), factor = exactNumber(b), small = exactNumber(c);
+  big.negative ^= factor.negative, big.mantissa *= factor.mantissa, big.exponent += factor.exponent;
+  if (!big.mantissa && !small.mantissa) {
+    bool negative = big.negative == small.negative ? big.negative : mode == Round::Down;
+    return negative ? -0.0 : 0.0;
+  }
+  normalise(big), normalise(small);
+  if (!big.mantissa || (small.mantissa && (small.exponent > big.exponent ||
+                        (small.exponent == big.exponent && small.mantissa > big.mantissa))))
+    std::swap(big, small);
+  int64_t shift = int64_t(big.exponent) - small.exponent;
+  bool sticky = false;
+  if (small.mantissa && shift > 0) {
+    sticky = shift >= 128 || (small.mantissa & ((static_cast<unsigned __int128>(1) << shift) - 1));
+    small.mantissa = shift >= 128 ? 0 : small.mantissa >> shift;
+  }
+  unsigned __int128 sum = big.negative == small.negative ? big.mantissa + small.mantissa
+                                                         : big.mantissa - small.mantissa - sticky;
+  if (!sum && !sticky)
+    return mode == Round::Down ? -0.0 : 0.0;
+  int exponent = big.exponent;
+  for (; sum >> 64; sum >>= 1, ++exponent)
+    sticky = sticky || (sum & 1);
+  return std::bit_cast<double>(roundToFormat(big.negative, static_cast<uint64_t>(sum), exponent,
+                                             sticky, formatF64, mode));
+}
+
 inline double twoSum(double a, double b, double &error) {
   double sum = a + b, t = sum - a;
   error = (a - (sum - t)) + (b - t);

@@ -170,8 +170,30 @@ template <typename T> T maxOf(T a, T b) { return a > b ? a : b; }
 template <typename T> T andOf(T a, T b) { return a & b; }
 template <typename T> T orOf(T a, T b) { return a | b; }
 template <typename T> T xorOf(T a, T b) { return a ^ b; }
-float minFloat(float a, float b) { return a != a ? b : b < a ? b : a; }
-float maxFloat(float a, float b) { return a != a ? b : b > a ? b : a; }
+/// redux of f32: of the numbers, unless `.NaN`; -0 is below +0, and no number at all gives a NaN.
+template <bool Max, bool Abs, bool Nan> u32 pickFloat(u32 a, u32 b) {
+  float A = asFloat(a), B = asFloat(b);
+  if (A != A || B != B)
+    return Nan || (A != A && B != B) ? 0x7fffffffu : A != A ? b : a;
+  if (A == B)
+    return Max ? a & b : a | b;
+  return (Max ? A > B : A < B) ? a : b;
+}
+template <bool Max, bool Abs, bool Nan> void reduceFloat(Exec &x, const Op &o) {
+  const u32 *a = x.at<u32>(o.a);
+  u32 r = 0;
+  bool first = true;
+  for (unsigned i = 0; i < lanes; ++i) {
+    if (!(x.mask >> i & 1))
+      continue;
+    u32 v = Abs ? a[i] & 0x7fffffffu : a[i];
+    r = pickFloat<Max, Abs, Nan>(first ? v : r, v);
+    first = false;
+  }
+  u32 *d = x.at<u32>(o.d);
+  for (unsigned i = 0; i < lanes; ++i)
+    d[i] = x.lane[i] ? r : d[i];
+}
 
 /// elect.sync d|p, mask: the lowest lane is the leader.
 void elect(Exec &x, const Op &o) {
@@ -211,8 +233,13 @@ void warpRows(HandlerRows &rows) {
   rows.push_back({"redux.and.b32", &together<&reduce<u32, &andOf<u32>>>});
   rows.push_back({"redux.or.b32", &together<&reduce<u32, &orOf<u32>>>});
   rows.push_back({"redux.xor.b32", &together<&reduce<u32, &xorOf<u32>>>});
-  rows.push_back({"redux.min.f32", &together<&reduce<float, &minFloat>>});
-  rows.push_back({"redux.max.f32", &together<&reduce<float, &maxFloat>>});
+#define REDUX(NAME, MAX)                                                                           \
+  rows.push_back({NAME ".f32", &together<&reduceFloat<MAX, false, false>>});                       \
+  rows.push_back({NAME ".abs.f32", &together<&reduceFloat<MAX, true, false>>});                    \
+  rows.push_back({NAME ".nan.f32", &together<&reduceFloat<MAX, false, true>>});                    \
+  rows.push_back({NAME ".abs.nan.f32", &together<&reduceFloat<MAX, true, true>>})
+  REDUX("redux.min", false);
+  REDUX("redux.max", true);
 }
 
 } // namespace CAMEO_PTX_ISA
