@@ -29,6 +29,7 @@ REFUSED = {"tcgen05": "sm_100", "tex": "textures", "tld4": "textures", "txq": "t
            "stackrestore": "run-time stack",
            **{f"v{op}": "video" for op in ("add", "sub", "absdiff", "min", "max", "shl", "shr", "mad", "set")},
            **{f"v{op}{n}": "video" for op in ("add", "sub", "avrg", "absdiff", "min", "max", "set") for n in (2, 4)}}
+BEING_BUILT = {"tensormap"}  # may be refused still
 OPCODES = """abs activemask add addc and applypriority atom bar barrier bfe bfi bfind bmsk bra brev brkpt brx call clz cnot
 copysign cos cp createpolicy cvt cvta discard div dp2a dp4a elect ex2 exit fence fma fns getctarank griddepcontrol isspacep ld
 ldmatrix ldu lg2 lop3 mad mad24 madc mapa match max mbarrier membar min mma mov movmatrix mul mul24 nanosleep neg not or pmevent
@@ -160,6 +161,33 @@ def report(simulator):
     return rows
 
 
+PREFACE = """<!-- SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception -->
+# Opcodes of the PTX ISA 9.0 in the PTX machine
+
+Made by `python test/ptx/vectors/opcodes.py --markdown`, which asks the decoder. What is refused is refused by name and
+line, before anything runs. Forms are combinations of modifiers and types that the decoder accepts, without cache hints;
+`--list` prints each of them with what reaches it: a vector of `test/ptx/vectors` or kernels of `test/ptx/foreign`.
+
+"""
+
+
+def markdown(simulator):
+    rows, counts = report(simulator), collections.defaultdict(lambda: [0, 0, 0])
+    for row in rows:
+        entry = counts[row["opcode"].removesuffix("3")]
+        entry[0] += 1
+        entry[1] += row["vector"]
+        entry[2] += bool(row["kernels"])
+    lines = ["| opcode | status | forms | by a vector | in a foreign kernel |", "|---|---|---|---|---|"]
+    for opcode, status in opcode_status(simulator).items():
+        if status == "refused":
+            lines.append(f"| `{opcode}` | refused: {REFUSED.get(opcode, 'not yet')} | | | |")
+        else:
+            forms, by_vector, by_kernel = counts[opcode]
+            lines.append(f"| `{opcode}` | implemented | {forms} | {by_vector} | {by_kernel} |")
+    return PREFACE + "\n".join(lines) + "\n"
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--library", default="build/release/lib/libcameo-ptx.so")
@@ -167,11 +195,15 @@ def main():
     parser.add_argument("--unreached", action="store_true", help="those that nothing reaches")
     parser.add_argument("--opcodes", action="store_true", help="the opcodes of the ISA, and what becomes of them")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--markdown", action="store_true", help="docs/ptx-opcodes.md")
     args = parser.parse_args()
     simulator = runner.Simulator(args.library)
     if args.opcodes:
         for opcode, status in opcode_status(simulator).items():
             print(f"{opcode:22} {status}" + (f" ({REFUSED[opcode]})" if status == "refused" and opcode in REFUSED else ""))
+        return 0
+    if args.markdown:
+        print(markdown(simulator), end="")
         return 0
     rows = report(simulator)
     if args.json:
