@@ -20,6 +20,7 @@ namespace cameo::ptx {
 enum class WgmmaType : uint8_t { F16, BF16, TF32, E4M3, E5M2, S8, U8, B1 };
 enum class WgmmaResult : uint8_t { F32, F16, S32 };
 constexpr unsigned warpsOfGroup = 4;
+constexpr uint8_t allWarps = (1 << warpsOfGroup) - 1;
 
 struct WgmmaForm {
   WgmmaType a = WgmmaType::F16, b = WgmmaType::F16;
@@ -135,6 +136,14 @@ struct WgmmaState {
 /// Of the block that runs; made at the first use.
 WgmmaState &wgmmaState(Exec &x);
 
+inline unsigned rankOf(const Warp &warp) { return warp.index % warpsOfGroup; }
+inline WgmmaState::Group &groupOf(WgmmaState &state, const Warp &warp) {
+  return state.groups[warp.index / warpsOfGroup];
+}
+/// What an operation may still read, and what it keeps from its warp: one more, or one less.
+void countReaders(WgmmaState &state, const WgmmaOperation &operation, int change);
+void lockRegisters(WgmmaWarp &warp, const WgmmaForm &form, int change);
+
 // -- hooks; all of them are called for programs with wgmma only (WgmmaGuards.cpp) ------------------
 
 /// Before an operation with the trait.
@@ -152,8 +161,11 @@ void checkWgmmaOperand(Exec &x, const Op &op, const std::vector<uint32_t> &units
 /// Registers of an instruction that is issued: fenced, not in flight elsewhere, initialised.
 void checkWgmmaRegisters(Exec &x, const Op &op, const WgmmaForm &form, bool accumulates);
 
-// -- WgmmaEvents.cpp ------------------------------------------------------------------------------
+// -- WgmmaIssue.cpp, WgmmaEvents.cpp --------------------------------------------------------------
 
+void issueWgmma(Exec &x, const Op &op);
+/// The warps of its group that sleep at a wait look again.
+void wakeWgmmaWaiters(Block &block, const Warp &one);
 void landDueWgmma(Exec &x, Block &block);
 /// The last lanes of a warp exit.
 void exitWgmma(Exec &x, Block &block, Warp &warp);
