@@ -192,8 +192,11 @@ class Machine:
         passes = lambda text: self.simulate(text, mutant.case.launch_path, seed)[0] == 0
         if passes(equivalence.reached_probe(mutant.site, mutant.case.source)):
             return "never executed"
-        probe = equivalence.predicate_probe(mutant.site, mutant.case.source)
-        return "same predicate" if probe is not None and passes(probe) else None
+        for rule, make in (("never waits", equivalence.waiting_probe), ("same predicate", equivalence.predicate_probe)):
+            probe = make(mutant.site, mutant.case.source)
+            if probe is not None and passes(probe):
+                return rule
+        return None
 
 
 def digest(mutant, seed):

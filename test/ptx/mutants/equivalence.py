@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #
 # When a mutant means the same as its kernel. All rules but the last are decided from the text and the launch, by the flow
-# of the kernel: what they cover is no site, and is counted as such. The last two are asked of survivors, which then
+# of the kernel: what they cover is no site, and is counted as such. The last three are asked of survivors, which then
 # count as equivalent.
 #
 #   one block          a scope narrowed to .cta where the launch has one block
@@ -11,11 +11,13 @@
 #   wait beside        on all paths a wait for at most as many groups follows before memory is touched, or has gone
 #                      before and nothing was committed since
 #   commit beside      no wait lets exactly those groups be pending that come after the commit that is missing
-#   nothing behind     an acquire, release or fence (or a wait until writes are visible) behind which no memory is
+#   nothing behind     a wait, acquire, release or fence (or a wait until writes are visible) behind which no memory is
 #                      touched, or before which none was; after an atomic, other atomics without a result do not count
 #   no taker           an order of atomics in a kernel where no result of an atomic or strong load is looked at
 #   fence beside       no memory is touched between a fence and another one at least as strong, or a barrier of the block
 #   within barriers    a fence of the block that neither releases nor acquires weak accesses between two barriers
+#   registers ordered  a wgmma.fence since whose predecessor no register of the products behind it was written
+#   never waits        an mbarrier wait that is true at the first look in every run of the kernel; told by a trap
 #   same predicate     the mutated comparison gives the same result in every execution of every run of the kernel; told
 #                      by running the kernel with a trap where the two would differ
 #   never executed     the edited instruction is not reached in any run of the kernel; told by a trap in its place
@@ -96,6 +98,14 @@ def wait_beside(function, site, launch):
     entered = lambda t: t.is_(*kinds.COMMITS) or t.index == 0
     again = reaches(function, s.index, lambda i: before[i], covers, entered)
     return None if again else "wait beside"
+
+
+def last_wait(function, site, launch):
+    """A wait on an mbarrier behind which the thread only ends (or waits again); in a cluster it keeps the block alive."""
+    cluster = any(extent > 1 for extent in launch.get("cluster") or [])
+    matters = lambda t: _orders(t) and not t.is_(*kinds.TRY_WAITS)
+    behind = reaches(function, site.statement.index, function.successors, lambda t: False, matters)
+    return None if cluster or behind or not site.statement.is_(*kinds.TRY_WAITS) else "nothing behind"
 
 
 def commit_beside(function, site, launch):
@@ -198,6 +208,26 @@ def fence_beside(function, site, launch):
     return "fence beside" if either_side(function, s, strong, _touches) else None
 
 
+def registers_ordered(function, site, launch):
+    """wgmma.fence orders writes of registers before wgmma; needless where none was written since the last one."""
+    s = site.statement
+    if not s.is_("wgmma.fence"):
+        return None
+    products, fences = (lambda t: t.is_("wgmma.mma_async")), (lambda t: t.is_("wgmma.fence"))
+    used = set()
+
+    def collect(t):
+        if products(t):
+            used.update(n for o in t.operands for n in ptx_text.NAME.findall(o.text))
+        return False
+    reaches(function, s.index, function.successors, fences, collect)
+    writes = lambda t: t.operands and not t.is_("st", "bra", "bar", "barrier") and not products(t) and \
+        used & set(ptx_text.NAME.findall(t.operands[0].text))
+    before = lambda i: function.predecessors[i]
+    entered = lambda t: t.index == 0 or writes(t)
+    return None if reaches(function, s.index, before, fences, entered) else "registers ordered"
+
+
 def one_block(function, site, launch):
     blocks = 1
     for extent in launch["grid"]:
@@ -214,10 +244,10 @@ def fence_of_nothing(function, site, launch):
     return nothing_behind(function, site, launch) if site.statement.is_("fence", "membar") else None
 
 
-RULES = {"scope narrowed": [one_block, fence_of_nothing], "relaxed": [nothing_behind, no_taker],
+RULES = {"wait succeeds": [last_wait], "scope narrowed": [one_block, fence_of_nothing], "relaxed": [nothing_behind, no_taker],
          "barrier deleted": [one_thread, barrier_beside], "wait deleted": [wait_beside], "commit deleted": [commit_beside],
          "read only": [nothing_behind],
-         "fence deleted": [one_thread, nothing_behind, fence_beside, within_barriers]}
+         "fence deleted": [one_thread, nothing_behind, fence_beside, within_barriers, registers_ordered]}
 
 
 def rule_of(function, site, launch):
@@ -244,3 +274,11 @@ def predicate_probe(site, source):
 def reached_probe(site, source):
     """The kernel with a trap before the instruction, under the same guard."""
     return ptx_text.edited(source, [(site.statement.start, site.statement.start, f"{site.statement.guard} trap; ")])
+
+
+def waiting_probe(site, source):
+    """The kernel with a trap where the wait is not true at once, or None."""
+    s = site.statement
+    if site.kind != "wait" or not s.is_(*kinds.TRY_WAITS):
+        return None
+    return ptx_text.edited(source, [(s.end, s.end, f" @!{s.operands[0].text.split('|')[0]} trap;")])

@@ -106,7 +106,8 @@ def waits(function, source):
                            rule="read only")
         elif s.is_(*TRY_WAITS):
             yield Site("wait", s.line, "succeeds at once",
-                       replaced(s, f"{s.guard} setp.eq.u32 {s.operands[0].text.split('|')[0]}, 0, 0;"), s)
+                       replaced(s, f"{s.guard} setp.eq.u32 {s.operands[0].text.split('|')[0]}, 0, 0;"), s,
+                       rule="wait succeeds")
 
 
 def fences(function, source):
@@ -288,6 +289,8 @@ def swizzles(function, source):
     body = instructions(function)
     if not any(s.is_(*COPIES) or s.is_(*MATRIX_LOADS) or s.is_("wgmma.mma_async") for s in body):
         return
+    phases = {o.text for s in body if s.is_(*TRY_WAITS) for o in s.operands[2:3]}
+    phases |= {o.text for s in body if s.is_("selp") and s.operands[1].text in ("0", "1") for o in s.operands[:1]}
     mixed = {o.text for s in body if s.is_("xor") and s.parts[-1] in ("b32", "s32") for o in s.operands[1:]}
     for s in body:
         value = s.operands[-1].integer if s.operands else None
@@ -296,7 +299,8 @@ def swizzles(function, source):
         elif s.is_("and") and s.parts[-1] in ("b32", "s32") and value and 8 <= value <= 1024 and s.operands[0].text in mixed:
             low = value & -value
             yield Site("swizzle", s.line, f"mask {value ^ low}", with_operand(s, 2, str(value ^ low)), s)
-        elif s.is_("xor") and s.parts[-1] in ("b32", "s32") and value is None:
+        elif s.is_("xor") and s.parts[-1] in ("b32", "s32") and value is None and \
+                not phases & {o.text for o in s.operands}:
             yield Site("swizzle", s.line, "no XOR",
                        replaced(s, f"{s.guard} mov.b32 {s.operands[0].text}, {s.operands[1].text};"), s)
 
@@ -314,12 +318,16 @@ def descriptors(function, source):
             for i, operand in enumerate(s.operands):
                 if i and not operand.text.startswith("{") and operand.text.startswith("%rd"):
                     for name, bit in DESCRIPTOR_FIELDS.items():
-                        yield Site("descriptor", s.line, f"another {name}", changed_register(s, i, "xor", bit, 64, source), s)
+                        if name != "leading offset":  # what a swizzled operand does not have
+                            yield Site("descriptor", s.line, f"another {name}",
+                                       changed_register(s, i, "xor", bit, 64, source), s)
             continue
         value = s.operands[-1].integer if s.operands and s.parts[-1] in ("b64", "u64", "s64") else None
         if value is None or not s.is_("or", "add", "mov") or abs(value) < 1 << 32:
             continue
         for name, bit in DESCRIPTOR_FIELDS.items():
+            if name == "leading offset" and value >> 62 & 3:
+                continue
             yield Site("descriptor", s.line, f"another {name}",
                        with_operand(s, len(s.operands) - 1, str(signed(value ^ bit))), s)
 
