@@ -187,8 +187,8 @@ def products():
     exact, rough, tf32 = close(1e-5, 1e-5), close(2e-3, 2e-2), close(2e-3, 2e-2)
     first = dict(source="matmul")
     yield matmul("matmul_f16", "mma f16, cp.async in three stages", F16, (48, 64, 112), (32, 32, 16), 24, exact, aligned=range(6), **first)
-    yield matmul("matmul_f16_odd", "mma f16, sizes that no tile divides", F16, (33, 45, 70), (32, 32, 16), 24, exact, aligned=range(3), **first)
-    yield matmul("matmul_f32", "mma tf32", F32, (32, 48, 80), (32, 32, 16), 24, tf32, aligned=range(6), **first)
+    yield matmul("matmul_f16_odd", "mma f16, sizes that no tile divides", F16, (33, 45, 118), (32, 32, 16), 24, exact, aligned=range(3), **first)
+    yield matmul("matmul_f32", "mma tf32", F32, (32, 48, 112), (32, 32, 16), 24, tf32, aligned=range(6), **first)
     # 64 x 64 tiles: mma.sync for sm_80, wgmma for sm_90.
     for arch, unit in (("sm_80", "mma.sync"), ("sm_90", "wgmma")):
         more = dict(arch=arch, module="triton_products", aligned=range(6), source="matmul_typed")
@@ -214,7 +214,7 @@ def products_of_many_blocks():
     exact = close(1e-5, 1e-5)
     for arch in ("sm_80", "sm_90"):
         more = dict(arch=arch, module="triton_products")
-        m, n, k = 40, 56, 232
+        m, n, k = 40, 56, 680
         args = [floats("a", F16, [m, k], 60), floats("b", F16, [k, n], 61)]
         sizes = [scalar(I32, m), scalar(I32, n), scalar(I32, k)]
         constants = dict(BM=32, BN=32, BK=32, SPLITS=3)
@@ -227,12 +227,12 @@ def products_of_many_blocks():
         bm = 32 if arch == "sm_80" else 64
         sizes = [40, 5, 70]
         yield kernel("grouped_gemm" + arch[2:], "groups of several sizes, tiles dealt to blocks", [4],
-                     [floats("a", F16, [115, 72], 62), floats("b", F16, [3, 72, 40], 63), out("c", F32, [115, 40]),
-                      listed("sizes", I32, sizes), scalar(I32, 40), scalar(I32, 72)], grouped, exact, source="grouped_gemm",
+                     [floats("a", F16, [115, 232], 62), floats("b", F16, [3, 232, 40], 63), out("c", F32, [115, 40]),
+                      listed("sizes", I32, sizes), scalar(I32, 40), scalar(I32, 232)], grouped, exact, source="grouped_gemm",
                      constants=dict(GROUPS=3, BM=bm, BN=32, BK=32), **more)
         yield kernel("convolution" + arch[2:], "convolution of stride 2 as a gathered product", [1, 2],
-                     [floats("x", F16, [1, 13, 11, 20], 64), floats("w", F16, [3, 3, 20, 40], 65), out("y", F32, [1, 7, 6, 40]),
-                      *(scalar(I32, s) for s in (13, 11, 20, 40, 7, 6))], convolution, exact, source="convolution",
+                     [floats("x", F16, [1, 13, 11, 116], 64), floats("w", F16, [3, 3, 116, 40], 65), out("y", F32, [1, 7, 6, 40]),
+                      *(scalar(I32, s) for s in (13, 11, 116, 40, 7, 6))], convolution, exact, source="convolution",
                      constants=dict(R=3, S=3, BM=64, BN=32, BK=16), **more)
 
 
@@ -254,7 +254,7 @@ SWIZZLES = {0: "none", 1: "32B", 2: "64B", 3: "128B"}
 
 def products_by_tensor_maps():
     rough = close(1e-3, 1e-3)
-    m, n, k = 80, 96, 232
+    m, n, k = 80, 96, 584
     for name, bk, stages in (("matmul_tensor_maps", 64, 3), ("matmul_tensor_maps_narrow", 32, 4)):
         buffers = [floats("a", F16, [m, k], 66), floats("b", F16, [k, n], 67), out("c", F16, [m, n])]
         maps = [(buffers[0], [64, bk], {32: "64B", 64: "128B"}[bk]), (buffers[1], [bk, 64], "128B"), (buffers[2], [64, 64], "128B")]
@@ -293,24 +293,24 @@ def attention():
     how = close(2e-3, 2e-3)
     for arch, unit in (("sm_80", "mma.sync"), ("sm_90", "wgmma with A in registers")):
         for causal in (False, True):
-            t = 150
-            yield kernel(f"flash_{'causal' if causal else 'forward'}{arch[2:]}", f"attention of two heads by {unit}", [3, 2],
+            t = 230
+            yield kernel(f"flash_{'causal' if causal else 'forward'}{arch[2:]}", f"attention of two heads by {unit}", [4, 2],
                          [floats("q", F16, [2, t, 32], 70, -2.0, 2.0), floats("k", F16, [2, t, 32], 71, -2.0, 2.0),
                           floats("v", F16, [2, t, 32], 72), out("o", F32, [2, t, 32]), out("lse", F32, [2, t]), scalar(I32, t),
                           scalar(F32, 0.25)], lambda v, causal=causal: attend(v.q, v.k, v.v, 0.25, causal), how, arch=arch,
                          module="triton_products", source="flash_forward",
                          constants=dict(CAUSAL=causal, D=32, BM=64, BN=32))
-        t, tile = 70, 32 if arch == "sm_80" else 64
+        t, tile = (230, 32) if arch == "sm_80" else (430, 64)
         yield kernel("flash_backward" + arch[2:], f"attention backward by {unit}, gradients of queries by atomics", [-(-t // tile)],
                      [floats("q", F16, [t, 32], 73), floats("k", F16, [t, 32], 74), floats("v", F16, [t, 32], 75),
                       floats("do", F16, [t, 32], 76), floats("lse", F32, [t], 77, 3.9, 4.3), floats("delta", F32, [t], 78),
                       zeros("dq", F32, [t, 32]), out("dk", F32, [t, 32]), out("dv", F32, [t, 32]), scalar(I32, t),
                       scalar(F32, 0.25)], backward, close(5e-3, 5e-3), arch=arch, module="triton_products",
                      source="flash_backward", constants=dict(D=32, BM=tile, BN=tile))
-    t = 100
+    t = 230
     buffers = [floats("q", F16, [t, 64], 79, -2.0, 2.0), floats("k", F16, [t, 64], 80), floats("v", F16, [t, 64], 81), out("o", F16, [t, 64])]
     maps = [(buffers[0], [64, 64], "128B"), (buffers[1], [32, 64], "128B"), (buffers[2], [32, 64], "128B"), (buffers[3], [64, 64], "128B")]
-    yield by_maps("flash_tensor_maps", "attention by wgmma, keys and values by tensor maps", [2], buffers, maps,
+    yield by_maps("flash_tensor_maps", "attention by wgmma, keys and values by tensor maps", [4], buffers, maps,
                   [scalar(I32, t), scalar(F32, 0.125)], lambda v: {"o": attend(v.q, v.k, v.v, 0.125)["o"]}, how,
                   constants=dict(D=64, BM=64, BN=32))
 
