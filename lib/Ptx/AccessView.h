@@ -9,6 +9,7 @@
 
 #include "Cluster.h"
 #include "Lanes.h"
+#include "Race.h"
 
 namespace cameo::ptx {
 namespace CAMEO_PTX_ISA {
@@ -270,6 +271,36 @@ inline void markStore(Exec &x, const View &v, unsigned width) {
       if (x.lane[i])
         markWritten(v.shadow, v.off[i] + v.lead, width, true);
   }
+}
+
+// -- races ----------------------------------------------------------------------------------------
+
+constexpr u8 weakLoad = 0, weakStore = RaceWrite;
+/// What an access is for the race checks, from what its modifiers said.
+inline u8 raceKind(const Op &o, u8 kind) {
+  return o.traits & TraitStrong
+             ? u8(kind | RaceStrong | raceScope(static_cast<Scope>(o.traits / TraitScope & 3)))
+             : kind;
+}
+/// False: memory that no race can be in.
+inline bool raceSpotOf(const Exec &x, const View &v, RaceSpot &spot) {
+  if (v.space == Space::Shared) {
+    spot.origin = static_cast<u64>(v.host - x.block->shared);
+    return spot.origin < x.launch->sharedBytes; // else it is another block's of the cluster
+  }
+  if (!v.allocation || v.space != Space::Global)
+    return false;
+  spot = raceGlobal(*v.allocation);
+  return true;
+}
+/// Before the access is executed.
+inline void raceLoad(Exec &x, const Op &o, const View &v, unsigned width) {
+  RaceSpot spot;
+  if (!raceSpotOf(x, v, spot))
+    return;
+  if (o.traits & TraitStrong)
+    raceStrong(x, o, spot, v.off, width, true, false);
+  raceAccess(x, o, spot, v.off, width, static_cast<RacePattern>(v.pattern), raceKind(o, weakLoad));
 }
 
 // -- counts ---------------------------------------------------------------------------------------

@@ -14,6 +14,9 @@ namespace cameo::ptx {
 
 constexpr uint32_t mostMbarrierCount = (1u << 20) - 1;
 
+struct RaceMbarrier; // Race.h
+struct Knowledge;
+
 struct Mbarrier {
   uint32_t address = 0;     ///< in shared memory
   uint32_t expected = 0;    ///< arrivals that complete a phase
@@ -23,6 +26,7 @@ struct Mbarrier {
   bool fenced = false;      ///< the initialisation is visible to asynchronous agents
   bool clusterFenced = false; ///< and to the other blocks of the cluster
   const Op *init = nullptr;
+  std::shared_ptr<RaceMbarrier> race; ///< null: races are not looked for
 
   /// What the eight bytes hold: enough to see that something else was written there.
   uint64_t bits() const {
@@ -78,6 +82,8 @@ struct BulkCopy {
   bool shown = false;    ///< the warp that runs is one of them: the bytes count as written
   std::vector<uint32_t> carriers; ///< mbarriers on which one of them has arrived since
   std::vector<uint8_t> data;
+  std::shared_ptr<const Knowledge> race; ///< Arrive: what it hands on
+  uint32_t raceClock = 0;                ///< of the lanes' warp then
 };
 
 /// The last ordinary store of an instruction to shared memory since the last proxy fence.
@@ -163,7 +169,7 @@ void launchCopy(Exec &x, BulkCopy copy);
 void commitBulkGroup(Exec &x);
 void waitBulkGroup(Exec &x, uint64_t mayStay, bool readOnly);
 /// cp.async copies of the lanes up to a number; AsyncHandlers.cpp.
-void landCopies(Exec &x, Warp &warp, uint32_t mask, uint64_t sequence);
+void landCopies(Exec &x, Warp &warp, uint32_t mask, uint64_t sequence, uint32_t raceClock);
 /// cp.async copies of a random mode that come now.
 void landSomeCopies(Exec &x, Warp &warp);
 

@@ -7,6 +7,7 @@
 #include "Async.h"
 #include "Trace.h"
 #include "Wgmma.h"
+#include "Race.h"
 
 #include <algorithm>
 #include <bit>
@@ -106,6 +107,8 @@ void completeLoad(Exec &x, Block &block, const Op &op, uint32_t address, uint64_
            "expect (expect_tx) the bytes of all copies of a phase before its last arrival");
     stopLaunch(x);
   }
+  if (barrier.race)
+    raceCompleteBytes(barrier);
   completeBytes(x, op, block, barrier, bytes, lane);
 }
 
@@ -188,9 +191,12 @@ void land(Exec &x, Block &block, size_t index) {
     break;
   case BulkKind::Arrive: {
     uint32_t mask = copy.mask;
-    landCopies(x, block.warps[copy.warp], mask, copy.sequence);
+    landCopies(x, block.warps[copy.warp], mask, copy.sequence, copy.raceClock);
+    std::shared_ptr<const Knowledge> given = std::move(copy.race);
     remove(block, index);
     Mbarrier &b = useMbarrier(x, op, block, barrier, lane);
+    if (b.race && given)
+      b.race->current.join(*given);
     arriveOn(x, op, block, b, static_cast<uint32_t>(std::popcount(mask)), ArriveMode::Normal, lane);
     break;
   }

@@ -7,6 +7,7 @@
 // Whenever that is, the destination may be read only behind the wait. Groups are counted per thread.
 #include "Async.h"
 #include "Trace.h"
+#include "Race.h"
 #include "Handlers.h"
 #include "Wgmma.h"
 
@@ -64,9 +65,11 @@ void capture(Exec &x, PendingCopy &copy, uint32_t mask) {
 }
 
 /// A wait covers the lanes in `mask`: the data is there and may be read.
-void settle(Exec &x, PendingCopy &copy, uint32_t mask) {
+void settle(Exec &x, PendingCopy &copy, uint32_t mask, const Warp &warp, uint32_t raceClock) {
   capture(x, copy, mask);
   bool ends = copy.mask && !(copy.mask & ~mask);
+  if (x.race && (mask & copy.mask))
+    raceCopyLanded(x, *copy.op, copy.target, copy.bytes, mask & copy.mask, warp.index, raceClock);
   for (uint32_t rest = mask & copy.mask; rest; rest &= rest - 1) {
     unsigned i = static_cast<unsigned>(std::countr_zero(rest));
     setShadow(x.block->sharedShadow, copy.target[i], copy.bytes, 0xffffffffu);
@@ -85,6 +88,32 @@ void dropLanded(Warp &warp) {
     warp.copies.clear();
   else if (landed >= 32)
     warp.copies.erase(warp.copies.begin(), warp.copies.begin() + static_cast<long>(landed));
+}
+
+uint32_t clockOf(const Exec &x) { return x.race ? x.race->warps[x.warp->index].clock : 0; }
+
+/// The destination is written from now on; the source is read by the lanes.
+void raceIssue(Exec &x, const Op &op, const PendingCopy &copy) {
+  raceCopyIssued(x, op, copy.target, copy.bytes, copy.mask);
+  uint32_t all = x.mask, todo = 0;
+  for (unsigned i = 0; i < lanes; ++i)
+    todo |= static_cast<uint32_t>((all >> i & 1) && copy.sourceBytes[i]) << i;
+  while (todo) {
+    const unsigned lead = static_cast<unsigned>(std::countr_zero(todo));
+    Allocation *a = x.launch->memory->find(copy.source[lead]);
+    uint64_t off[lanes] = {};
+    uint32_t part = 0;
+    for (uint32_t rest = todo; rest; rest &= rest - 1)
+      if (unsigned i = static_cast<unsigned>(std::countr_zero(rest)); copy.source[i] - a->base < a->bytes) {
+        off[i] = copy.source[i] - a->base;
+        part |= 1u << i;
+      }
+    x.setMask(part);
+    raceAccess(x, op, raceGlobal(*a), off, copy.sourceBytes[lead] & (0u - copy.sourceBytes[lead]),
+               RacePattern::Scattered, 0);
+    todo &= ~part;
+  }
+  x.setMask(all);
 }
 
 /// d: destination (imm), a: source (imm in side), b: bytes of the source, c: predicate to ignore it.
@@ -134,6 +163,8 @@ void copyAsync(Exec &x, const Op &op) {
     if (x.launch->checks)
       setShadow(block.sharedShadow, copy.target[i], op.size, 0);
   }
+  if (x.race)
+    raceIssue(x, op, copy);
   if (x.counts)
     x.counts->asyncCopyBytes += most;
   if (x.trace)
@@ -167,7 +198,7 @@ void waitGroup(Exec &x, const Op &op) {
       if (mine >> i & 1)
         done |= static_cast<uint32_t>(warp.committed[i] - copy.group[i] > op.imm) << i;
     if (done)
-      settle(x, copy, done);
+      settle(x, copy, done, warp, clockOf(x));
   }
   dropLanded(warp);
 }
@@ -175,16 +206,16 @@ void waitGroup(Exec &x, const Op &op) {
 /// Waits for all copies of the thread, committed or not.
 void waitAll(Exec &x, const Op &) {
   for (PendingCopy &copy : x.warp->copies)
-    settle(x, copy, x.mask);
+    settle(x, copy, x.mask, *x.warp, clockOf(x));
   dropLanded(*x.warp);
 }
 
 } // namespace
 
-void landCopies(Exec &x, Warp &warp, uint32_t mask, uint64_t sequence) {
+void landCopies(Exec &x, Warp &warp, uint32_t mask, uint64_t sequence, uint32_t raceClock) {
   for (PendingCopy &copy : warp.copies)
     if (copy.sequence <= sequence)
-      settle(x, copy, mask);
+      settle(x, copy, mask, warp, raceClock);
   dropLanded(warp);
 }
 

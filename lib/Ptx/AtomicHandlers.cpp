@@ -80,6 +80,13 @@ template <typename T, T (*F)(T, T, T), T (*S)(T, T, T) = F> void atomic(Exec &x,
   }
   if (o.width)
     checkRead(x, o, v, sizeof(T));
+  if (x.race) {
+    RaceSpot spot;
+    if (raceSpotOf(x, v, spot)) {
+      raceAccess(x, o, spot, v.off, sizeof(T), static_cast<RacePattern>(v.pattern), raceKind(o, weakStore));
+      raceStrong(x, o, spot, v.off, sizeof(T), true, true);
+    }
+  }
   if (x.counts) {
     ++x.counts->atomicRequests;
     x.counts->atomicThreads += static_cast<u64>(std::popcount(x.mask));

@@ -4,6 +4,7 @@
 // special registers, its frames and its local memory, in one arena that the next block takes over.
 #include "Async.h"
 #include "Cluster.h"
+#include "Race.h"
 #include "Worker.h"
 
 #include <algorithm>
@@ -36,6 +37,8 @@ std::unique_ptr<Block> Worker::makeBlock() {
   block->sharedShadow = at + shared;
   at += shared + sharedShadow;
   block->warps.resize(warps);
+  if (launch.race)
+    block->race = std::make_shared<RaceBlock>(launch, *raceCache, warps);
   for (uint32_t w = 0; w < warps; ++w) {
     Warp &warp = block->warps[w];
     warp.index = w;
@@ -155,6 +158,8 @@ void Worker::startBlock(Block &block, const uint32_t (&coordinates)[3]) {
       for (unsigned i = 0; i < lanes; ++i)
         sp[SpCtaX + d][i] = block.coordinates[d];
   }
+  if (block.race)
+    block.race->start(block);
 }
 
 } // namespace cameo::ptx

@@ -6,6 +6,7 @@
 // wait_group releases it. Tensor copies (Tensor.cpp) are the same with more pieces.
 #include "Async.h"
 #include "Trace.h"
+#include "Race.h"
 #include "Handlers.h"
 
 #include <algorithm>
@@ -155,6 +156,8 @@ void attachBarrier(Exec &x, const Op &op, BulkCopy &copy, uint64_t address, unsi
   copy.barrier = mbarrierAddress(x, op, address, lane);
   Mbarrier &barrier = useMbarrier(x, op, *x.block, copy.barrier, lane);
   copy.phase = barrier.phase;
+  if (x.race)
+    raceUseMbarrier(x, op, barrier, lane);
   if (barrier.fenced || !x.launch->checks)
     return;
   report(x, op, FindingKind::Proxy, 1u << lane, copy.barrier, 8,
@@ -168,6 +171,10 @@ void attachBarrier(Exec &x, const Op &op, BulkCopy &copy, uint64_t address, unsi
 
 void launchCopy(Exec &x, BulkCopy copy) {
   AsyncState &async = *x.block->async;
+  if (x.race && copy.kind == BulkKind::Store)
+    raceBulkStore(x, copy);
+  else if (x.race && copy.kind == BulkKind::Load)
+    raceBulkLoad(x, copy, useMbarrier(x, *copy.op, *x.block, copy.barrier, copy.lane));
   if (copy.kind == BulkKind::Load)
     for (const SharedSpan &span : copy.spans) {
       fillPoison(x.block->shared, span.first - sharedBase, span.bytes);
@@ -189,6 +196,8 @@ void launchCopy(Exec &x, BulkCopy copy) {
 }
 
 void commitBulkGroup(Exec &x) {
+  if (x.race)
+    raceBulkCommit(x);
   for (BulkCopy &copy : x.block->async->copies)
     if (mine(x, copy) && !copy.committed) {
       copy.committed = true;
@@ -199,6 +208,8 @@ void commitBulkGroup(Exec &x) {
 }
 
 void waitBulkGroup(Exec &x, uint64_t mayStay, bool readOnly) {
+  if (x.race)
+    raceBulkWait(x, mayStay, readOnly);
   auto &copies = x.block->async->copies;
   for (size_t i = 0; i < copies.size();) {
     BulkCopy &copy = copies[i];

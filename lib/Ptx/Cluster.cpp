@@ -10,6 +10,7 @@
 #include "SyncHandlers.h"
 
 #include <bit>
+#include <utility>
 
 namespace cameo::ptx {
 namespace {
@@ -59,6 +60,7 @@ uint32_t livingWithoutArrival(const Block &block) {
 
 void Cluster::restart() {
   phase = idle = 0;
+  raceArrived = racePassed = nullptr;
   relaxed = false;
   for (auto &row : uses)
     for (RemoteUse &use : row)
@@ -109,6 +111,7 @@ bool completeClusterBarrier(Cluster &cluster) {
   if (!arrived) // all have gone
     return false;
   ++cluster.phase;
+  cluster.racePassed = std::exchange(cluster.raceArrived, nullptr);
   for (Block *block : cluster.blocks) {
     ++block->async->progress;
     if (!cluster.relaxed) {

@@ -10,6 +10,7 @@
 #define CAMEO_LIB_PTX_CLUSTER_H
 
 #include "Exec.h"
+#include "RaceClock.h"
 
 namespace cameo::ptx {
 
@@ -30,6 +31,7 @@ struct Cluster {
   uint64_t phase = 0;          ///< of its barrier: the one that is not complete
   bool relaxed = false;        ///< somebody arrived in this phase without release
   uint64_t idle = 0;           ///< for the scheduler: rounds in which nobody could run
+  std::shared_ptr<const Others> raceArrived, racePassed; ///< what its barrier hands on, by phase
   RemoteUse uses[mostClusterBlocks][mostClusterBlocks]; ///< [of whom][by whom]
   void restart();
 };

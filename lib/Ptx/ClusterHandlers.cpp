@@ -5,6 +5,7 @@
 // has exited counts as arrived. Ranks beyond the cluster are findings, too.
 #include "Async.h"
 #include "Cluster.h"
+#include "Race.h"
 #include "SyncHandlers.h"
 
 #include <bit>
@@ -28,6 +29,8 @@ void clusterArrive(Exec &x, const Op &op) {
   Cluster &cluster = *x.block->cluster;
   warp.clusterArrived |= x.mask;
   cluster.relaxed |= op.size != 0;
+  if (x.race)
+    raceClusterArrive(x, op.size != 0);
   if (x.counts)
     ++x.counts->barriers;
   ++x.block->async->progress;
@@ -48,6 +51,8 @@ void clusterWait(Exec &x, const Op &op) {
   }
   warp.clusterPassed &= ~x.mask;
   x.block->metCluster = true;
+  if (x.race)
+    raceClusterWait(x);
   if (!x.block->async->copies.empty())
     showCopies(*x.block, warp);
 }

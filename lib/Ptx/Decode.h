@@ -163,6 +163,7 @@ private:
                      unsigned width);
   void emitWmmaElement(bool isLoad, const Access &access, uint32_t data, unsigned width,
                        uint32_t address);
+  uint16_t strengthOf(const Modifiers &m) const;
   void decodeLd();
   void decodeSt();
   void decodeAtom();

@@ -147,6 +147,19 @@ bool Decoder::loadParameter(const Access &access, const Operand &address, const 
   return true;
 }
 
+/// Traits of a strong access; 0: it is weak. An atomic that says nothing is relaxed, of the device.
+uint16_t Decoder::strengthOf(const Modifiers &m) const {
+  bool atomic = current->opcode == "atom" || current->opcode == "red";
+  bool system = m.has(".volatile") || m.has(".mmio");
+  bool acquires = m.has(".acquire") || m.has(".acq_rel"), releases = m.has(".release") || m.has(".acq_rel");
+  if (!atomic && !system && !acquires && !releases && !m.has(".relaxed"))
+    return 0;
+  bool says = m.has(".cta") || m.has(".cluster") || m.has(".gpu") || m.has(".sys");
+  Scope scope = system ? Scope::System : says ? scopeOf(m) : Scope::Device;
+  return static_cast<uint16_t>(TraitStrong | TraitScope * static_cast<unsigned>(scope) |
+                               (acquires ? TraitAcquire : 0) | (releases ? TraitRelease : 0));
+}
+
 void Decoder::decodeLd() {
   Modifiers m = modifiers(accessModifiers);
   if (!expectOperands(2, 3))
@@ -174,8 +187,8 @@ void Decoder::decodeLd() {
   flags |= m.has(".acquire") ? FlagAcquire : 0;
   flags |= m.has(".nc") ? FlagReadOnly : 0;
   emitAccess(/*isLoad=*/true, access, slots, width, static_cast<uint8_t>(flags), address);
-  if (m.has(".acquire") || m.has(".relaxed") || m.has(".volatile") || m.has(".mmio")) {
-    program.code.back().traits |= traitSynchronises;
+  if (uint16_t strength = strengthOf(m)) {
+    program.code.back().traits |= strength | traitSynchronises;
     program.pollsMemory = true;
   }
 }
@@ -201,6 +214,7 @@ void Decoder::decodeSt() {
   for (unsigned i = 0; i < access.count; ++i)
     slots[i] = source(elementOf(value, access.count, i), registerWidth);
   emitAccess(/*isLoad=*/false, access, slots, width, m.has(".release") ? FlagRelease : 0, address);
+  program.code.back().traits |= strengthOf(m);
 }
 
 /// atom d, [a], b{, c} and red [a], b.
@@ -246,8 +260,7 @@ void Decoder::decodeAtom() {
       op.traits = TraitStoresShared;
     setAddress(operand(base), space);
     program.code.back().imm += i * sizeOf(type);
-    if (!isRed)
-      program.code.back().traits |= traitSynchronises;
+    program.code.back().traits |= strengthOf(m) | (isRed ? 0 : traitSynchronises);
   }
 }
 

@@ -215,6 +215,7 @@ void Decoder::decodeMbarrier() {
   flags |= m.has(".noComplete") ? MbarrierNoComplete : 0;
   flags |= expects ? MbarrierExpect : 0;
   flags |= m.has(".parity") ? MbarrierParity : 0;
+  flags |= m.has(".relaxed") ? MbarrierRelaxed : 0;
   if (waits)
     return decodeMbarrierWait(m, row->handler, flags, space);
   uint32_t d = noOperand, b = noOperand;

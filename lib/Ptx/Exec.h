@@ -20,6 +20,8 @@ struct AsyncState; // Async.h
 class Trace;       // Trace.h
 struct Block;
 struct Cluster; // Cluster.h
+class RaceBlock;   // Race.h
+struct RaceLaunch;
 
 constexpr unsigned lanes = 32;
 
@@ -119,6 +121,7 @@ struct Block {
   uint32_t rank = 0;
   bool done = false;       ///< all its threads have exited, and what they left is told
   bool metCluster = false; ///< a thread has waited at the cluster's barrier
+  std::shared_ptr<RaceBlock> race;   ///< null: races are not looked for
 };
 
 enum class Pause : uint8_t { None, Exit, Split, Converge, Barrier, Switch, Wait, Cluster };
@@ -138,6 +141,7 @@ struct Exec {
   Warp *warp = nullptr;
   Block *block = nullptr;
   Group *group = nullptr;
+  RaceBlock *race = nullptr; ///< that of the block
   const Program *program = nullptr;
   LaunchContext *launch = nullptr;
   Counts *counts = nullptr;
@@ -198,6 +202,8 @@ struct LaunchContext {
   uint8_t *constantBase = nullptr;
   std::vector<uint8_t> arguments;
   bool checks = true;
+  std::shared_ptr<RaceLaunch> race; ///< null: races are not looked for
+  bool ordersMemory = false;        ///< the program has fences, acquires or releases
   unsigned schedule = 0, asyncPoint = 0;
   bool traces = false;
   bool hardwareMma = false; ///< tensor cores add as published of the hardware, HardwareMma.h
@@ -213,7 +219,8 @@ struct LaunchStopped {};
 /// Records a finding of the current warp. `laneMask`: the threads that have it.
 void report(Exec &x, const Op &op, FindingKind kind, uint32_t laneMask, uint64_t address,
             unsigned accessBytes, std::string message, std::string remedy,
-            const std::string &object = {}, int64_t offset = 0, uint64_t objectBytes = 0);
+            const std::string &object = {}, int64_t offset = 0, uint64_t objectBytes = 0,
+            const OtherAccess *other = nullptr);
 [[noreturn]] void stopLaunch(Exec &x);
 
 // Out of line, the same for all vector extensions.

@@ -40,18 +40,21 @@ std::string triple(const uint32_t (&v)[3]) {
 int exitCodeOf(FindingKind kind) { return kinds[static_cast<uint32_t>(kind)].exitCode; }
 const char *nameOf(FindingKind kind) { return kinds[static_cast<uint32_t>(kind)].name; }
 
-bool FindingSink::known(FindingKind kind, uint32_t line, uint64_t blockIndex) {
+bool FindingSink::known(FindingKind kind, uint32_t line, uint64_t blockIndex, uint32_t otherLine) {
   std::lock_guard<std::mutex> lock(mutex);
-  for (const Finding &f : findings)
-    if (f.kind == kind && f.line == line && f.blockIndex <= blockIndex)
+  for (Finding &f : findings)
+    if (f.kind == kind && f.line == line && f.blockIndex <= blockIndex &&
+        (!otherLine || f.other.line == otherLine)) {
+      ++f.repeats;
       return true;
+    }
   return false;
 }
 
 bool FindingSink::add(Finding finding) {
   std::lock_guard<std::mutex> lock(mutex);
   for (Finding &f : findings)
-    if (f.kind == finding.kind && f.line == finding.line) {
+    if (f.kind == finding.kind && f.line == finding.line && f.other.line == finding.other.line) {
       // Host threads come in any order: the earliest block is the one that is told.
       if (finding.blockIndex < f.blockIndex)
         f = std::move(finding);
@@ -64,7 +67,8 @@ bool FindingSink::add(Finding finding) {
 
 std::vector<Finding> FindingSink::take() {
   std::sort(findings.begin(), findings.end(), [](const Finding &a, const Finding &b) {
-    return std::tie(a.blockIndex, a.line, a.kind) < std::tie(b.blockIndex, b.line, b.kind);
+    return std::tie(a.blockIndex, a.line, a.kind, a.other.line) <
+           std::tie(b.blockIndex, b.line, b.kind, b.other.line);
   });
   return std::move(findings);
 }
@@ -104,6 +108,8 @@ std::string textOf(const std::vector<Finding> &findings) {
       out += ", offset " + std::to_string(f.offset) + " of '" + f.object + "' (" +
              std::to_string(f.objectBytes) + " bytes)";
     out += "\n";
+    if (f.other.line)
+      out += "  with line " + std::to_string(f.other.line) + ": " + f.other.instruction + "\n";
     if (!f.remedy.empty())
       out += "  remedy: " + f.remedy + "\n";
   }
@@ -126,6 +132,17 @@ std::string jsonOf(const std::vector<Finding> &findings) {
     out += ", \"access_bytes\": " + std::to_string(f.accessBytes);
     out += ", \"object\": " + quoted(f.object) + ", \"offset\": " + std::to_string(f.offset);
     out += ", \"object_bytes\": " + std::to_string(f.objectBytes);
+    if (f.other.line) {
+      out += ", \"other\": {\"line\": " + std::to_string(f.other.line);
+      out += ", \"instruction\": " + quoted(f.other.instruction);
+      out += ", \"block\": " + std::to_string(f.other.block);
+      if (f.other.warp != ~0u)
+        out += ", \"warp\": " + std::to_string(f.other.warp);
+      out += ", \"lanes\": " + std::to_string(f.other.lanes);
+      out += ", \"clock\": " + std::to_string(f.other.clock);
+      out += std::string(", \"proxy\": ") + (f.other.async ? "\"async\"" : "\"generic\"") + "}";
+      out += ", \"repeats\": " + std::to_string(f.repeats);
+    }
     out += ", \"message\": " + quoted(f.message) + ", \"remedy\": " + quoted(f.remedy) + "}";
   }
   return out + "]";

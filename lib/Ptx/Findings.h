@@ -24,9 +24,20 @@ enum class FindingKind : uint32_t {
 int exitCodeOf(FindingKind kind);
 const char *nameOf(FindingKind kind);
 
+/// The access that a finding conflicts with.
+struct OtherAccess {
+  uint32_t line = 0; ///< 0: there is none
+  uint64_t block = 0;
+  uint32_t warp = 0, lanes = 0, clock = 0; ///< warp ~0: no warp's
+  bool async = false;                      ///< by the async proxy
+  std::string instruction;
+};
+
 struct Finding {
   FindingKind kind;
   uint32_t line = 0;
+  uint64_t repeats = 0; ///< found again, not told again
+  OtherAccess other;
   uint64_t blockIndex = 0;
   uint32_t block[3] = {0, 0, 0}, thread[3] = {0, 0, 0};
   uint64_t address = 0;
@@ -42,7 +53,7 @@ public:
   /// Returns false where the launch should stop: the limit is reached.
   bool add(Finding finding);
   /// True where this line and kind is known already, so that the message need not be made.
-  bool known(FindingKind kind, uint32_t line, uint64_t blockIndex);
+  bool known(FindingKind kind, uint32_t line, uint64_t blockIndex, uint32_t otherLine = 0);
   bool empty() const { return findings.empty(); }
   std::vector<Finding> take();
 

@@ -4,6 +4,7 @@
 // parameters, addresses of variables), the grid, and what comes back as text.
 #include "Cluster.h"
 #include "ModuleImpl.h"
+#include "Race.h"
 #include "Scheduler.h"
 
 #include "cameo/Ptx/cameo_ptx.h"
@@ -139,6 +140,17 @@ unsigned smOf(std::string_view target) {
   return sm;
 }
 
+/// Whether threads may learn from each other through memory.
+bool ordersMemory(const Program &program) {
+  const Handler fence = findHandler("fence");
+  for (const Op &op : program.code) {
+    bool fences = (op.run == fence || op.inner == fence) && op.size == FenceMemory;
+    if (fences || (op.traits & (TraitAcquire | TraitRelease)))
+      return true;
+  }
+  return false;
+}
+
 int statusOf(RunStatus status, bool findings) {
   switch (status) {
   case RunStatus::Cancelled: return CAMEO_PTX_CANCELLED;
@@ -203,6 +215,10 @@ void launchKernel(ModuleImpl &module, Kernel &kernel, DeviceMemory &memory,
       std::memcpy(launch.arguments.data(), request.args, kernel.argBytes);
     fillConstants(launch, program, addresses);
     launch.checks = policy.checks;
+    if (request.checks == CAMEO_PTX_CHECK_ALL) {
+      launch.race = std::make_shared<RaceLaunch>();
+      launch.ordersMemory = ordersMemory(program);
+    }
     launch.schedule = request.schedule;
     launch.asyncPoint = request.asyncPoint;
     launch.hardwareMma = request.hardwareMma;

@@ -169,6 +169,16 @@ void countMatrix(Exec &x, const u64 *address, unsigned matrices, bool store) {
   }
 }
 
+/// Rows of 16 bytes, by the lanes that name them. A load hands each row to several lanes: it counts as one of
+/// the whole warp.
+void raceRows(Exec &x, const Op &o, const u32 *offset, u8 kind) {
+  u32 all = x.mask;
+  if (o.count < 4)
+    x.setMask(all & ((1u << 8 * o.count) - 1));
+  raceAccess(x, o, RaceSpot(), offset, 16, RacePattern::Scattered, kind);
+  x.setMask(all);
+}
+
 template <bool Transposed> void loadMatrix(Exec &x, const Op &o) {
   if (!gatherWarp(x, o))
     return;
@@ -176,12 +186,14 @@ template <bool Transposed> void loadMatrix(Exec &x, const Op &o) {
   loadAddresses(x, o, address);
   const u32 *slots = x.side(o);
   u32 bad = 0;
+  u32 offset[lanes];
   for (unsigned m = 0; m < o.count; ++m) {
     alignas(16) u16 rows[64];
     for (unsigned r = 0; r < 8; ++r) {
       u8 *shadow;
       const u8 *host = matrixRow(x, o, address[m * 8 + r], m * 8 + r, shadow);
       std::memcpy(rows + r * 8, host, 16);
+      offset[m * 8 + r] = u32(host - x.block->shared);
       u32 four;
       std::memcpy(&four, shadow, 4);
       bad |= u32((four & 0x0f0f0f0fu) != 0x0f0f0f0fu) << (m * 8 + r);
@@ -192,6 +204,8 @@ template <bool Transposed> void loadMatrix(Exec &x, const Op &o) {
   }
   if (bad && x.launch->checks)
     reportUninitialised(x, o, Space::Shared, bad, address, 16);
+  if (x.race)
+    raceRows(x, o, offset, RaceCollective);
   countMatrix(x, address, o.count, false);
 }
 
@@ -201,6 +215,7 @@ template <bool Transposed> void storeMatrix(Exec &x, const Op &o) {
   alignas(64) u64 address[lanes];
   loadAddresses(x, o, address);
   const u32 *slots = x.side(o);
+  u32 offset[lanes];
   for (unsigned m = 0; m < o.count; ++m) {
     alignas(16) u16 rows[64];
     std::memcpy(rows, x.at<u8>(slots[m]), 128);
@@ -209,10 +224,13 @@ template <bool Transposed> void storeMatrix(Exec &x, const Op &o) {
     for (unsigned r = 0; r < 8; ++r) {
       u8 *shadow;
       u8 *host = matrixRow(x, o, address[m * 8 + r], m * 8 + r, shadow);
+      offset[m * 8 + r] = u32(host - x.block->shared);
       std::memcpy(host, rows + r * 8, 16);
       std::memset(shadow, 0xff, 4);
     }
   }
+  if (x.race)
+    raceRows(x, o, offset, weakStore);
   countMatrix(x, address, o.count, true);
 }
 

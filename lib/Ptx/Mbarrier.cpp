@@ -7,6 +7,7 @@
 #include "Async.h"
 #include "Trace.h"
 #include "Cluster.h"
+#include "Race.h"
 
 #include <algorithm>
 
@@ -95,6 +96,8 @@ void settle(Exec &x, const Op &op, Block &block, Mbarrier &barrier, unsigned lan
       x.trace->mark(x, "mbarrier " + sharedName(x, barrier.address) + ": phase " +
                            std::to_string(barrier.phase) + " complete");
     ++barrier.phase;
+    if (barrier.race)
+      racePhase(barrier);
     barrier.pending = barrier.expected;
     wake(block, barrier.address);
     yieldToWoken(x);
@@ -153,6 +156,8 @@ void initMbarrier(Exec &x, const Op &op, uint32_t address, uint32_t count, unsig
   barrier.address = address;
   barrier.expected = barrier.pending = count;
   barrier.init = &op;
+  if (x.race)
+    raceInitMbarrier(x, barrier, lane);
   write(block, barrier);
   block.async->mbarriers.push_back(barrier);
   ++block.async->progress;

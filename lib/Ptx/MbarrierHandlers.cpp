@@ -6,6 +6,7 @@
 // schedule returns false more often.
 #include "Async.h"
 #include "Cluster.h"
+#include "Race.h"
 #include "SyncHandlers.h"
 
 #include <bit>
@@ -34,7 +35,10 @@ template <typename F> void eachBarrier(Exec &x, const Op &op, F body) {
   for (uint32_t rest = x.mask; rest; rest &= rest - 1) {
     unsigned lane = static_cast<unsigned>(std::countr_zero(rest));
     uint32_t address = mbarrierAddress(x, op, addressOf(x, op, lane), lane);
-    body(useMbarrier(x, op, *x.block, address, lane), lane);
+    Mbarrier &barrier = useMbarrier(x, op, *x.block, address, lane);
+    if (x.race)
+      raceUseMbarrier(x, op, barrier, lane);
+    body(barrier, lane);
   }
 }
 
@@ -45,7 +49,10 @@ template <typename F> void eachOfCluster(Exec &x, const Op &op, F body) {
     Block *block = x.block;
     uint32_t address = mbarrierAddress(x, op, addressOf(x, op, lane), lane, &block);
     if (block == x.block) {
-      body(useMbarrier(x, op, *x.block, address, lane), lane);
+      Mbarrier &barrier = useMbarrier(x, op, *x.block, address, lane);
+      if (x.race)
+        raceUseMbarrier(x, op, barrier, lane);
+      body(barrier, lane);
       continue;
     }
     AtBlock at(x, *block);
@@ -98,11 +105,31 @@ void reportTornArrival(Exec &x, const Op &op, const Mbarrier &barrier, unsigned 
          "arrive");
 }
 
+/// What the lanes know goes to the barriers on which they arrive, before they do.
+void handOver(Exec &x, const Op &op) {
+  if (!x.race || (op.size & MbarrierRelaxed))
+    return;
+  for (uint32_t rest = x.mask; rest;) {
+    unsigned lead = static_cast<unsigned>(std::countr_zero(rest));
+    uint64_t address = addressOf(x, op, lead);
+    uint32_t same = 0;
+    for (uint32_t others = rest; others; others &= others - 1)
+      if (unsigned i = static_cast<unsigned>(std::countr_zero(others)); addressOf(x, op, i) == address)
+        same |= 1u << i;
+    Block *block = x.block;
+    uint32_t place = mbarrierAddress(x, op, address, lead, &block);
+    AtBlock at(x, *block);
+    raceArrive(x, useMbarrier(x, op, *x.block, place, lead), same);
+    rest &= ~same;
+  }
+}
+
 /// b: count or bytes, or none; d: the token, or none; size: MbarrierFlags.
 void arrive(Exec &x, const Op &op) {
   static constexpr ArriveMode modes[] = {ArriveMode::Normal, ArriveMode::NoComplete,
                                          ArriveMode::Drop, ArriveMode::DropNoComplete};
   leaveSomeBehind(x, op);
+  handOver(x, op);
   ArriveMode mode = modes[op.size & (MbarrierNoComplete | MbarrierDrop)];
   const Mbarrier *first = nullptr;
   uint64_t phase = 0;
@@ -189,7 +216,8 @@ bool sleeps(Exec &x, const Op &op, const Mbarrier &barrier, bool several) {
 
 /// b: the token or the parity.
 void wait(Exec &x, const Op &op) {
-  uint32_t done = 0;
+  uint32_t done = 0, saw = 0;
+  const Mbarrier *seen = nullptr;
   bool several = false;
   const Mbarrier *first = nullptr;
   eachBarrier(x, op, [&](Mbarrier &barrier, unsigned lane) {
@@ -197,11 +225,19 @@ void wait(Exec &x, const Op &op) {
                         ? ((barrier.phase ^ x.at<uint32_t>(op.b)[lane]) & 1) != 0
                         : tokenIsComplete(x, op, barrier, x.at<uint64_t>(op.b)[lane], lane);
     done |= static_cast<uint32_t>(complete) << lane;
+    if (complete && x.race && !(op.size & MbarrierRelaxed)) {
+      if (seen && seen != &barrier)
+        raceWaited(x, *seen, saw), saw = 0;
+      seen = &barrier;
+      saw |= 1u << lane;
+    }
     several = several || (first && first != &barrier);
     if (complete && first != &barrier)
       observePhase(x, *x.block, barrier);
     first = first ? first : &barrier;
   });
+  if (saw)
+    raceWaited(x, *seen, saw);
   if (!done && sleeps(x, op, *first, several))
     return;
   if (done) {
@@ -239,6 +275,12 @@ void arriveAfterCopies(Exec &x, const Op &op) {
     event.warp = x.warp->index, event.lane = lead, event.mask = same;
     event.barrier = address, event.phase = barrier.phase;
     event.sequence = x.warp->issued;
+    if (x.race) {
+      RaceWarp &warp = x.race->warps[x.warp->index];
+      event.race = std::make_shared<const Knowledge>(x.race->release(warp, same));
+      event.raceClock = warp.clock - 1;
+      raceUseMbarrier(x, op, barrier, lead);
+    }
     launchCopy(x, std::move(event));
     todo &= ~same;
   }

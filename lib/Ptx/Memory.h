@@ -35,6 +35,7 @@ struct Allocation {
   bool readOnly = false, imported = false, constant = false; ///< constant: a `.const` variable
   std::atomic<bool> allWritten{false}; ///< every byte counts as written
   std::atomic<bool> stored{false};     ///< a kernel stored here in this launch
+  std::atomic<void *> race{nullptr};   ///< RacePages of the launch that runs
   std::string name;
   void *mapping = nullptr, *shadowMapping = nullptr;
   size_t mappingBytes = 0, shadowBytes = 0;

@@ -172,6 +172,8 @@ template <Space S, int E, bool Checks, bool Counting> void load(Exec &x, const O
   }
   if (Checks)
     checkRead(x, o, v, width);
+  if (Checks && x.race)
+    raceLoad(x, o, v, width);
   if (Counting)
     countAccess(x, v, width, false);
   if (o.count == 1) {
@@ -198,6 +200,37 @@ template <Space S, int E, bool Checks, bool Counting> void load(Exec &x, const O
     std::atomic_thread_fence(std::memory_order_acquire);
 }
 
+/// Whether a lane stores what is there already: a store of `count` elements of E bytes.
+template <int E, typename V> bool storesSame(const Exec &x, const Op &o, const void *view, unsigned lane) {
+  const V &v = *static_cast<const V *>(view);
+  const u32 *parts = o.count > 1 ? x.side(o) : &o.b;
+  for (unsigned j = 0; j < o.count; ++j)
+    if (std::memcmp(v.host + v.off[lane] + j * E, x.at<u8>(parts[j]) + lane * o.width, E))
+      return false;
+  return true;
+}
+
+/// Before a store is executed.
+template <int E> void raceStore(Exec &x, const Op &o, const View &v, unsigned width) {
+  RaceSpot spot;
+  if (!raceSpotOf(x, v, spot))
+    return;
+  raceAccess(x, o, spot, v.off, width, static_cast<RacePattern>(v.pattern),
+             raceKind(o, weakStore), &storesSame<E, View>, &v);
+  if (o.traits & TraitStrong)
+    raceStrong(x, o, spot, v.off, width, false, true);
+}
+
+/// After a store is executed: a lane that does not find its value there had another one's in its place.
+template <int E, typename V>
+void raceLanes(Exec &x, const Op &o, const V &v, const RaceSpot &spot, unsigned width) {
+  for (unsigned i = 0; i < lanes; ++i)
+    if (x.lane[i] && !storesSame<E, V>(x, o, &v, i)) {
+      reportLaneConflict(x, o, spot, spot.origin + v.off[i], i, width);
+      return;
+    }
+}
+
 template <Space S, int E, bool Checks, bool Counting> void store(Exec &x, const Op &o) {
   using T = typename Element<E>::T;
   const unsigned width = E * o.count;
@@ -210,6 +243,8 @@ template <Space S, int E, bool Checks, bool Counting> void store(Exec &x, const 
     std::atomic_thread_fence(std::memory_order_release);
   if (Counting)
     countAccess(x, v, width, true);
+  if (Checks && x.race)
+    raceStore<E>(x, o, v, width);
   const u32 *parts = o.count > 1 ? x.side(o) : &o.b;
   bool four = E == 4 && o.count == 4 && o.width == 4 && x.all;
   if (four) {
@@ -229,6 +264,17 @@ template <Space S, int E, bool Checks, bool Counting> void store(Exec &x, const 
   }
   if (Checks)
     markStore(x, v, width);
+  if (Checks && x.race && v.pattern != Pattern::Consecutive)
+    if (RaceSpot spot; raceSpotOf(x, v, spot))
+      raceLanes<E>(x, o, v, spot, width);
+}
+
+/// Before a weak access of the fast path.
+void raceShared(Exec &x, const Op &o, const SharedView &v, unsigned width, u8 kind,
+                RaceSameValue same = nullptr) {
+  RaceSpot spot;
+  spot.origin = static_cast<u64>(v.host - x.block->shared);
+  raceAccess(x, o, spot, v.off, width, static_cast<RacePattern>(v.pattern), kind, same, &v);
 }
 
 // -- words in shared memory -----------------------------------------------------------------------
@@ -245,10 +291,12 @@ void splat(Exec &x, u32 *d, u32 value) {
 
 template <bool Checks> void loadSharedWord(Exec &x, const Op &o) {
   SharedView v;
-  if (o.count != 1 || o.width != 4 || !resolveShared(x, o, 4, v) || (Checks && !allWritten<1>(v))) {
+  if (o.count != 1 || o.width != 4 || (Checks && (o.traits & TraitStrong)) || !resolveShared(x, o, 4, v) || (Checks && !allWritten<1>(v))) {
     load<Space::Shared, 4, Checks, false>(x, o);
     return;
   }
+  if (Checks && x.race)
+    raceShared(x, o, v, 4, weakLoad);
   u32 *d = x.at<u32>(o.d);
   if (v.pattern == Pattern::Uniform) {
     splat(x, d, fetch<u32>(v.host + v.off[0]));
@@ -267,11 +315,14 @@ template <bool Checks> void loadSharedWord(Exec &x, const Op &o) {
 template <bool Checks> void loadSharedFour(Exec &x, const Op &o) {
   SharedView v;
   const u32 *parts = x.side(o);
-  if (o.width != 4 || !allParts(parts) || !resolveShared(x, o, 16, v) ||
+  if (o.width != 4 || (Checks && (o.traits & TraitStrong)) || !allParts(parts) ||
+      !resolveShared(x, o, 16, v) ||
       (v.pattern != Pattern::Uniform && !x.full) || (Checks && !allWritten<4>(v))) {
     load<Space::Shared, 4, Checks, false>(x, o);
     return;
   }
+  if (Checks && x.race)
+    raceShared(x, o, v, 16, weakLoad);
   u32 *d[4] = {x.at<u32>(parts[0]), x.at<u32>(parts[1]), x.at<u32>(parts[2]), x.at<u32>(parts[3])};
   if (v.pattern == Pattern::Uniform)
     for (unsigned j = 0; j < 4; ++j)
@@ -282,10 +333,12 @@ template <bool Checks> void loadSharedFour(Exec &x, const Op &o) {
 
 template <bool Checks> void storeSharedWord(Exec &x, const Op &o) {
   SharedView v;
-  if (o.count != 1 || o.width != 4 || !resolveShared(x, o, 4, v)) {
+  if (o.count != 1 || o.width != 4 || (Checks && (o.traits & TraitStrong)) || !resolveShared(x, o, 4, v)) {
     store<Space::Shared, 4, Checks, false>(x, o);
     return;
   }
+  if (Checks && x.race)
+    raceShared(x, o, v, 4, weakStore, &storesSame<4, SharedView>);
   const u32 *s = x.at<u32>(o.b);
   if (v.pattern == Pattern::Consecutive) {
     std::memcpy(v.host + v.off[0], s, 4 * lanes);
@@ -299,6 +352,11 @@ template <bool Checks> void storeSharedWord(Exec &x, const Op &o) {
   if (Checks)
     for (unsigned i = 0; i < lanes; ++i) // inactive lanes repeat an active one
       v.shadow[v.off[i] / 4] = 0xff;
+  if (Checks && x.race) {
+    RaceSpot spot;
+    spot.origin = static_cast<u64>(v.host - x.block->shared);
+    raceLanes<4>(x, o, v, spot, 4);
+  }
 }
 
 // -- cvta and address moves -----------------------------------------------------------------------

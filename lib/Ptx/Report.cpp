@@ -60,15 +60,18 @@ Near nearestObject(Exec &x, Space space, uint64_t address) {
 
 void report(Exec &x, const Op &op, FindingKind kind, uint32_t laneMask, uint64_t address,
             unsigned accessBytes, std::string message, std::string remedy,
-            const std::string &object, int64_t offset, uint64_t objectBytes) {
+            const std::string &object, int64_t offset, uint64_t objectBytes,
+            const OtherAccess *other) {
   const LaunchInfo &info = *static_cast<const LaunchInfo *>(x.launch);
   uint32_t line = x.program->source[x.indexOf(op)];
   const Block &block = *x.warp->block;
-  if (info.findings->known(kind, line, block.linear))
+  if (info.findings->known(kind, line, block.linear, other ? other->line : 0))
     return;
   Finding f;
   f.kind = kind;
   f.line = line;
+  if (other)
+    f.other = *other;
   f.blockIndex = block.linear;
   std::copy(std::begin(block.coordinates), std::end(block.coordinates), f.block);
   unsigned lane = laneMask ? static_cast<unsigned>(std::countr_zero(laneMask)) : 0;

@@ -7,6 +7,7 @@
 #include "Scheduler.h"
 #include "Async.h"
 #include "Cluster.h"
+#include "Race.h"
 #include "SyncHandlers.h"
 #include "Wgmma.h"
 #include "Worker.h"
@@ -130,6 +131,8 @@ RunStatus Worker::runBlockSlice(Block &block, uint64_t slice, SliceEnd &end) {
       if (block.alive == 0) {
         end = SliceEnd::Finished;
         finishAsync(x, block);
+        if (block.race && x.counts)
+          block.race->measure();
         return RunStatus::Done;
       }
       if (alone ? reviveBlock(block, yields) : landNext(x, block))
@@ -164,6 +167,7 @@ RunStatus Worker::runBlockSlice(Block &block, uint64_t slice, SliceEnd &end) {
 /// Each block has its own random numbers, so that other blocks do not change its schedule.
 RunStatus Worker::runBlock(Block &block, uint64_t slice, SliceEnd &end) {
   x.block = &block;
+  x.race = block.race.get();
   x.random = block.random;
   RunStatus status = runBlockSlice(block, sliceOf(block, slice), end);
   block.random = x.random;

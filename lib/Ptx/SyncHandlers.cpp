@@ -6,6 +6,7 @@
 // found by the scheduler, when nothing else can run.
 #include "SyncHandlers.h"
 #include "Async.h"
+#include "Race.h"
 
 #include <bit>
 #include <utility>
@@ -24,6 +25,8 @@ bool gatherLanes(Exec &x, const Op &op, uint32_t wanted) {
 
 void completeBarrier(Block &block, uint32_t id, const Program &program) {
   BarrierState &barrier = block.barriers[id];
+  if (block.race)
+    raceBarrierComplete(block, id);
   for (Warp &warp : block.warps)
     for (Group &group : warp.groups) {
       if (group.state != GroupState::Barrier || group.barrier != id)
@@ -98,6 +101,8 @@ void barrier(Exec &x, const Op &op) {
     stopLaunch(x);
   }
   state.expected = count;
+  if (x.race)
+    raceBarrierArrive(x, id);
   block.async->arrivedWarps[id] |= 1u << x.warp->index;
   // Counted barriers count whole warps.
   state.arrived += count && (op.flags & BarrierAligned)
@@ -124,6 +129,8 @@ void barrier(Exec &x, const Op &op) {
   if (full) {
     BarrierState last = state;
     completeBarrier(block, id, *x.program);
+    if (x.race && !(op.flags & BarrierArrive))
+      raceBarrierPass(x, id);
     showCopies(block, *x.warp);
     if (op.flags & BarrierReduce)
       writeReduction(op, x.base[BaseFrame], x.mask, last, *x.program);
@@ -139,12 +146,23 @@ void warpBarrier(Exec &x, const Op &op) {
   uint32_t wanted = 0;
   for (unsigned i = 0; i < lanes; ++i)
     wanted |= x.mask >> i & 1 ? x.at<uint32_t>(op.a)[i] : 0;
-  gatherLanes(x, op, wanted);
+  if (!gatherLanes(x, op, wanted) || !x.race)
+    return;
+  const uint32_t *named = x.at<uint32_t>(op.a);
+  for (uint32_t rest = x.mask; rest;) {
+    uint32_t mask = named[std::countr_zero(rest)], part = 0;
+    for (unsigned i = 0; i < lanes; ++i)
+      part |= static_cast<uint32_t>((rest >> i & 1) && named[i] == mask) << i;
+    raceWarpSync(x, part);
+    rest &= ~part;
+  }
 }
 
 /// size: FenceKind.
 void fence(Exec &x, const Op &op) {
   std::atomic_thread_fence(std::memory_order_seq_cst);
+  if (x.race)
+    raceFence(x, op);
   if (op.size == FenceAsyncProxy && x.program->usesAsync)
     fenceAsyncProxy(x);
   if (op.size == FenceMbarrierInit)

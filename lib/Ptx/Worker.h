@@ -7,6 +7,7 @@
 #define CAMEO_LIB_PTX_WORKER_H
 
 #include "Exec.h"
+#include "RaceTable.h"
 #include "Scheduler.h"
 #include "Trace.h"
 
@@ -27,6 +28,8 @@ public:
     x.base[BaseConstant] = launch.constantBase;
     x.setMask(0);
     byWarp = launch.program->usesAsync && !synchronisesByMemory(*launch.program);
+    if (launch.race)
+      raceCache = std::make_unique<RaceCache>();
   }
 
   RunStatus run(bool count);
@@ -64,6 +67,7 @@ private:
 
   Exec x;
   bool byWarp; ///< AsyncState::byWarp
+  std::unique_ptr<RaceCache> raceCache; ///< of global memory
   LaunchContext &launch;
   std::atomic<uint64_t> &nextCluster;
   uint64_t clusterCount;

@@ -72,9 +72,9 @@ TEST(Finding, GlobalOutOfBounds) {
 TEST(Finding, SharedOutOfTheDeclaredVariable) {
   // `b` lies behind `a`: no allocation is left, the variable is.
   std::string shared = ".shared .align 4 .b8 a[64];\n.shared .align 4 .b8 b[64];\n"
-                       "mov.u32 %r1, a;\nmov.u32 %r2, b;\nst.shared.u32 [%r2], %t;\n";
-  expectFinding(runBody(shared + "st.shared.u32 [%r1+64], %t;"), CAMEO_PTX_F_OUT_OF_BOUNDS, 20);
-  expectClean(runBody(shared + "st.shared.u32 [%r1+60], %t;"));
+                       "mov.u32 %r1, a;\nmov.u32 %r2, b;\nst.shared.u32 [%r2], 7;\n";
+  expectFinding(runBody(shared + "st.shared.u32 [%r1+64], 7;"), CAMEO_PTX_F_OUT_OF_BOUNDS, 20);
+  expectClean(runBody(shared + "st.shared.u32 [%r1+60], 7;"));
 }
 
 TEST(Finding, DynamicSharedOutOfTheLaunch) {
@@ -210,7 +210,7 @@ TEST(Finding, AsyncCopyReadBeforeItsWait) {
 TEST(Finding, AsyncCopyOfNothingMayNameAnything) {
   expectClean(runBody(".shared .align 16 .b8 a[16];\nmov.u32 %r1, a;\nmov.u64 %l0, 16;\nmov.u32 %r2, 0;\n"
                       "cp.async.cg.shared.global [%r1], [%l0], 16, %r2;\ncp.async.wait_all;\n"
-                      "ld.shared.u32 %r0, [%r1];\nst.global.u32 [%at], %r0;"));
+                      "bar.warp.sync -1;\nld.shared.u32 %r0, [%r1];\nst.global.u32 [%at], %r0;"));
 }
 
 TEST(Finding, BarrierCounts) {

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What the warps of a block know: classes of lanes, publishing and learning; and the life of the
+// shadow: what every warp knows to be over is forgotten when the table of a block has grown.
+#include "Race.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace cameo::ptx {
+
+constexpr uint32_t leastLimit = 8192;
+
+void RaceBlock::start(const Block &block) {
+  this->block = &block;
+  linear = block.linear;
+  epoch = mbarrierAgents = 0;
+  limit = leastLimit;
+  if (table.size() > 3) {
+    table.clear();
+    cache.clear();
+    for (auto &page : pages)
+      page = nullptr;
+  }
+  flags.clear();
+  pages.resize(launch.sharedBytes / RacePage::bytes + 2);
+  for (unsigned i = 0; i < 16; ++i) {
+    barriers[i] = Knowledge();
+    passed[i] = nullptr;
+  }
+  auto nothing = std::make_shared<const Knowledge>();
+  for (uint32_t w = 0; w < warps.size(); ++w) {
+    warps[w] = RaceWarp();
+    warps[w].index = w;
+    warps[w].classes.resize(1);
+    warps[w].classes[0].mask = 0xffffffffu;
+    warps[w].classes[0].known = nothing;
+  }
+}
+
+uint32_t RaceBlock::widened(const RaceWarp &warp, uint32_t mask) const {
+  uint32_t alive = block->warps[warp.index].alive;
+  return alive & ~mask ? mask : 0xffffffffu;
+}
+
+void RaceBlock::splitClasses(RaceWarp &warp, uint32_t mask) {
+  for (size_t i = 0, n = warp.classes.size(); i < n; ++i) {
+    uint32_t inside = warp.classes[i].mask & mask;
+    if (!inside || inside == warp.classes[i].mask)
+      continue;
+    warp.classes.push_back(warp.classes[i]);
+    warp.classes.back().mask = inside;
+    warp.classes[i].mask &= ~inside;
+  }
+}
+
+/// Lanes that have learned the same are one class again.
+void RaceBlock::mergeClasses(RaceWarp &warp) {
+  auto &all = warp.classes;
+  for (size_t i = 0; i < all.size(); ++i)
+    for (size_t j = i + 1; j < all.size();)
+      if (all[i].known == all[j].known && all[i].fence == all[j].fence &&
+          all[i].fenceClock == all[j].fenceClock) {
+        all[i].mask |= all[j].mask;
+        all.erase(all.begin() + static_cast<long>(j));
+      } else {
+        ++j;
+      }
+}
+
+Knowledge RaceBlock::release(RaceWarp &warp, uint32_t mask) {
+  mask = widened(warp, mask);
+  Knowledge out;
+  bool first = true;
+  for (const RaceClass &c : warp.classes)
+    if (c.mask & mask) {
+      if (first)
+        out = *c.known;
+      else
+        out.join(*c.known);
+      first = false;
+    }
+  uint32_t clock = warp.touched ? warp.clock++ : warp.clock - 1;
+  warp.touched = false;
+  out.known.raise(warp.index, clock, mask);
+  return out;
+}
+
+void RaceBlock::acquire(RaceWarp &warp, uint32_t mask, const Knowledge &given) {
+  // Most often nobody knows more than what is given: all lanes then share it.
+  KnowledgePtr last, result;
+  eachClass(warp, mask, [&](RaceClass &c) {
+    if (c.known != last) {
+      last = c.known;
+      auto own = std::make_shared<Knowledge>(*c.known);
+      own->join(given);
+      if (const BlockKnowledge *mine = findBlock(own->others, linear)) { // back from another block
+        BlockKnowledge copy = *mine;
+        own->BlockKnowledge::join(copy);
+        own->others = joined(nullptr, own->others, linear);
+      }
+      result = own;
+    }
+    c.known = result;
+  });
+  if (warp.classes.size() > 1)
+    mergeClasses(warp);
+}
+
+void RaceBlock::adopt(RaceWarp &warp, uint32_t mask, const KnowledgePtr &given) {
+  eachClass(warp, mask, [&](RaceClass &c) { c.known = given; });
+  if (warp.classes.size() > 1)
+    mergeClasses(warp);
+}
+
+void RaceBlock::rebuild() {
+  std::vector<uint32_t> frontier(3 * warps.size() + mbarrierAgents, ~0u);
+  for (const RaceWarp &warp : warps)
+    if (uint32_t alive = block->warps[warp.index].alive)
+      for (const RaceClass &c : warp.classes)
+        for (uint32_t agent = 0; (c.mask & alive) && agent < frontier.size(); ++agent)
+          frontier[agent] = std::min(frontier[agent], c.known->known.ofAll(agent));
+  RaceTable old = std::exchange(table, RaceTable(false));
+  std::unordered_map<uint32_t, uint32_t> records, states;
+  auto move = [&](uint32_t id) {
+    auto [it, added] = records.try_emplace(id, 0);
+    const RaceRecord &r = old.recordAt(id);
+    if (added && r.clock > frontier[r.agent])
+      it->second = table.record(r);
+    return it->second;
+  };
+  auto moveSet = [&](uint32_t set) {
+    std::vector<uint32_t> live;
+    for (; set; set = old.setAt(set).parent)
+      if (uint32_t id = move(old.setAt(set).record))
+        live.push_back(id);
+    uint32_t out = 0;
+    for (size_t i = live.size(); i--;)
+      out = table.set(out, live[i]);
+    return out;
+  };
+  for (auto &page : pages)
+    if (page)
+      page->eachState([&](uint32_t &state, unsigned) {
+        if (!state)
+          return;
+        auto [it, added] = states.try_emplace(state, 0);
+        if (added) {
+          RaceState s = old.stateAt(state);
+          it->second = table.state(s.write ? move(s.write) : 0, moveSet(s.reads));
+        }
+        state = it->second;
+      });
+  cache.clear();
+  limit = std::max(leastLimit, 2 * table.size());
+}
+
+void RaceBlock::measure() {
+  uint64_t touched = 0, shadow = table.bytes();
+  for (auto &page : pages)
+    if (page) {
+      shadow += page->memory();
+      page->eachState([&](uint32_t &state, unsigned bytes) { touched += state ? bytes : 0; });
+    }
+  touchedBytes = std::max(touchedBytes, touched);
+  shadowBytes = std::max(shadowBytes, shadow);
+}
+
+RacePages::~RacePages() {
+  for (auto &page : pages)
+    delete page.load(std::memory_order_relaxed);
+}
+
+RaceLaunch::~RaceLaunch() {
+  for (Allocation *a : allocations)
+    delete static_cast<RacePages *>(a->race.exchange(nullptr));
+}
+
+RacePages &RaceLaunch::pagesOf(Allocation &a) {
+  if (void *known = a.race.load(std::memory_order_acquire))
+    return *static_cast<RacePages *>(known);
+  std::lock_guard<std::mutex> lock(mutex);
+  if (void *known = a.race.load(std::memory_order_acquire))
+    return *static_cast<RacePages *>(known);
+  auto *pages = new RacePages(a.bytes + 512);
+  a.race.store(pages, std::memory_order_release);
+  allocations.push_back(&a);
+  return *pages;
+}
+
+void RaceLaunch::measure() {
+  uint64_t touched = 0, shadow = table.bytes();
+  for (Allocation *a : allocations) {
+    auto &pages = static_cast<RacePages *>(a->race.load())->pages;
+    shadow += pages.size() * sizeof pages[0];
+    for (auto &slot : pages)
+      if (RacePage *page = slot.load()) {
+        shadow += page->memory();
+        page->eachState([&](uint32_t &state, unsigned bytes) { touched += state ? bytes : 0; });
+      }
+  }
+  touchedBytes += touched;
+  shadowBytes += shadow;
+}
+
+} // namespace cameo::ptx

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Races. Two accesses to the same bytes, at least one of them a write, have to be ordered by what
+// PTX calls causality: program order of a thread, barriers, mbarriers, and release and acquire patterns
+// of a scope that has both threads. Strong accesses whose scopes do are free of it. As in FastTrack,
+// each warp has a vector clock and memory has its last write and the reads since (RaceTable.h), but
+// the lanes of a warp share both until they part: a warp has as many sets of what it knows as its lanes have
+// learned apart. A lane's own accesses are in its program order; those of its neighbours are known only
+// after bar.warp.sync or more. Asynchronous copies are agents of their own, and what the async
+// proxy may see is a second clock, that of what was known at a proxy fence.
+//
+// Refused (not found): races of one lane's load with a neighbour's later store where several lanes
+// load the same bytes by different addresses in one instruction; more than 4 reads of one warp
+// between two writes are told apart by warp only.
+#ifndef CAMEO_LIB_PTX_RACE_H
+#define CAMEO_LIB_PTX_RACE_H
+
+#include "RaceClock.h"
+#include "RaceTable.h"
+
+#include <unordered_map>
+
+namespace cameo::ptx {
+
+using KnowledgePtr = std::shared_ptr<const Knowledge>;
+using OthersPtr = std::shared_ptr<const Others>;
+
+/// What a thread has seen published without being entitled to it: for the remedy of a race.
+struct RaceHint {
+  OthersPtr seen;
+  uint32_t line = 0, otherLine = 0;
+  bool scope = false; ///< too small a scope; else: no acquire
+};
+
+/// Lanes of a warp that know the same.
+struct RaceClass {
+  uint32_t mask = 0;
+  KnowledgePtr known;
+  // The last fence: what was known then, and up to which clock the lanes' own accesses are before it.
+  KnowledgePtr fence;
+  uint32_t fenceClock = 0;
+  Scope fenceScope = Scope::Block;
+  OthersPtr acquired, polled; ///< the last ones, not to join them again
+  RaceHint hint;
+};
+
+/// Bulk stores of a lane that no wait has covered whole.
+struct RaceBulk {
+  uint32_t lane, group, sequence;
+  bool committed;
+};
+
+struct RaceWarp {
+  uint32_t index = 0, clock = 1;
+  uint32_t bulkIssued = 0;
+  std::vector<RaceBulk> bulk;
+  bool touched = false; ///< there are accesses at this clock
+  std::vector<RaceClass> classes;
+};
+
+/// What an mbarrier hands on: what its arrivals knew, and the clock of the copies that complete on it.
+struct RaceMbarrier {
+  Knowledge current;
+  KnowledgePtr completed; ///< of all phases so far
+  uint32_t agent = 0;     ///< copies of phase p have the clock p + 1
+  uint32_t initWarp = 0, initLane = 0, initClock = 0;
+};
+
+/// A word that release patterns wrote.
+struct RaceFlag {
+  OthersPtr released;
+  Scope scope = Scope::Block;
+  uint32_t line = 0;
+};
+
+/// What a launch's blocks share: global memory.
+struct RacePages {
+  explicit RacePages(uint64_t bytes) : pages(bytes / RacePage::bytes + 2) {}
+  ~RacePages();
+  std::vector<std::atomic<RacePage *>> pages;
+};
+struct RaceLaunch {
+  static constexpr size_t most = size_t(1) << 30; ///< bytes of the table
+  RaceTable table{true};
+  std::mutex mutex;
+  std::vector<Allocation *> allocations;
+  std::unordered_map<uint64_t, RaceFlag> flags; ///< by address / 4
+  std::atomic<uint64_t> touchedBytes{0}, shadowBytes{0};
+  std::atomic<bool> full{false};
+  ~RaceLaunch();
+  RacePages &pagesOf(Allocation &allocation);
+  void measure();
+};
+
+class RaceBlock {
+public:
+  RaceBlock(LaunchContext &launch, RaceCache &globalCache, size_t warps)
+      : launch(launch), globalCache(globalCache), warps(warps) {}
+  void start(const Block &block);
+
+  LaunchContext &launch;
+  RaceCache &globalCache;
+  const Block *block = nullptr;
+  uint64_t linear = 0;
+  uint32_t epoch = 0;
+  std::vector<RaceWarp> warps;
+  Knowledge barriers[16];
+  KnowledgePtr passed[16]; ///< of the barriers' last completion
+  RaceTable table{false};
+  RaceCache cache;
+  std::vector<std::unique_ptr<RacePage>> pages; ///< of shared memory
+  std::unordered_map<uint64_t, RaceFlag> flags;
+  uint32_t mbarrierAgents = 0;
+  uint32_t limit = 0; ///< of the table's size, until it is rebuilt
+  uint64_t touchedBytes = 0, shadowBytes = 0;
+
+  // Agents: the warps, what their bulk copies read, what these write, mbarriers.
+  uint32_t readerAgent(uint32_t warp) const { return static_cast<uint32_t>(warps.size()) + warp; }
+  uint32_t writerAgent(uint32_t warp) const { return static_cast<uint32_t>(2 * warps.size()) + warp; }
+  uint32_t newMbarrierAgent() { return static_cast<uint32_t>(3 * warps.size()) + mbarrierAgents++; }
+
+  /// What the lanes publish now: what they know, and what they did. Their clock goes on.
+  Knowledge release(RaceWarp &warp, uint32_t mask);
+  void acquire(RaceWarp &warp, uint32_t mask, const Knowledge &given);
+  /// The same where what is given includes what they know.
+  void adopt(RaceWarp &warp, uint32_t mask, const KnowledgePtr &given);
+  /// The classes are split so that the mask is a union of some; calls f for these.
+  template <typename F> void eachClass(RaceWarp &warp, uint32_t mask, F f) {
+    mask = widened(warp, mask);
+    splitClasses(warp, mask);
+    for (RaceClass &c : warp.classes)
+      if (c.mask & mask)
+        f(c);
+  }
+  void rebuild();
+  void measure();
+
+private:
+  /// All lanes, where those that have not exited are among them.
+  uint32_t widened(const RaceWarp &warp, uint32_t mask) const;
+  void splitClasses(RaceWarp &warp, uint32_t mask);
+  void mergeClasses(RaceWarp &warp);
+};
+
+// -- accesses (RaceAccess.cpp) ----------------------------------------------------------------------
+
+/// The object of an access: `origin` is where its offsets count from, in shared memory from its
+/// beginning, in global memory from the 256 bytes in which the allocation begins.
+struct RaceSpot {
+  Space space = Space::Shared;
+  Allocation *allocation = nullptr;
+  uint64_t origin = 0;
+};
+/// Whether the lane stores what is there already.
+using RaceSameValue = bool (*)(const Exec &x, const Op &op, const void *view, unsigned lane);
+enum class RacePattern : uint8_t { Consecutive, Uniform, Scattered };
+
+/// An access of the lanes of x.mask, before it is executed.
+template <typename Offset>
+void raceAccess(Exec &x, const Op &op, const RaceSpot &spot, const Offset *off, unsigned width,
+                RacePattern pattern, uint8_t kind, RaceSameValue same = nullptr,
+                const void *view = nullptr);
+
+/// An access by something else than the lanes of x.mask: one range, one record.
+struct RaceCopy {
+  uint32_t agent = 0, clock = 0; ///< of the record
+  uint32_t lane = 0;             ///< who issues it: ordered must be what this lane knows
+  uint8_t kind = RaceAsync;
+  uint8_t widthLog = 0, residue = 0;
+  bool byAddress = false; ///< else all lanes of 1 << lane
+  bool proxy = false;     ///< it reads through the async proxy
+};
+void raceRange(Exec &x, const Op &op, const RaceSpot &spot, uint64_t offset, uint64_t bytes,
+               const RaceCopy &copy);
+/// cp.async of the lanes of `mask`: to shared memory at off[lane]. It is in flight …
+void raceCopyIssued(Exec &x, const Op &op, const uint32_t *off, unsigned width, uint32_t mask);
+/// … and counts, from its wait on, as stored by its lane at that clock of its warp.
+void raceCopyLanded(Exec &x, const Op &op, const uint32_t *off, unsigned width, uint32_t mask,
+                    uint32_t warp, uint32_t clock);
+RaceSpot raceGlobal(Allocation &allocation);
+inline RaceSpot raceShared() { return {}; }
+/// Several lanes stored different values to the same bytes in one instruction.
+void reportLaneConflict(Exec &x, const Op &op, const RaceSpot &spot, uint64_t offset, unsigned lane,
+                        unsigned width);
+
+// -- copies and mbarriers (RaceAsync.cpp) ---------------------------------------------------------------
+
+struct Mbarrier;
+struct BulkCopy;
+void raceInitMbarrier(Exec &x, Mbarrier &barrier, unsigned lane);
+/// The lane knows that the barrier was initialised, or that is a finding.
+void raceUseMbarrier(Exec &x, const Op &op, const Mbarrier &barrier, unsigned lane);
+void raceArrive(Exec &x, Mbarrier &barrier, uint32_t mask);
+/// A phase is complete.
+void racePhase(Mbarrier &barrier);
+void raceWaited(Exec &x, const Mbarrier &barrier, uint32_t mask);
+/// The bytes of a copy of the current phase are there.
+void raceCompleteBytes(Mbarrier &barrier);
+void raceBulkLoad(Exec &x, const BulkCopy &copy, const Mbarrier &barrier);
+void raceBulkStore(Exec &x, const BulkCopy &copy);
+void raceBulkCommit(Exec &x);
+void raceBulkWait(Exec &x, uint64_t mayStay, bool readOnly);
+
+// -- synchronisation (RaceSync.cpp) -------------------------------------------------------------------
+
+void raceWarpSync(Exec &x, uint32_t mask);
+void raceBarrierArrive(Exec &x, uint32_t id);
+/// All participants have arrived: those that wait go on.
+void raceBarrierComplete(Block &block, uint32_t id);
+/// x.mask goes on behind the barrier that its arrival has completed.
+void raceBarrierPass(Exec &x, uint32_t id);
+void raceFence(Exec &x, const Op &op);
+/// What the block's threads publish to others.
+OthersPtr racePublish(RaceBlock &race, Knowledge &&k);
+void raceClusterArrive(Exec &x, bool relaxed);
+void raceClusterWait(Exec &x);
+/// From this scope on, other blocks are in it: those of a cluster where the launch has clusters.
+Scope raceWideScope(const Exec &x);
+/// What a strong access publishes or sees. Lanes of x.mask, at spot.origin + off[lane].
+template <typename Offset>
+void raceStrong(Exec &x, const Op &op, const RaceSpot &spot, const Offset *off, unsigned width,
+                bool loads, bool stores);
+
+// -- reports (RaceReport.cpp) -------------------------------------------------------------------------
+
+struct RacePair {
+  const RaceRecord &before, &now;
+  RaceSpot spot;
+  uint64_t offset = 0;
+  unsigned bytes = 0, lane = 0;
+  bool scope = false; ///< both are strong, but of too small a scope
+  bool proxy = false; ///< ordered, but not through the async proxy
+  const RaceClass *knows = nullptr;
+};
+void reportRace(Exec &x, const Op &op, const RacePair &pair);
+
+} // namespace cameo::ptx
+
+#endif

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Copies and mbarriers as agents. What a bulk load writes is known to those that know the phase of its
+// mbarrier; what a bulk store reads, and what it writes, to those that know of its thread's
+// wait. A cp.async is nobody's until the wait of its thread: from then on its bytes count as stored by
+// that thread, there and then. An mbarrier hands on what its arrivals knew.
+#include "Async.h"
+#include "Race.h"
+
+#include <algorithm>
+#include <bit>
+
+namespace cameo::ptx {
+namespace {
+
+RaceWarp &warpOf(Exec &x) { return x.race->warps[x.warp->index]; }
+
+void readGlobal(Exec &x, const BulkCopy &copy, RaceCopy how) {
+  Allocation *a = nullptr;
+  for (const BulkPiece &piece : copy.pieces) {
+    if (piece.zeros || !piece.bytes)
+      continue;
+    if (!a || !a->contains(piece.global, piece.bytes))
+      a = x.launch->memory->find(piece.global);
+    if (a)
+      raceRange(x, *copy.op, raceGlobal(*a), piece.global - a->base + (a->base & 255), piece.bytes, how);
+  }
+}
+
+} // namespace
+
+void raceInitMbarrier(Exec &x, Mbarrier &barrier, unsigned lane) {
+  RaceWarp &warp = warpOf(x);
+  barrier.race = std::make_shared<RaceMbarrier>();
+  barrier.race->agent = x.race->newMbarrierAgent();
+  barrier.race->initWarp = warp.index, barrier.race->initLane = lane;
+  barrier.race->initClock = warp.clock;
+  warp.touched = true;
+}
+
+void raceUseMbarrier(Exec &x, const Op &op, const Mbarrier &barrier, unsigned lane) {
+  const RaceMbarrier &race = *barrier.race;
+  if (race.initWarp == x.warp->index && race.initLane == lane)
+    return;
+  for (const RaceClass &c : warpOf(x).classes)
+    if ((c.mask >> lane & 1) &&
+        c.known->known.covers(race.initWarp, race.initClock, 1u << race.initLane))
+      return;
+  OtherAccess other;
+  other.line = lineOf(x, *barrier.init);
+  other.block = x.block->linear;
+  other.warp = race.initWarp, other.lanes = 1u << race.initLane, other.clock = race.initClock;
+  const Region *region = sharedRegion(x, barrier.address);
+  report(x, op, FindingKind::Race, 1u << lane, barrier.address, 8,
+         "warp " + std::to_string(x.warp->index) + ", lane " + std::to_string(lane) +
+             " uses the mbarrier at " + sharedName(x, barrier.address) +
+             ", and nothing orders its initialisation in line " + std::to_string(other.line) +
+             " (warp " + std::to_string(race.initWarp) + ", lane " + std::to_string(race.initLane) +
+             ") before that",
+         "put fence.mbarrier_init.release.cluster and a barrier of the block (or of the cluster) "
+         "between mbarrier.init and the first use",
+         region ? region->name : "", region ? static_cast<int64_t>(barrier.address - region->base) : 0,
+         region ? region->bytes : 0, &other);
+}
+
+void raceArrive(Exec &x, Mbarrier &barrier, uint32_t mask) {
+  Knowledge given = x.race->release(warpOf(x), mask);
+  if (x.block != x.warp->block) { // of another block of the cluster
+    Knowledge remote;
+    remote.others = racePublish(*x.race, std::move(given));
+    barrier.race->current.join(remote);
+    return;
+  }
+  barrier.race->current.join(given);
+}
+
+void racePhase(Mbarrier &barrier) {
+  RaceMbarrier &race = *barrier.race;
+  auto all = std::make_shared<Knowledge>(std::exchange(race.current, {}));
+  if (race.completed)
+    all->join(*race.completed);
+  race.completed = all;
+}
+
+void raceWaited(Exec &x, const Mbarrier &barrier, uint32_t mask) {
+  if (barrier.race->completed)
+    x.race->acquire(warpOf(x), mask, *barrier.race->completed);
+}
+
+void raceCompleteBytes(Mbarrier &barrier) {
+  RaceMbarrier &race = *barrier.race;
+  uint32_t clock = static_cast<uint32_t>(barrier.phase + 1);
+  race.current.known.raise(race.agent, clock);
+  race.current.fenced.raise(race.agent, clock);
+}
+
+void raceBulkLoad(Exec &x, const BulkCopy &copy, const Mbarrier &barrier) {
+  RaceCopy how;
+  how.agent = barrier.race->agent;
+  how.clock = static_cast<uint32_t>(copy.phase + 1);
+  how.lane = copy.lane;
+  readGlobal(x, copy, how);
+  how.kind = RaceAsync | RaceWrite;
+  for (const SharedSpan &span : copy.spans)
+    raceRange(x, *copy.op, raceShared(), span.first - sharedBase, span.bytes, how);
+}
+
+void raceBulkStore(Exec &x, const BulkCopy &copy) {
+  RaceWarp &warp = warpOf(x);
+  uint32_t sequence = ++warp.bulkIssued;
+  warp.bulk.push_back({copy.lane, 0, sequence, false});
+  RaceCopy how;
+  how.agent = x.race->readerAgent(warp.index);
+  how.clock = sequence;
+  how.lane = copy.lane;
+  how.proxy = true;
+  for (const SharedSpan &span : copy.spans)
+    raceRange(x, *copy.op, raceShared(), span.first - sharedBase, span.bytes, how);
+  how.agent = x.race->writerAgent(warp.index);
+  how.proxy = false;
+  how.kind = static_cast<uint8_t>(RaceAsync | RaceWrite |
+                                  (copy.reduction ? RaceStrong | raceScope(Scope::Device) : 0));
+  readGlobal(x, copy, how);
+}
+
+void raceBulkCommit(Exec &x) {
+  for (RaceBulk &bulk : warpOf(x).bulk)
+    if (!bulk.committed && (x.mask >> bulk.lane & 1)) {
+      bulk.committed = true;
+      bulk.group = x.warp->bulkCommitted[bulk.lane];
+    }
+}
+
+void raceBulkWait(Exec &x, uint64_t mayStay, bool readOnly) {
+  RaceBlock &race = *x.race;
+  RaceWarp &warp = warpOf(x);
+  uint32_t newest[lanes] = {};
+  std::erase_if(warp.bulk, [&](const RaceBulk &bulk) {
+    bool covered = bulk.committed && (x.mask >> bulk.lane & 1) &&
+                   x.warp->bulkCommitted[bulk.lane] - bulk.group > mayStay;
+    if (covered)
+      newest[bulk.lane] = std::max(newest[bulk.lane], bulk.sequence);
+    return covered;
+  });
+  for (unsigned lane = 0; lane < lanes; ++lane) {
+    if (!newest[lane])
+      continue;
+    race.eachClass(warp, 1u << lane, [&](RaceClass &c) {
+      auto own = std::make_shared<Knowledge>(*c.known);
+      for (Clock *clock : {&own->known, &own->fenced}) {
+        clock->raise(race.readerAgent(warp.index), newest[lane], 1u << lane);
+        if (!readOnly)
+          clock->raise(race.writerAgent(warp.index), newest[lane], 1u << lane);
+      }
+      c.known = own;
+    });
+    if (readOnly) // what they write is waited for by a later wait, for all of them at once
+      warp.bulk.insert(warp.bulk.begin(), {lane, x.warp->bulkCommitted[lane] - 1 - static_cast<uint32_t>(mayStay),
+                                           newest[lane], true});
+  }
+}
+
+} // namespace cameo::ptx

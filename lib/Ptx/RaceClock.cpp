@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Vector clocks: raising, joining, and the lists of other blocks.
+#include "RaceClock.h"
+
+#include <algorithm>
+
+namespace cameo::ptx {
+
+bool Clock::coversLanes(const LaneClocks &clocks, uint32_t clock, uint32_t laneMask) {
+  for (unsigned i = 0; i < 32; ++i)
+    if ((laneMask >> i & 1) && clocks[i] < clock)
+      return false;
+  return true;
+}
+
+Clock::LaneClocks &Clock::ownLanes(uint32_t agent) {
+  if (each.size() <= agent)
+    each.resize(agent + 1);
+  auto own = std::make_shared<LaneClocks>();
+  if (each[agent])
+    *own = *each[agent];
+  for (uint32_t &lane : *own)
+    lane = std::max(lane, all[agent]);
+  each[agent] = own;
+  return *own;
+}
+
+/// Forgets the lanes where they say no more than the one number.
+void Clock::settle(uint32_t agent) {
+  if (agent >= each.size() || !each[agent])
+    return;
+  uint32_t least = *std::min_element(each[agent]->begin(), each[agent]->end());
+  uint32_t most = *std::max_element(each[agent]->begin(), each[agent]->end());
+  all[agent] = std::max(all[agent], least);
+  if (most <= all[agent])
+    each[agent] = nullptr;
+}
+
+void Clock::raise(uint32_t agent, uint32_t clock) {
+  if (all.size() <= agent)
+    all.resize(agent + 1);
+  all[agent] = std::max(all[agent], clock);
+  settle(agent);
+}
+
+void Clock::raise(uint32_t agent, uint32_t clock, uint32_t laneMask) {
+  if (laneMask == 0xffffffffu)
+    return raise(agent, clock);
+  if (all.size() <= agent)
+    all.resize(agent + 1);
+  if (all[agent] >= clock)
+    return;
+  LaneClocks &own = ownLanes(agent);
+  for (unsigned i = 0; i < 32; ++i)
+    if (laneMask >> i & 1)
+      own[i] = std::max(own[i], clock);
+  settle(agent);
+}
+
+void Clock::join(const Clock &other) {
+  if (all.size() < other.all.size())
+    all.resize(other.all.size());
+  for (size_t i = 0; i < other.all.size(); ++i)
+    all[i] = std::max(all[i], other.all[i]);
+  for (uint32_t agent = 0; agent < other.each.size(); ++agent) {
+    const auto &theirs = other.each[agent];
+    if (!theirs || (agent < each.size() && each[agent] == theirs))
+      continue;
+    LaneClocks &own = ownLanes(agent);
+    for (unsigned i = 0; i < 32; ++i)
+      own[i] = std::max(own[i], (*theirs)[i]);
+  }
+  for (uint32_t agent = 0; agent < each.size(); ++agent)
+    settle(agent);
+}
+
+void BlockKnowledge::join(const BlockKnowledge &other) {
+  known.join(other.known);
+  fenced.join(other.fenced);
+  device.join(other.device);
+  epoch = std::max(epoch, other.epoch);
+}
+
+void Knowledge::join(const Knowledge &other) {
+  BlockKnowledge::join(other);
+  others = joined(others, other.others, ~uint64_t(0));
+  if (other.pending)
+    addPending(other.pending, other.pendingWide);
+}
+
+void Knowledge::addPending(const std::shared_ptr<const Others> &given, bool wide) {
+  pendingWide = wide || (pending && pendingWide);
+  pending = joined(pending, given, ~uint64_t(0));
+}
+
+std::shared_ptr<const Others> joined(const std::shared_ptr<const Others> &a,
+                                     const std::shared_ptr<const Others> &b, uint64_t without) {
+  if (!b || a == b)
+    return a;
+  bool drops = findBlock(b, without);
+  if (!a && !drops)
+    return b;
+  auto out = std::make_shared<Others>();
+  static const Others none;
+  const Others &left = a ? *a : none;
+  auto i = left.begin();
+  auto j = b->begin();
+  while (i != left.end() || j != b->end()) {
+    if (j != b->end() && j->first == without) {
+      ++j;
+    } else if (j == b->end() || (i != left.end() && i->first < j->first)) {
+      out->push_back(*i++);
+    } else if (i == left.end() || j->first < i->first) {
+      out->push_back(*j++);
+    } else {
+      auto both = i->second;
+      if (i->second != j->second) {
+        auto merged = std::make_shared<BlockKnowledge>(*i->second);
+        merged->join(*j->second);
+        both = merged;
+      }
+      out->emplace_back(i->first, both);
+      ++i, ++j;
+    }
+  }
+  return out;
+}
+
+const BlockKnowledge *findBlock(const std::shared_ptr<const Others> &others, uint64_t block) {
+  if (!others)
+    return nullptr;
+  auto it = std::lower_bound(others->begin(), others->end(), block,
+                             [](const auto &entry, uint64_t value) { return entry.first < value; });
+  return it != others->end() && it->first == block ? it->second.get() : nullptr;
+}
+
+} // namespace cameo::ptx

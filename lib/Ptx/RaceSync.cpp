@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What hands on knowledge: barriers of the warp and of the block, fences, and the release and
+// acquire patterns of the PTX memory model. A word that a release pattern wrote carries what
+// its writer knew; a store that is no release takes it away, an atomic adds to it. What a relaxed or volatile
+// load has seen is pending until a fence. Other blocks count only where the scopes of both sides reach them.
+#include "Cluster.h"
+#include "Race.h"
+
+#include <bit>
+#include <utility>
+
+namespace cameo::ptx {
+namespace {
+
+bool isWide(const Exec &x, Scope scope) { return scope >= raceWideScope(x); }
+Scope narrower(Scope a, Scope b) { return a < b ? a : b; }
+
+/// What was published becomes the lanes' own: all of it, or only that of their own block.
+void learn(RaceBlock &race, Knowledge &own, const OthersPtr &given, bool wide) {
+  if (const BlockKnowledge *mine = findBlock(given, race.linear))
+    own.BlockKnowledge::join(*mine);
+  if (wide)
+    own.others = joined(own.others, given, race.linear);
+}
+
+void note(RaceClass &c, const OthersPtr &seen, uint32_t line, uint32_t otherLine, bool scope) {
+  c.hint = {seen, line, otherLine, scope};
+}
+
+uint32_t lineAt(const Exec &x, const Op &op) { return x.program->source[x.indexOf(op)]; }
+
+void see(Exec &x, const Op &op, RaceClass &c, const RaceFlag &flag) {
+  RaceBlock &race = *x.race;
+  Scope mine = static_cast<Scope>(op.traits / TraitScope & 3);
+  Scope both = narrower(mine, flag.scope);
+  if (!(op.traits & TraitAcquire)) {
+    if (c.polled == flag.released)
+      return;
+    c.polled = flag.released;
+    auto own = std::make_shared<Knowledge>(*c.known);
+    own->addPending(flag.released, isWide(x, both));
+    c.known = own;
+    note(c, flag.released, lineAt(x, op), flag.line, false);
+    return;
+  }
+  if (c.acquired == flag.released)
+    return;
+  c.acquired = flag.released;
+  auto own = std::make_shared<Knowledge>(*c.known);
+  learn(race, *own, flag.released, isWide(x, both));
+  c.known = own;
+  if (!isWide(x, both) && flag.released->size() > (findBlock(flag.released, race.linear) ? 1u : 0u))
+    note(c, flag.released, lineAt(x, op), flag.line, true);
+}
+
+/// What a store of this lane releases; null: nothing.
+OthersPtr releasedBy(Exec &x, const Op &op, RaceWarp &warp, RaceClass &c, unsigned lane,
+                     Scope &scope) {
+  RaceBlock &race = *x.race;
+  scope = static_cast<Scope>(op.traits / TraitScope & 3);
+  if (op.traits & TraitRelease)
+    return racePublish(race, race.release(warp, 1u << lane));
+  Knowledge k;
+  if (!c.known->device.empty()) {
+    // Each thread's fence may be before the barrier behind which one of them publishes for all.
+    k = *c.known;
+    k.known = k.device;
+  } else if (c.fence) {
+    scope = narrower(scope, c.fenceScope);
+    k = *c.fence;
+  } else {
+    return nullptr;
+  }
+  if (c.fence)
+    k.known.raise(warp.index, c.fenceClock, 1u << lane);
+  return racePublish(race, std::move(k));
+}
+
+void publish(RaceFlag &flag, const OthersPtr &released, Scope scope, uint32_t line, bool adds) {
+  if (!released)
+    return;
+  bool joins = adds && flag.released;
+  flag.scope = joins ? narrower(flag.scope, scope) : scope;
+  flag.released = joins ? joined(flag.released, released, ~uint64_t(0)) : released;
+  flag.line = line;
+}
+
+} // namespace
+
+Scope raceWideScope(const Exec &x) {
+  return x.warp->block->cluster->blocks.size() > 1 ? Scope::Cluster : Scope::Device;
+}
+
+OthersPtr racePublish(RaceBlock &race, Knowledge &&k) {
+  k.epoch = ++race.epoch;
+  OthersPtr others = k.others;
+  auto own = std::make_shared<Others>();
+  own->emplace_back(race.linear, std::make_shared<const BlockKnowledge>(std::move(k)));
+  return joined(own, others, race.linear);
+}
+
+/// An arrival that is no release publishes what a fence has before it.
+void raceClusterArrive(Exec &x, bool relaxed) {
+  RaceBlock &race = *x.race;
+  RaceWarp &warp = race.warps[x.warp->index];
+  OthersPtr &arrived = x.warp->block->cluster->raceArrived;
+  if (!relaxed) {
+    arrived = joined(arrived, racePublish(race, race.release(warp, x.mask)), ~uint64_t(0));
+    return;
+  }
+  race.eachClass(warp, x.mask, [&](RaceClass &c) {
+    if (!c.fence)
+      return;
+    Knowledge k = *c.fence;
+    k.known.raise(warp.index, c.fenceClock, c.mask);
+    arrived = joined(arrived, racePublish(race, std::move(k)), ~uint64_t(0));
+  });
+}
+
+void raceClusterWait(Exec &x) {
+  RaceBlock &race = *x.race;
+  Knowledge given;
+  given.others = x.warp->block->cluster->racePassed;
+  if (given.others)
+    race.acquire(race.warps[x.warp->index], x.mask, given);
+}
+
+void raceWarpSync(Exec &x, uint32_t mask) {
+  RaceBlock &race = *x.race;
+  RaceWarp &warp = race.warps[x.warp->index];
+  if (!warp.touched && warp.classes.size() == 1)
+    return;
+  race.adopt(warp, mask, std::make_shared<const Knowledge>(race.release(warp, mask)));
+}
+
+void raceBarrierArrive(Exec &x, uint32_t id) {
+  RaceBlock &race = *x.race;
+  race.barriers[id].join(race.release(race.warps[x.warp->index], x.mask));
+}
+
+void raceBarrierComplete(Block &block, uint32_t id) {
+  RaceBlock &race = *block.race;
+  race.passed[id] = std::make_shared<const Knowledge>(std::exchange(race.barriers[id], {}));
+  for (Warp &warp : block.warps)
+    for (Group &group : warp.groups)
+      if (group.state == GroupState::Barrier && group.barrier == id)
+        race.adopt(race.warps[warp.index], group.mask, race.passed[id]);
+}
+
+void raceBarrierPass(Exec &x, uint32_t id) {
+  x.race->adopt(x.race->warps[x.warp->index], x.mask, x.race->passed[id]);
+}
+
+void raceFence(Exec &x, const Op &op) {
+  RaceBlock &race = *x.race;
+  RaceWarp &warp = race.warps[x.warp->index];
+  Scope scope = static_cast<Scope>(op.count);
+  uint32_t clock = 0;
+  bool memory = op.size == FenceMbarrierInit || (op.size == FenceMemory && x.launch->ordersMemory);
+  if (op.size == FenceAsyncProxy || memory) {
+    clock = warp.touched ? warp.clock++ : warp.clock - 1;
+    warp.touched = false;
+  }
+  if (op.size == FenceAsyncProxy)
+    return race.eachClass(warp, x.mask, [&](RaceClass &c) {
+      auto own = std::make_shared<Knowledge>(*c.known);
+      own->fenced = own->known;
+      own->fenced.raise(warp.index, clock, c.mask);
+      c.known = own;
+    });
+  if (!memory)
+    return;
+  race.eachClass(warp, x.mask, [&](RaceClass &c) {
+    auto own = std::make_shared<Knowledge>(*c.known);
+    if (OthersPtr pending = std::exchange(own->pending, nullptr)) {
+      bool wide = isWide(x, scope) && own->pendingWide;
+      learn(race, *own, pending, wide);
+      if (!wide && own->pendingWide)
+        note(c, pending, lineAt(x, op), c.hint.otherLine, true);
+      c.polled = nullptr;
+    }
+    if (isWide(x, scope)) {
+      own->device = own->known;
+      own->device.raise(warp.index, clock, c.mask);
+    }
+    c.known = c.fence = own;
+    c.fenceClock = clock;
+    c.fenceScope = scope;
+  });
+}
+
+template <typename Offset>
+void raceStrong(Exec &x, const Op &op, const RaceSpot &spot, const Offset *off, unsigned width,
+                bool loads, bool stores) {
+  if (!x.launch->ordersMemory)
+    return;
+  RaceBlock &race = *x.race;
+  RaceWarp &warp = race.warps[x.warp->index];
+  bool global = spot.space != Space::Shared;
+  std::unique_lock<std::mutex> lock(x.launch->race->mutex, std::defer_lock);
+  if (global)
+    lock.lock();
+  auto &flags = global ? x.launch->race->flags : race.flags;
+  uint64_t base = global ? spot.allocation->base - spot.origin : 0;
+  for (uint32_t rest = x.mask; rest; rest &= rest - 1) {
+    unsigned lane = static_cast<unsigned>(std::countr_zero(rest));
+    uint64_t first = (base + spot.origin + off[lane]) / 4;
+    uint64_t last = (base + spot.origin + off[lane] + width - 1) / 4;
+    for (uint64_t word = first; loads && word <= last; ++word)
+      if (auto it = flags.find(word); it != flags.end() && it->second.released) {
+        // Lanes that see the same stay together: those of the mask that are of its class.
+        RaceClass *mine = nullptr;
+        for (RaceClass &c : warp.classes)
+          if (c.mask >> lane & 1)
+            mine = &c;
+        uint32_t together = mine->mask & x.mask;
+        for (uint32_t others = together; others; others &= others - 1)
+          if (unsigned o = static_cast<unsigned>(std::countr_zero(others)); off[o] != off[lane])
+            together &= ~(1u << o);
+        race.eachClass(warp, together, [&](RaceClass &c) { see(x, op, c, it->second); });
+      }
+    if (!stores)
+      continue;
+    RaceClass *mine = nullptr;
+    for (RaceClass &c : warp.classes)
+      if (c.mask >> lane & 1)
+        mine = &c;
+    Scope scope;
+    OthersPtr released = releasedBy(x, op, warp, *mine, lane, scope);
+    for (uint64_t word = first; word <= last; ++word)
+      if (released)
+        publish(flags[word], released, scope, lineAt(x, op), loads);
+      else if (!loads)
+        flags.erase(word);
+  }
+}
+
+template void raceStrong(Exec &, const Op &, const RaceSpot &, const uint32_t *, unsigned, bool, bool);
+template void raceStrong(Exec &, const Op &, const RaceSpot &, const uint64_t *, unsigned, bool, bool);
+
+} // namespace cameo::ptx
