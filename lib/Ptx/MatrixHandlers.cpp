@@ -171,11 +171,12 @@ void countMatrix(Exec &x, const u64 *address, unsigned matrices, bool store) {
 
 /// Rows of 16 bytes, by the lanes that name them. A load hands each row to several lanes: it counts as one of
 /// the whole warp.
-void raceRows(Exec &x, const Op &o, const u32 *offset, u8 kind) {
+void raceRows(Exec &x, const Op &o, const u32 *offset, u8 kind, RaceSameValue same = nullptr,
+              const void *view = nullptr) {
   u32 all = x.mask;
   if (o.count < 4)
     x.setMask(all & ((1u << 8 * o.count) - 1));
-  raceAccess(x, o, RaceSpot(), offset, 16, RacePattern::Scattered, kind);
+  raceAccess(x, o, RaceSpot(), offset, 16, RacePattern::Scattered, kind, same, view);
   x.setMask(all);
 }
 
@@ -209,6 +210,16 @@ template <bool Transposed> void loadMatrix(Exec &x, const Op &o) {
   countMatrix(x, address, o.count, false);
 }
 
+/// Rows of an stmatrix, by the lane that names each.
+struct MatrixRows {
+  alignas(16) u16 row[lanes][8];
+  u8 *host[lanes], *shadow[lanes];
+};
+bool storesSameRow(const Exec &, const Op &, const void *view, unsigned lane) {
+  const MatrixRows &rows = *static_cast<const MatrixRows *>(view);
+  return !std::memcmp(rows.host[lane], rows.row[lane], 16);
+}
+
 template <bool Transposed> void storeMatrix(Exec &x, const Op &o) {
   if (!gatherWarp(x, o))
     return;
@@ -216,21 +227,22 @@ template <bool Transposed> void storeMatrix(Exec &x, const Op &o) {
   loadAddresses(x, o, address);
   const u32 *slots = x.side(o);
   u32 offset[lanes];
+  MatrixRows rows;
   for (unsigned m = 0; m < o.count; ++m) {
-    alignas(16) u16 rows[64];
-    std::memcpy(rows, x.at<u8>(slots[m]), 128);
+    std::memcpy(rows.row[m * 8], x.at<u8>(slots[m]), 128);
     if (Transposed)
-      transpose(rows);
-    for (unsigned r = 0; r < 8; ++r) {
-      u8 *shadow;
-      u8 *host = matrixRow(x, o, address[m * 8 + r], m * 8 + r, shadow);
-      offset[m * 8 + r] = u32(host - x.block->shared);
-      std::memcpy(host, rows + r * 8, 16);
-      std::memset(shadow, 0xff, 4);
+      transpose(rows.row[m * 8]);
+    for (unsigned r = m * 8; r < m * 8 + 8; ++r) {
+      rows.host[r] = matrixRow(x, o, address[r], r, rows.shadow[r]);
+      offset[r] = u32(rows.host[r] - x.block->shared);
     }
   }
   if (x.race)
-    raceRows(x, o, offset, weakStore);
+    raceRows(x, o, offset, weakStore, &storesSameRow, &rows);
+  for (unsigned r = 0; r < 8u * o.count; ++r) {
+    std::memcpy(rows.host[r], rows.row[r], 16);
+    std::memset(rows.shadow[r], 0xff, 4);
+  }
   countMatrix(x, address, o.count, true);
 }
 

@@ -104,6 +104,12 @@ private:
     lastState = state, lastNext = known.next;
     return known.next;
   }
+  /// The access is known to leave this state as it is.
+  bool isUnchanged(uint32_t state) {
+    const RaceCache::Step &known = cache.stepOf(state, id);
+    return (replaces && state == replacing) ||
+           (!replaces && known.state == state && known.record == id && known.next == state);
+  }
   uint32_t workOut(uint32_t state, uint64_t offset, unsigned size, bool &everywhere);
   void judge(const RaceRecord &r, uint64_t offset, unsigned size, bool &everywhere);
   Order orderOf(const RaceRecord &r, uint64_t offset, unsigned size, bool &everywhere);
@@ -112,6 +118,7 @@ private:
   bool sameLanes(const RaceClass &c, const RaceRecord &r, uint64_t offset, unsigned size,
                  bool &everywhere) const;
   bool sameValues(uint64_t offset, unsigned size) const;
+  bool storesNow(uint32_t mask, uint64_t byte) const;
   uint32_t lanesNow(uint64_t byte) const {
     if (a.form != LaneForm::Some)
       return a.lanesAt(byte);
@@ -202,12 +209,12 @@ void Walk::cell(RacePage &page, uint32_t index, uint64_t begin, uint64_t end, ui
   auto here = [&]() -> uint32_t & { return pooled ? page.pool[index] : page.cell[index]; };
   bool covered = base >= begin && base + size <= end;
   if (!(here() & RacePage::split)) {
-    uint32_t next = step(here(), base, size);
     if (covered) {
+      uint32_t next = step(here(), base, size); // may throw, and may not move the pool
       here() = next;
       return;
     }
-    if (next == here())
+    if (isUnchanged(here()))
       return;
     uint32_t group = page.splitCell(here());
     here() = group | RacePage::split;
@@ -310,6 +317,19 @@ Walk::Order Walk::orderOf(const RaceRecord &r, uint64_t offset, unsigned size, b
   return proxyOnly ? Order::Proxy : Order::Racy;
 }
 
+/// The lanes access this byte by this instruction.
+bool Walk::storesNow(uint32_t mask, uint64_t byte) const {
+  if (!a.writes() || !(narrow || wide))
+    return false;
+  for (; mask; mask &= mask - 1) {
+    unsigned i = static_cast<unsigned>(std::countr_zero(mask));
+    uint64_t at = spot.origin + (narrow ? narrow[i] : wide[i]);
+    if (!(x.mask >> i & 1) || byte - at >= (1u << a.widthLog))
+      return false;
+  }
+  return true;
+}
+
 /// All lanes store what is there already.
 bool Walk::sameValues(uint64_t offset, unsigned size) const {
   if (!same)
@@ -328,6 +348,9 @@ void Walk::judge(const RaceRecord &r, uint64_t offset, unsigned size, bool &ever
   if (order == Order::Ordered)
     return;
   everywhere = false;
+  if (r.op == a.op && r.agent == a.agent && r.clock == a.clock && r.block == a.block &&
+      storesNow(r.lanesAt(offset), offset))
+    return; // lanes of one instruction: compared after it
   bool plainStores = r.writes() && a.writes() && !((r.kind | a.kind) & (RaceStrong | RaceAsync));
   if (plainStores && sameValues(offset, size))
     return;
