@@ -37,7 +37,9 @@ constexpr Row rows[] = {{"warp_instructions", &Counts::warpInstructions},
                         {"mma_instructions", &Counts::mmaInstructions},
                         {"mma_fma", &Counts::mmaFma},
                         {"barriers", &Counts::barriers},
-                        {"divergent_branches", &Counts::divergentBranches}};
+                        {"divergent_branches", &Counts::divergentBranches},
+                        {"checked_bytes", &Counts::checkedBytes},
+                        {"shadow_bytes", &Counts::shadowBytes}};
 static_assert(sizeof(Counts) == std::size(rows) * sizeof(uint64_t), "a figure has no row");
 
 } // namespace

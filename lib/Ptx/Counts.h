@@ -22,6 +22,7 @@ struct Counts {
   uint64_t sharedStoreRequests = 0, sharedStoreBytes = 0, sharedStoreWavefronts = 0;
   uint64_t localBytes = 0, asyncCopyBytes = 0;
   uint64_t mmaInstructions = 0, mmaFma = 0, barriers = 0, divergentBranches = 0;
+  uint64_t checkedBytes = 0, shadowBytes = 0; ///< of the race checks, summed over blocks
   void add(const Counts &other);
   /// Adds what `after` has more than `before`.
   void addDifference(const Counts &after, const Counts &before);

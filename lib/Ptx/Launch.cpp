@@ -235,11 +235,18 @@ void launchKernel(ModuleImpl &module, Kernel &kernel, DeviceMemory &memory,
     GridCounts counts;
     counts.counting = request.counts;
     status = runGrid(launch, request.hostThreads, counts);
+    outcome.hasCounts = request.counts;
+    outcome.counts = counts.total;
+    if (launch.race && request.counts) {
+      launch.race->measure();
+      outcome.counts.checkedBytes = launch.race->touchedBytes;
+      outcome.counts.shadowBytes = launch.race->shadowBytes;
+    }
+    outcome.raceTableFull = launch.race && launch.race->full;
+    launch.race = nullptr;
     if (launch.workspace)
       memory.free(launch.workspace);
     memory.settleAfterLaunch();
-    outcome.hasCounts = request.counts;
-    outcome.counts = counts.total;
     outcome.lines = std::move(counts.lines);
     if (request.trace)
       outcome.trace = traceText(counts, program, request, module);
@@ -262,6 +269,8 @@ void launchKernel(ModuleImpl &module, Kernel &kernel, DeviceMemory &memory,
                     jsonOf(outcome.lines, [&](uint32_t line) { return module.lineText(line); });
   outcome.json += "}";
   addReplay(request, outcome);
+  if (outcome.raceTableFull) // from there on global memory was not looked at
+    outcome.json.insert(outcome.json.size() - 1, ", \"race_table_full\": true");
 }
 
 } // namespace cameo::ptx

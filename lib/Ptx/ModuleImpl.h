@@ -74,7 +74,7 @@ struct LaunchOutcome {
   std::vector<Finding> findings;
   Counts counts;
   LineCounts lines;
-  bool hasCounts = false;
+  bool hasCounts = false, raceTableFull = false;
   std::string text, json, trace;
 };
 

@@ -53,10 +53,10 @@ enum OpFlags : uint8_t {
 
 enum OpTraits : uint16_t {
   TraitStoresShared = 1, ///< may write shared memory through the generic proxy
-  TraitStrong = 0x100,   ///< relaxed, acquire, release, volatile, atomic
-  TraitScope = 0x200,    ///< two bits: a Scope (SyncHandlers.h)
-  TraitAcquire = 0x800,
-  TraitRelease = 0x1000,
+  TraitStrong = 0x10,      ///< relaxed, acquire, release, volatile, atomic
+  TraitScope = 0x20,        ///< two bits: a Scope (SyncHandlers.h)
+  TraitAcquire = 0x80,
+  TraitRelease = 0x200,
 };
 
 /// A declared variable in shared or local memory: accesses may not leave it.

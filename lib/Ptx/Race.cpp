@@ -114,7 +114,7 @@ void RaceBlock::adopt(RaceWarp &warp, uint32_t mask, const KnowledgePtr &given) 
 }
 
 void RaceBlock::rebuild() {
-  std::vector<uint32_t> frontier(3 * warps.size() + mbarrierAgents, ~0u);
+  std::vector<uint32_t> frontier(agentsPerWarp * warps.size() + mbarrierAgents, ~0u);
   for (const RaceWarp &warp : warps)
     if (uint32_t alive = block->warps[warp.index].alive)
       for (const RaceClass &c : warp.classes)
@@ -162,8 +162,8 @@ void RaceBlock::measure() {
       shadow += page->memory();
       page->eachState([&](uint32_t &state, unsigned bytes) { touched += state ? bytes : 0; });
     }
-  touchedBytes = std::max(touchedBytes, touched);
-  shadowBytes = std::max(shadowBytes, shadow);
+  launch.race->touchedBytes += touched;
+  launch.race->shadowBytes += shadow + touched / 4;
 }
 
 RacePages::~RacePages() {
@@ -200,7 +200,7 @@ void RaceLaunch::measure() {
       }
   }
   touchedBytes += touched;
-  shadowBytes += shadow;
+  shadowBytes += shadow + touched / 4; // whether they are written has a byte for each word
 }
 
 } // namespace cameo::ptx

@@ -80,7 +80,7 @@ struct RacePages {
   std::vector<std::atomic<RacePage *>> pages;
 };
 struct RaceLaunch {
-  static constexpr size_t most = size_t(1) << 30; ///< bytes of the table
+  static constexpr uint32_t most = 24'000'000; ///< entries of the table: about a gigabyte
   RaceTable table{true};
   std::mutex mutex;
   std::vector<Allocation *> allocations;
@@ -112,12 +112,16 @@ public:
   std::unordered_map<uint64_t, RaceFlag> flags;
   uint32_t mbarrierAgents = 0;
   uint32_t limit = 0; ///< of the table's size, until it is rebuilt
-  uint64_t touchedBytes = 0, shadowBytes = 0;
 
-  // Agents: the warps, what their bulk copies read, what these write, mbarriers.
+  // Agents: the warps, what their bulk copies read, what these write, wgmma by the first warp of
+  // its group, mbarriers.
   uint32_t readerAgent(uint32_t warp) const { return static_cast<uint32_t>(warps.size()) + warp; }
   uint32_t writerAgent(uint32_t warp) const { return static_cast<uint32_t>(2 * warps.size()) + warp; }
-  uint32_t newMbarrierAgent() { return static_cast<uint32_t>(3 * warps.size()) + mbarrierAgents++; }
+  uint32_t matrixAgent(uint32_t warp) const { return static_cast<uint32_t>(3 * warps.size()) + warp; }
+  static constexpr uint32_t agentsPerWarp = 4;
+  uint32_t newMbarrierAgent() {
+    return static_cast<uint32_t>(agentsPerWarp * warps.size()) + mbarrierAgents++;
+  }
 
   /// What the lanes publish now: what they know, and what they did. Their clock goes on.
   Knowledge release(RaceWarp &warp, uint32_t mask);
@@ -200,6 +204,9 @@ void raceBulkLoad(Exec &x, const BulkCopy &copy, const Mbarrier &barrier);
 void raceBulkStore(Exec &x, const BulkCopy &copy);
 void raceBulkCommit(Exec &x);
 void raceBulkWait(Exec &x, uint64_t mayStay, bool readOnly);
+/// Operation `number` (from 1) of a warpgroup reads units of 16 bytes; a warp of it has waited for all up to it.
+void raceWgmmaRead(Exec &x, const Op &op, const std::vector<uint32_t> &units, uint64_t number);
+void raceWgmmaWaited(Exec &x, uint64_t number);
 
 // -- synchronisation (RaceSync.cpp) -------------------------------------------------------------------
 

@@ -458,8 +458,9 @@ uint32_t Walk::withBlock(uint32_t set) {
 /// Whether lanes may access the same bytes; now and then true although they do not.
 template <typename Offset> bool mayOverlap(const Exec &x, const Offset *off, unsigned width) {
   uint64_t seen[4] = {};
+  unsigned log = logOf(width);
   for (unsigned i = 0; i < lanes; ++i) {
-    uint64_t place = off[i] / width;
+    uint64_t place = off[i] >> log;
     uint64_t bit = (uint64_t(x.mask) >> i & 1) << (place & 63);
     uint64_t &word = seen[place >> 6 & 3];
     if (word & bit)
@@ -515,6 +516,8 @@ template <typename Offset>
 void raceAccess(Exec &x, const Op &op, const RaceSpot &spot, const Offset *off, unsigned width,
                 RacePattern pattern, uint8_t kind, RaceSameValue same, const void *view) {
   bool reads = !(kind & RaceWrite);
+  if (spot.allocation && x.launch->race->table.size() > RaceLaunch::most)
+    x.launch->race->full = true;
   if (spot.allocation && ((reads && spot.allocation->readOnly) || x.launch->race->full))
     return;
   if (!spot.allocation && x.race->table.size() > x.race->limit)

@@ -160,4 +160,32 @@ void raceBulkWait(Exec &x, uint64_t mayStay, bool readOnly) {
   }
 }
 
+void raceWgmmaRead(Exec &x, const Op &op, const std::vector<uint32_t> &units, uint64_t number) {
+  RaceCopy how;
+  how.agent = x.race->matrixAgent(x.warp->index / 4 * 4);
+  how.clock = static_cast<uint32_t>(number);
+  how.proxy = true;
+  for (size_t i = 0; i < units.size();) { // neighbours go together
+    size_t end = i + 1;
+    while (end < units.size() && units[end] == units[end - 1] + 16)
+      ++end;
+    raceRange(x, op, raceShared(), units[i] - sharedBase, (end - i) * 16, how);
+    i = end;
+  }
+}
+
+/// The first wait of any of the four warps does it for the operation as a whole.
+void raceWgmmaWaited(Exec &x, uint64_t number) {
+  RaceBlock &race = *x.race;
+  uint32_t agent = race.matrixAgent(x.warp->index / 4 * 4);
+  race.eachClass(warpOf(x), x.mask, [&](RaceClass &c) {
+    if (c.known->known.ofAll(agent) >= number)
+      return;
+    auto own = std::make_shared<Knowledge>(*c.known);
+    own->known.raise(agent, static_cast<uint32_t>(number));
+    own->fenced.raise(agent, static_cast<uint32_t>(number));
+    c.known = own;
+  });
+}
+
 } // namespace cameo::ptx

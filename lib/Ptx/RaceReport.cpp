@@ -29,7 +29,7 @@ std::string triple(uint64_t linear, const uint32_t (&size)[3]) {
 
 uint32_t warpOf(const RaceBlock &race, const RaceRecord &r) {
   uint32_t warps = static_cast<uint32_t>(race.warps.size());
-  return r.agent < 3 * warps ? r.agent % warps : ~0u;
+  return r.agent < RaceBlock::agentsPerWarp * warps ? r.agent % warps : ~0u;
 }
 
 /// "warp 1, lane 3 (thread 35,0,0)".

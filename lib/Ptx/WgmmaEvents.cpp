@@ -6,6 +6,7 @@
 // warps.
 #include "Wgmma.h"
 #include "Async.h"
+#include "Race.h"
 #include "SyncHandlers.h"
 
 #include <bit>
@@ -139,6 +140,8 @@ void waitGroup(Exec &x, const Op &op) {
     if (!o.deferred.empty())
       executeDeferred(x, o, rank);
   }
+  if (covered && x.race)
+    raceWgmmaWaited(x, group.first + covered);
   dropSettled(group);
 }
 

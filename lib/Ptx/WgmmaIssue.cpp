@@ -5,6 +5,7 @@
 // have the operands of the parts before. The descriptors become lists of units, once each; then
 // registers are locked, and operands in shared memory belong to the operation.
 #include "Async.h"
+#include "Race.h"
 #include "SyncHandlers.h"
 #include "Wgmma.h"
 
@@ -178,6 +179,11 @@ void issueWgmma(Exec &x, const Op &op) {
     if (operation.unitsA)
       checkWgmmaOperand(x, op, *operation.unitsA, 'A');
     checkWgmmaOperand(x, op, *operation.unitsB, 'B');
+  }
+  if (x.race && !operation.arrived) {
+    if (operation.unitsA)
+      raceWgmmaRead(x, op, *operation.unitsA, mine.issued + 1);
+    raceWgmmaRead(x, op, *operation.unitsB, mine.issued + 1);
   }
   if (form.sparse)
     std::memcpy(operation.meta.data() + rank * lanes, x.at<uint32_t>(form.meta), lanes * 4);

@@ -172,6 +172,9 @@ typedef struct cameo_ptx_counts {
   uint64_t mma_instructions, mma_fma; /* mma_fma: multiply-adds */
   uint64_t barriers;                  /* warps that arrived */
   uint64_t divergent_branches;
+  /* Of the race checks: bytes of shared (of each block) and global memory that the launch has touched,
+   * and what is kept of them: written or not, last write and reads, tables. */
+  uint64_t checked_bytes, shadow_bytes;
 } cameo_ptx_counts;
 
 /* A tensor map, as cuTensorMapEncodeTiled takes it: dimension 0 is the innermost one, enumerations

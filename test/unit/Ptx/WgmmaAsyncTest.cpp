@@ -124,7 +124,7 @@ TEST(WgmmaAsync, OperandsOverwrittenTooEarly) {
               {"may still read its B", lineOfText(c, body, "wgmma.mma_async"), "wgmma.wait_group"});
   expectFound(c, before + std::string(fence) + mma + commit + "st.shared.b32 [tileA+1020], %t;\n" + wait, CAMEO_PTX_F_ASYNC_SOURCE, {"its A"});
   expectClean(c, before + std::string(fence) + mma + commit + wait + "bar.sync 0;\n" + store);
-  expectClean(c, before + std::string(fence) + mma + commit + "st.shared.b32 [tileB+4096], %t;\n" + wait);
+  expectClean(c, before + std::string(fence) + mma + commit + "st.shared.b32 [tileB+4096], 1;\n" + wait);
   // cp.async and bulk copies write, too.
   std::string async = "mov.u32 %r0, tileB;\nld.param.u64 %at, [pb];\ncp.async.ca.shared.global [%r0], [%at], 16;\ncp.async.wait_all;\n";
   expectFound(c, before + std::string(fence) + mma + commit + async + wait, CAMEO_PTX_F_ASYNC_SOURCE, {"cp.async overwrites"});
