@@ -6,6 +6,8 @@
 import re
 from dataclasses import dataclass, field
 
+import ptx_text
+
 WAIT_GROUPS = ("cp.async.wait_group", "cp.async.wait_all", "cp.async.bulk.wait_group", "wgmma.wait_group")
 TRY_WAITS = ("mbarrier.try_wait", "mbarrier.test_wait")
 FENCES = ("fence", "membar", "wgmma.fence")
@@ -366,7 +368,7 @@ def moved_waits(function, source):
         if passed is None:
             continue
         start = function.statements[first].start
-        text = source[function.statements[last].end:passed.end]
+        text = ptx_text.without_comments(source)[function.statements[last].end:passed.end]
         yield Site("moved", s.line, f"behind line {passed.line}", [(start, start, " ".join(text.split()) + " "),
                    (function.statements[last].end, passed.end, "")], s, rule="wait deleted")
 
@@ -383,11 +385,13 @@ def wait_loop(function, s):
         return None, None
     first = min(t for t in function.successors(last))
     leaves = {t for i in range(first, last + 1) for t in function.successors(i)} - set(range(first, last + 1))
-    while last + 1 < len(body) and (body[last + 1].kind == "label" or body[last + 1].kind == "close"):
+    inner = body[first].scope  # of inline assembly: the labels behind the loop and the brace go with it
+    while inner and last + 1 < len(body) and body[last + 1].scope == inner and body[last].kind != "close" and \
+            body[last + 1].kind in ("label", "close"):
         last += 1
         leaves.discard(last)
         if body[last].kind == "close":
-            while first > 0 and body[first].kind != "open":
+            while first > 0 and not (body[first].kind == "open" and body[first].scope == inner):
                 first -= 1
     return (first, last) if leaves <= {last + 1} else (None, None)
 

@@ -109,6 +109,11 @@ def _blank(match):
     return re.sub(r"[^\n]", " ", match[0])
 
 
+def without_comments(source):
+    """The text with blanks for comments and strings: every place stays where it is."""
+    return COMMENT.sub(_blank, source)
+
+
 def _matching(text, at, opening, closing):
     depth = 0
     for i in range(at, len(text)):
@@ -167,7 +172,7 @@ def _body(text, begin, end):
 
 def functions(source):
     """The functions with bodies, in their order."""
-    text = COMMENT.sub(_blank, source)
+    text = without_comments(source)
     result, at = [], 0
     while found := FUNCTION.search(text, at):
         at = found.end()
