@@ -65,6 +65,13 @@ std::string unitsOf(const WgmmaDescriptor &d, const WgmmaOperandShape &shape,
   if (mask && !shape.alongRows && d.start % width + shape.bytes > width)
     return std::to_string(shape.bytes) + " bytes of K from byte " + std::to_string(d.start % width) +
            " on leave the swizzle atom's row of " + std::to_string(width) + " bytes";
+  // Every atom of eight rows (of K, if MN-major) begins where the pattern does.
+  uint32_t atom = 8 * width;
+  bool strides = shape.alongRows ? shape.bytes > 16 : shape.rows > 8;
+  bool leads = shape.alongRows && shape.rows * 2 > width;
+  if (mask && ((strides && d.stride % atom) || (leads && d.leading % atom)))
+    return "the " + std::string(strides && d.stride % atom ? "stride" : "leading") +
+           " offset is no multiple of the swizzle atom's " + std::to_string(atom) + " bytes";
   uint32_t outer = shape.alongRows ? shape.bytes / 2 : shape.rows;
   uint32_t inner = shape.alongRows ? shape.rows / 8 : shape.bytes / 16;
   units.clear();

@@ -127,6 +127,9 @@ TEST(WgmmaDescriptor, WhatNoMatrixHas) {
   expectRefused(fields(256, 16, 512, swizzled(2)), CAMEO_PTX_F_DESCRIPTOR, "row 2 of the swizzle pattern");
   expectRefused(fields(0, 16, 1024, swizzled(1) | uint64_t(1) << 49), CAMEO_PTX_F_DESCRIPTOR, "row 7 of the swizzle");
   expectRefused(fields(112, 16, 1024, swizzled(1)), CAMEO_PTX_F_DESCRIPTOR, "leave the swizzle atom's row of 128 bytes");
+  expectRefused(fields(0, 16, 1040, swizzled(1)), CAMEO_PTX_F_DESCRIPTOR, "stride offset is no multiple of the swizzle atom's 1024");
+  expectRefused(fields(0, 528, 256, swizzled(3)), CAMEO_PTX_F_DESCRIPTOR, "leading offset is no multiple of the swizzle atom's 256",
+                true, 32);
   expectRefused(fields(0, 0, 256), CAMEO_PTX_F_DESCRIPTOR, "are the same bytes");
   expectRefused(fields(0, 128, 0), CAMEO_PTX_F_DESCRIPTOR, "are the same bytes");
   expectRefused(fields(0, 128, 65536), CAMEO_PTX_F_OUT_OF_BOUNDS, "not in 'tileB'");
