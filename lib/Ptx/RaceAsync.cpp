@@ -99,7 +99,9 @@ void raceBulkLoad(Exec &x, const BulkCopy &copy, const Mbarrier &barrier) {
   how.agent = barrier.race->agent;
   how.clock = static_cast<uint32_t>(copy.phase + 1);
   how.lane = copy.lane;
+  how.proxy = true; // what threads have stored there is the generic proxy's
   readGlobal(x, copy, how);
+  how.proxy = false;
   how.kind = RaceAsync | RaceWrite;
   for (const SharedSpan &span : copy.spans)
     raceRange(x, *copy.op, raceShared(), span.first - sharedBase, span.bytes, how);

@@ -40,11 +40,7 @@ def test_message_passing(cameo, tmp_path, seed, where, pattern, scope):
     assert finding["line"] in lines_of(text, "[%rd1]", "[%rd2]") and finding["remedy"]
 
 
-# Ordinary stores to global memory before copies that read it through the async proxy are not found yet.
-WAITING = {"global store, then bulk copy in"}
-
-
-@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.xfail] * (name in WAITING)) for name in shapes.PROXIES])
+@pytest.mark.parametrize("name", shapes.PROXIES)
 def test_proxies_and_barriers(cameo, tmp_path, seed, name):
     forbidden, kinds, body = shapes.PROXIES[name]
     code, runs = simulate(cameo, tmp_path, shapes.of_body(body, broken=False), 2 if "blocks" in name else 1, seed)
