@@ -57,15 +57,17 @@ def predicates():
     for op, t, ftz in all_comparisons():
         name, function = f"setp.{op}{'.ftz' if ftz else ''}.{t}", compares(op, t, ftz)
         needs = "sm_90" if t == "bf16" else "sm_75"
-        yield Form(name, [f"{name} $d|$d1, $0, $1;"], [register(t)] * 2, near(t, name), ["pred", "pred"],
-                   lambda a, b, g=function: [int(g(a, b)), int(not g(a, b))], needs=needs)
+        both = t not in ("f16", "bf16")  # those have one result
+        d = "$d|$d1" if both else "$d"
+        yield Form(name, [f"{name} {d}, $0, $1;"], [register(t)] * 2, near(t, name), ["pred"] * (1 + both),
+                   lambda a, b, g=function, n=1 + both: [int(g(a, b)), int(not g(a, b))][:n], needs=needs)
         for boolean, combine in BOOL.items():
             name = f"setp.{op}.{boolean}{'.ftz' if ftz else ''}.{t}"
             columns = near(t, name) + draw(["pred"], name)
-            yield Form(name, [f"{name} $d|$d1, $0, $1, {'!' if boolean == 'or' else ''}$2;"], [register(t)] * 2 + ["pred"],
-                       columns, ["pred", "pred"],
-                       lambda a, b, c, g=function, k=combine, n=boolean == "or": [
-                           k(int(g(a, b)), c ^ n), k(int(not g(a, b)), c ^ n)], needs=needs)
+            yield Form(name, [f"{name} {d}, $0, $1, {'!' if boolean == 'or' else ''}$2;"], [register(t)] * 2 + ["pred"],
+                       columns, ["pred"] * (1 + both),
+                       lambda a, b, c, g=function, k=combine, n=boolean == "or", m=1 + both: [
+                           k(int(g(a, b)), c ^ n), k(int(not g(a, b)), c ^ n)][:m], needs=needs)
     for half in ("f16", "bf16"):
         for op in FLOAT_OPS:
             for ftz in ((".ftz", "") if half == "f16" else ("",)):

@@ -56,7 +56,9 @@ def columns(source, name):
 def between_integers():
     for d in INTEGERS:
         for s in INTEGERS:
-            for name in expand(f"cvt{{,.sat}}.{d}.{s}"):
+            # .sat only where it can do anything.
+            narrows = fit(-2**70, d) > fit(-2**70, s) or fit(2**70, d) < fit(2**70, s)
+            for name in expand(f"cvt{{,.sat}}.{d}.{s}" if narrows else f"cvt.{d}.{s}"):
                 function = lambda a, d=d, s=s, sat=".sat" in name: [fill(fit(read(a, s), d) if sat else read(a, s), d)]
                 yield Form(name, [f"{name} $d, $0;"], [register(s if s[1:] != "8" else "b16")], columns(s, name),
                            [register(d if d[1:] != "8" else "b16")], function)
@@ -78,15 +80,16 @@ def to_integer(name, f, d):
 def floats_and_integers():
     for t in FLOATS:
         f = FORMATS[t]
-        for i in INTEGERS:
+        for i in INTEGERS if t != "bf16" else [i for i in INTEGERS if i[1:] != "8"]:
+            sat = "{,.sat}" if t != "bf16" else ""
             register_of = "b16" if i[1:] == "8" else register(i)
-            for name in expand(f"cvt{{.rn,.rz,.rm,.rp}}{{,.sat}}.{t}.{i}"):
+            for name in expand(f"cvt{{.rn,.rz,.rm,.rp}}{sat}.{t}.{i}"):
                 def function(a, f=f, i=i, mode=direction(name), sat=".sat" in name):
                     x = Fraction(read(a, i))
                     return [f.round(min(max(x, Fraction(0)), Fraction(1)) if sat else x, mode)]
                 yield Form(name, [f"{name} $d, $0;"], [register_of], columns(i, name), [register(t)], function, needs="sm_90")
             for name in expand(f"cvt{{.rni,.rzi,.rmi,.rpi}}{{,.ftz}}{{,.sat}}.{i}.{t}" if t == "f32" else
-                               f"cvt{{.rni,.rzi,.rmi,.rpi}}{{,.sat}}.{i}.{t}"):
+                               f"cvt{{.rni,.rzi,.rmi,.rpi}}{sat}.{i}.{t}"):
                 yield Form(name, [f"{name} $d, $0;"], [register(t)], columns(t, name), [register_of],
                            to_integer(name, f, i), needs="sm_90")
 
@@ -106,15 +109,20 @@ def float_to_float(name, to, source):
     return function
 
 
+def saturates(*types):
+    return "" if "bf16" in types else "{,.sat}"
+
+
 def between_floats():
     rows = []
     for t in FLOATS:
         ftz = "{,.ftz}" if t == "f32" else ""
-        rows += [(t, t, f"cvt{{.rni,.rzi,.rmi,.rpi}}{ftz}{{,.sat}}.{t}.{t}"), (t, t, f"cvt{ftz}{{,.sat}}.{t}.{t}")]
+        sat = "{,.sat}" if t != "bf16" else ""
+        rows += [(t, t, f"cvt{{.rni,.rzi,.rmi,.rpi}}{ftz}{sat}.{t}.{t}"), (t, t, f"cvt{ftz}{sat}.{t}.{t}")]
     for d, s in (("f32", "f16"), ("f32", "bf16"), ("f64", "f32"), ("f64", "f16"), ("f64", "bf16")):
-        rows.append((d, s, f"cvt{'{,.ftz}' if 'f32' in (d, s) else ''}{{,.sat}}.{d}.{s}"))
+        rows.append((d, s, f"cvt{'{,.ftz}' if 'f32' in (d, s) else ''}{saturates(d, s)}.{d}.{s}"))
     for d, s in (("f16", "f32"), ("f16", "f64"), ("f32", "f64"), ("bf16", "f32"), ("bf16", "f64"), ("bf16", "f16"), ("f16", "bf16")):
-        rows.append((d, s, f"cvt{{.rn,.rz,.rm,.rp}}{'{,.ftz}' if 'f32' in (d, s) else ''}{{,.sat}}.{d}.{s}"))
+        rows.append((d, s, f"cvt{{.rn,.rz,.rm,.rp}}{'{,.ftz}' if 'f32' in (d, s) else ''}{saturates(d, s)}.{d}.{s}"))
     rows += [(d, "f32", f"cvt{{.rn,.rz}}{{,.relu}}{{,.satfinite}}.{d}.f32") for d in ("f16", "bf16")]
     seen = set()
     for d, s, pattern in rows:
@@ -128,7 +136,8 @@ def between_floats():
     for name in expand("cvt.rna{,.satfinite}.tf32.f32") + expand("cvt{.rn,.rz}{,.satfinite}{,.relu}.tf32.f32"):
         function = float_to_float(name, TF32, F32)
         yield Form(name, [f"{name} $d, $0;"], ["b32"], columns("f32", name), ["b32"],
-                   lambda a, g=function: [0x7fffffff if F32.is_nan(a) else g(a) << 13], needs="sm_90")
+                   lambda a, g=function: [0x7fffffff if F32.is_nan(a) else g(a) << 13],
+                   needs="sm_100" if ".satfinite" in name else "sm_90")
 
 
 def pairs():
