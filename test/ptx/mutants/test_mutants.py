@@ -20,8 +20,6 @@ from test_foreign import NOT_YET
 SOURCE = pathlib.Path(__file__).resolve().parents[3]
 KILLED, BY_FINDING, KIND = 0.95, 0.80, 0.80  # the rates to hold
 CHANCE = 1e-3                                # that a sample fails though the rate holds
-# Kinds that wait for races between threads to be found.
-WAITING = {"scope", "barrier", "fence"}
 
 
 def least(count, rate):
@@ -113,7 +111,8 @@ def cases(build_dir, tmp_path_factory):
 def judge(build_dir, cases, count, seed):
     machine = campaign.Machine(str(build_dir / "bin" / "cameo"), runs=6, limit=30)
     chosen, wrong = campaign.choose(machine, cases, count, seed, jobs=2)
-    assert not set(wrong) - set(NOT_YET), wrong
+    unclean = {name for name, problem in wrong.items() if problem["exit_code"] != campaign.UNSUPPORTED}
+    assert not unclean - set(NOT_YET), wrong
     results = campaign.run(machine, chosen, seed, jobs=2)
     return results, campaign.rates(results)
 
@@ -121,14 +120,12 @@ def judge(build_dir, cases, count, seed):
 def hold(results, figures, count):
     unkilled = [f"{m.name} line {m.site.line}: {m.site.what}: {v.status} {v.finding}" for m, v in results
                 if v.status in ("survived", "time", "failed", "refused")]
-    results = [(m, v) for m, v in results if m.kind not in WAITING]
-    figures = campaign.rates(results)
     everything = figures["all"]
     living = everything["mutants"] - everything["equivalent"]
     killed = everything["finding"] + everything["numbers"]
-    assert everything["mutants"] >= 0.7 * count and not everything["failed"] and not everything["time"], unkilled
+    assert everything["mutants"] >= 0.9 * count and not everything["failed"] and not everything["time"], unkilled
     assert killed >= least(living, KILLED), unkilled
-    assert WAITING or everything["finding"] >= least(killed, BY_FINDING), figures
+    assert everything["finding"] >= least(killed, BY_FINDING), figures
     for kind, row in figures.items():
         alive = row["mutants"] - row["equivalent"]
         assert row["finding"] + row["numbers"] >= least(alive, KIND), (kind, unkilled)
@@ -155,4 +152,4 @@ def test_all_mutants(build_dir, cases, seed):
 def test_clean_kernels_over_fifty_seeds(build_dir, cases, seed):
     machine = campaign.Machine(str(build_dir / "bin" / "cameo"), limit=600)
     problems = {case.name: campaign.clean(machine, case, seed, 50) for case in cases if case.name not in NOT_YET}
-    assert not {name: problem for name, problem in problems.items() if problem}
+    assert not {name: p for name, p in problems.items() if p and p["exit_code"] != campaign.UNSUPPORTED}
