@@ -9,7 +9,7 @@
 
 namespace cameo::ptx {
 
-constexpr uint32_t leastLimit = 8192;
+constexpr uint32_t leastLimit = 16384;
 
 void RaceBlock::start(const Block &block) {
   this->block = &block;
@@ -120,7 +120,9 @@ void RaceBlock::rebuild() {
       for (const RaceClass &c : warp.classes)
         for (uint32_t agent = 0; (c.mask & alive) && agent < frontier.size(); ++agent)
           frontier[agent] = std::min(frontier[agent], c.known->known.ofAll(agent));
-  RaceTable old = std::exchange(table, RaceTable(false));
+  thread_local RaceTable old(false); // two take turns
+  std::swap(old, table);
+  table.clear();
   std::unordered_map<uint32_t, uint32_t> records, states;
   auto move = [&](uint32_t id) {
     auto [it, added] = records.try_emplace(id, 0);

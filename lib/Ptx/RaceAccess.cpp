@@ -381,6 +381,9 @@ uint32_t Walk::workOut(uint32_t state, uint64_t offset, unsigned size, bool &eve
 bool Walk::replacesRead(const RaceRecord &r) {
   if (a.strong() && !r.strong())
     return false;
+  if (r.async() && a.async() && r.agent == a.agent && r.block == a.block && r.form == LaneForm::All &&
+      a.form == LaneForm::All && r.mask == a.mask && r.clock <= a.clock)
+    return true; // who knows the later copy of an agent knows the earlier one
   if (r.agent == a.agent && r.block == a.block && r.form == a.form && !r.async()) {
     if (r.form == LaneForm::ByAddress && r.widthLog == a.widthLog && r.residue == a.residue)
       return true;
@@ -395,9 +398,9 @@ bool Walk::replacesRead(const RaceRecord &r) {
 }
 
 uint32_t Walk::withRead(uint32_t set) {
-  std::vector<uint32_t> kept;
+  uint32_t kept[4 * mostLookedAt + 1];
   uint32_t mask = a.mask;
-  unsigned mine = 0, looked = 0;
+  unsigned mine = 0, looked = 0, count = 0;
   bool foreign = false;
   for (uint32_t at = set; at && !foreign; at = table.setAt(at).parent) {
     const RaceRecord &r = table.recordAt(table.setAt(at).record);
@@ -407,7 +410,7 @@ uint32_t Walk::withRead(uint32_t set) {
     bool sibling = r.agent == a.agent && r.clock == a.clock && r.kind == a.kind;
     mine += sibling;
     mask |= sibling ? r.mask : 0;
-    kept.push_back(table.setAt(at).record);
+    kept[count++] = table.setAt(at).record;
   }
   if (foreign)
     return withBlock(set);
@@ -416,13 +419,13 @@ uint32_t Walk::withRead(uint32_t set) {
     RaceRecord some = a;
     some.form = LaneForm::Some, some.mask = mask, some.widthLog = some.residue = 0;
     mineId = table.record(some);
-    std::erase_if(kept, [&](uint32_t other) {
+    count = static_cast<unsigned>(std::remove_if(kept, kept + count, [&](uint32_t other) {
       const RaceRecord &r = table.recordAt(other);
       return r.agent == a.agent && r.clock == a.clock && r.kind == a.kind;
-    });
+    }) - kept);
   }
   uint32_t out = 0;
-  for (size_t i = kept.size(); i--;)
+  for (unsigned i = count; i--;)
     out = table.set(out, kept[i]);
   return table.set(out, mineId);
 }
@@ -535,7 +538,9 @@ void raceAccess(Exec &x, const Op &op, const RaceSpot &spot, const Offset *off, 
     walk.setForm(LaneForm::All);
     walk.range(begin, begin + width);
   } else {
-    bool some = (reads && mayOverlap(x, off, width)) || (kind & RaceCollective);
+    // Global memory is read once by each warp and rarely written by it: a record for each lane is too much.
+    bool some = (kind & RaceCollective) ||
+                (reads && (spot.allocation || mayOverlap(x, off, width)));
     scattered(walk, spot, off, width, x.mask, some,
               [&](uint64_t from, uint64_t to) { walk.range(from, to); });
   }

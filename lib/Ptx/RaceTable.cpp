@@ -3,6 +3,8 @@
 // Interning, and the cells that split.
 #include "RaceTable.h"
 
+#include <algorithm>
+
 namespace cameo::ptx {
 namespace {
 
@@ -23,7 +25,9 @@ uint64_t hashOf(const RaceRecord &v) {
 template <typename T> void Interned<T>::clear() {
   values.clear();
   values.add(T());
-  slots.assign(256, 0);
+  if (slots.empty())
+    slots.resize(256);
+  std::fill(slots.begin(), slots.end(), 0); // as large as before: it will be again
 }
 
 template <typename T> void Interned<T>::grow() {
@@ -49,6 +53,10 @@ template <typename T> uint32_t Interned<T>::intern(const T &value) {
     grow();
   return id;
 }
+
+template class Interned<RaceRecord>;
+template class Interned<RaceState>;
+template class Interned<RaceSet>;
 
 template <typename T> uint32_t RaceTable::add(Interned<T> &to, const T &value) {
   if (!mutex)
