@@ -16,12 +16,17 @@ void RaceBlock::start(const Block &block) {
   linear = block.linear;
   epoch = mbarrierAgents = 0;
   limit = leastLimit;
-  if (table.size() > 3) {
+  if (table.size() > leastLimit || !hasEras) {
     table.clear();
     cache.clear();
-    for (auto &page : pages)
-      page = nullptr;
   }
+  for (auto &page : pages)
+    if (page)
+      page->clear();
+  // Copies of other agents than warps count on.
+  hasEras = !launch.program->usesAsync && !launch.program->wgmma;
+  eraClocks.assign(warps.size(), 0);
+  ++era;
   flags.clear();
   pages.resize(launch.sharedBytes / RacePage::bytes + 2);
   for (unsigned i = 0; i < 16; ++i) {
@@ -127,7 +132,7 @@ void RaceBlock::rebuild() {
   auto move = [&](uint32_t id) {
     auto [it, added] = records.try_emplace(id, 0);
     const RaceRecord &r = old.recordAt(id);
-    if (added && r.clock > frontier[r.agent])
+    if (added && clockOf(r) > frontier[r.agent])
       it->second = table.record(r);
     return it->second;
   };
@@ -157,12 +162,38 @@ void RaceBlock::rebuild() {
   limit = std::max(leastLimit, 2 * table.size());
 }
 
+void RaceBlock::tryNewEra() {
+  if (!hasEras)
+    return;
+  const Knowledge *all = nullptr;
+  for (const RaceWarp &warp : warps)
+    if (block->warps[warp.index].alive) {
+      if (warp.touched || warp.classes.size() != 1 || (all && all != warp.classes[0].known.get()))
+        return;
+      all = warp.classes[0].known.get();
+    }
+  for (const RaceWarp &warp : warps)
+    if (!all || all->known.ofAll(warp.index) + 1 < warp.clock)
+      return;
+  // What is left of a cell is a copy in flight.
+  auto kept = [&](uint32_t state) {
+    uint32_t write = state ? table.stateAt(state).write : 0;
+    return write && table.recordAt(write).clock == raceInFlight ? table.state(write, 0) : 0;
+  };
+  for (auto &page : pages)
+    if (page)
+      page->renew(kept);
+  for (const RaceWarp &warp : warps)
+    eraClocks[warp.index] = warp.clock - 1;
+  ++era;
+}
+
 void RaceBlock::measure() {
   uint64_t touched = 0, shadow = table.bytes();
   for (auto &page : pages)
     if (page) {
       shadow += page->memory();
-      page->eachState([&](uint32_t &state, unsigned bytes) { touched += state ? bytes : 0; });
+      touched += page->touchedBytes();
     }
   launch.race->touchedBytes += touched;
   launch.race->shadowBytes += shadow + touched / 4;
@@ -198,7 +229,7 @@ void RaceLaunch::measure() {
     for (auto &slot : pages)
       if (RacePage *page = slot.load()) {
         shadow += page->memory();
-        page->eachState([&](uint32_t &state, unsigned bytes) { touched += state ? bytes : 0; });
+        touched += page->touchedBytes();
       }
   }
   touchedBytes += touched;

@@ -112,6 +112,11 @@ public:
   std::unordered_map<uint64_t, RaceFlag> flags;
   uint32_t mbarrierAgents = 0;
   uint32_t limit = 0; ///< of the table's size, until it is rebuilt
+  // Where a barrier leaves every thread knowing everything, the shadow of shared memory begins anew, and records
+  // count clocks from there: an iteration of a loop then gives the numbers of the one before.
+  uint32_t era = 1;                ///< how often that has happened, over all blocks of the host thread
+  std::vector<uint32_t> eraClocks; ///< by warp: the last clock of the era before
+  bool hasEras = false;
 
   // Agents: the warps, what their bulk copies read, what these write, wgmma by the first warp of
   // its group, mbarriers.
@@ -138,6 +143,13 @@ public:
   }
   void rebuild();
   void measure();
+  /// A record of shared memory counts from the era's beginning.
+  uint32_t sinceEra(uint32_t warp, uint32_t clock) const { return clock - eraClocks[warp]; }
+  uint32_t clockOf(const RaceRecord &r) const {
+    return r.agent < eraClocks.size() && r.clock != raceInFlight ? r.clock + eraClocks[r.agent] : r.clock;
+  }
+  /// After a barrier: a new era, if all threads know all that has been done in this one.
+  void tryNewEra();
 
 private:
   /// All lanes, where those that have not exited are among them.

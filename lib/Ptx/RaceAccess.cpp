@@ -12,7 +12,6 @@ namespace cameo::ptx {
 namespace {
 
 constexpr unsigned mostLaneReads = 4; ///< of one warp at one clock in a set, told apart by lanes
-constexpr uint32_t inFlight = ~0u;    ///< the clock of a cp.async that nobody has waited for
 constexpr unsigned mostLookedAt = 64; ///< of a set of blocks, to see that a block is there already
 
 unsigned logOf(unsigned width) { return static_cast<unsigned>(std::countr_zero(width)); }
@@ -34,18 +33,20 @@ public:
     warp = &race.warps[x.warp->index];
     warp->touched = true;
     a.agent = static_cast<uint16_t>(warp->index);
-    a.clock = kind & RaceAsync ? inFlight : warp->clock;
+    a.clock = kind & RaceAsync ? raceInFlight : clockHere(warp->clock);
     a.mask = asking = x.mask;
     a.kind = kind;
     a.widthLog = static_cast<uint8_t>(logOf(width));
     same = sameValue, view = valueView;
     strict = kind & RaceCollective;
+    byBlock = isGlobal && !a.writes() && (x.launch->grid[0] > 1 || x.launch->grid[1] > 1 || x.launch->grid[2] > 1) &&
+              !spot.allocation->stored.load(std::memory_order_relaxed);
   }
   void asLanded(RaceWarp &of, uint32_t clock, unsigned width, uint32_t mask) {
     warp = &of;
     warp->touched |= clock == warp->clock;
     a.agent = static_cast<uint16_t>(of.index);
-    a.clock = clock;
+    a.clock = clockHere(clock);
     a.mask = asking = mask;
     a.kind = RaceWrite;
     a.widthLog = static_cast<uint8_t>(logOf(width));
@@ -63,10 +64,23 @@ public:
   /// Where the lanes' accesses are, while it is known: for those whose record says less.
   void setPlaces(const uint32_t *off) { narrow = off; }
   void setPlaces(const uint64_t *off) { wide = off; }
+  /// A read of which only the block is remembered. Weights that a thousand blocks read would have a record
+  /// for each warp and iteration of each; as long as no kernel of the launch has stored to their
+  /// allocation, one for each block says what later stores of other blocks have to know. Who of a
+  /// block stores to what its neighbours still read is found in the blocks after the first.
+  static RaceRecord ofBlock(RaceRecord r) {
+    r.form = LaneForm::Block;
+    r.clock = r.mask = r.agent = r.widthLog = r.residue = 0;
+    return r;
+  }
   void setForm(LaneForm form, unsigned residue = 0) {
-    a.form = form;
-    a.residue = static_cast<uint8_t>(residue);
-    RaceCache::Known &known = cache.known[(a.op * 37 + a.agent * 5 + residue) % RaceCache::records];
+    if (byBlock) {
+      a = ofBlock(a);
+    } else {
+      a.form = form;
+      a.residue = static_cast<uint8_t>(residue);
+    }
+    RaceCache::Known &known = cache.knownOf(a);
     if (known.id == 0 || !(known.record == a)) {
       known.record = a;
       known.id = table.record(a);
@@ -82,6 +96,10 @@ public:
   }
 
 private:
+  uint32_t clockHere(uint32_t clock) const {
+    return isGlobal ? clock : race.sinceEra(warp->index, clock);
+  }
+  uint32_t clockOf(const RaceRecord &r) const { return isGlobal ? r.clock : race.clockOf(r); }
   enum class Order { Ordered, Racy, Scope, Proxy };
 
   RacePage &pageOf(uint64_t index);
@@ -94,12 +112,13 @@ private:
     if (replaces)
       return replacing;
     RaceCache::Step &known = cache.stepOf(state, id);
-    if (known.state != state || known.record != id) {
+    if (!known.is(state, id, race.era)) {
       bool everywhere = true;
+      hangsOnKnowledge = false;
       uint32_t next = workOut(state, offset, size, everywhere);
       if (!everywhere)
         return next;
-      known = {state, id, next};
+      known = {state, id, next, hangsOnKnowledge && race.hasEras && !isGlobal ? race.era : 0};
     }
     lastState = state, lastNext = known.next;
     return known.next;
@@ -108,7 +127,7 @@ private:
   bool isUnchanged(uint32_t state) {
     const RaceCache::Step &known = cache.stepOf(state, id);
     return (replaces && state == replacing) ||
-           (!replaces && known.state == state && known.record == id && known.next == state);
+           (!replaces && known.is(state, id, race.era) && known.next == state);
   }
   uint32_t workOut(uint32_t state, uint64_t offset, unsigned size, bool &everywhere);
   void judge(const RaceRecord &r, uint64_t offset, unsigned size, bool &everywhere);
@@ -148,6 +167,8 @@ private:
   const uint32_t *narrow = nullptr;
   const uint64_t *wide = nullptr;
   bool strict = false, proxy = false, replaces = false;
+  bool byBlock = false; ///< a read of what nobody has stored to yet
+  bool hangsOnKnowledge = false; ///< what is worked out now
   RaceSameValue same = nullptr;
   const void *view = nullptr;
 };
@@ -253,7 +274,7 @@ bool Walk::sameLanes(const RaceClass &c, const RaceRecord &r, uint64_t offset, u
       continue;
     uint32_t unknown = 0;
     for (uint32_t rest = theirs; rest; rest &= rest - 1)
-      if (!known.covers(r.agent, r.clock, rest & (0u - rest)))
+      if (!known.covers(r.agent, clockOf(r), rest & (0u - rest)))
         unknown |= rest & (0u - rest);
     bool alone = (mine & (mine - 1)) == 0 && unknown == mine;
     if (unknown && !alone)
@@ -285,18 +306,18 @@ bool Walk::knows(const RaceClass &c, const RaceRecord &r, uint64_t offset, unsig
     return true; // which of its threads it was is forgotten
   bool fence = proxy && r.writes() && !r.async();
   const Clock &clock = fence ? c.known->fenced : c.known->known;
-  if (clock.covers(r.agent, r.clock, r.mask))
+  if (clock.covers(r.agent, clockOf(r), r.mask))
     return true;
   uint32_t theirs = lanesOf(r, offset, size);
-  if (clock.covers(r.agent, r.clock, theirs)) {
+  if (clock.covers(r.agent, clockOf(r), theirs)) {
     everywhere = false;
     return true;
   }
-  if (r.clock == inFlight && a.clock == inFlight && r.op == a.op && r.agent == a.agent)
+  if (r.clock == raceInFlight && a.clock == raceInFlight && r.op == a.op && r.agent == a.agent)
     return true; // lanes that copy the same bytes
   bool ownLane = r.agent == warp->index && !(r.kind & RaceAsync) &&
                  sameLanes(c, r, offset, size, everywhere);
-  if (fence && (ownLane || c.known->known.covers(r.agent, r.clock, theirs))) {
+  if (fence && (ownLane || c.known->known.covers(r.agent, clockOf(r), theirs))) {
     everywhere = false;
     proxyOnly = true;
     return false;
@@ -344,6 +365,7 @@ bool Walk::sameValues(uint64_t offset, unsigned size) const {
 }
 
 void Walk::judge(const RaceRecord &r, uint64_t offset, unsigned size, bool &everywhere) {
+  hangsOnKnowledge = true;
   Order order = orderOf(r, offset, size, everywhere);
   if (order == Order::Ordered)
     return;
@@ -392,8 +414,9 @@ bool Walk::replacesRead(const RaceRecord &r) {
   }
   for (const RaceClass &c : warp->classes)
     if ((c.mask & asking) &&
-        !(r.block == a.block && c.known->known.covers(r.agent, r.clock, r.mask)))
+        !(r.block == a.block && c.known->known.covers(r.agent, clockOf(r), r.mask)))
       return false;
+  hangsOnKnowledge = true;
   return !a.async();
 }
 
@@ -432,13 +455,6 @@ uint32_t Walk::withRead(uint32_t set) {
 
 /// Memory that several blocks read: one record for each block and epoch.
 uint32_t Walk::withBlock(uint32_t set) {
-  auto summary = [&](RaceRecord r) {
-    if (r.form != LaneForm::Block) {
-      r.form = LaneForm::Block;
-      r.clock = r.mask = r.agent = r.widthLog = r.residue = 0;
-    }
-    return r;
-  };
   std::vector<uint32_t> kept;
   unsigned looked = 0;
   uint32_t rest = set;
@@ -453,9 +469,9 @@ uint32_t Walk::withBlock(uint32_t set) {
   if (table.recordAt(table.setAt(set).record).form != LaneForm::Block) {
     out = rest;
     for (size_t i = kept.size(); i--;)
-      out = table.set(out, table.record(summary(table.recordAt(kept[i]))));
+      out = table.set(out, table.record(ofBlock(table.recordAt(kept[i]))));
   }
-  return table.set(out, table.record(summary(a)));
+  return table.set(out, table.record(ofBlock(a)));
 }
 
 /// Whether lanes may access the same bytes; now and then true although they do not.

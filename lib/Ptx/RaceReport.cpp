@@ -148,7 +148,7 @@ void reportRace(Exec &x, const Op &op, const RacePair &pair) {
   other.block = pair.spot.space == Space::Shared ? race.linear : pair.before.block;
   other.warp = warpOf(race, pair.before);
   other.lanes = pair.before.lanesAt(pair.offset);
-  other.clock = pair.before.clock;
+  other.clock = pair.spot.space == Space::Shared ? race.clockOf(pair.before) : pair.before.clock;
   other.async = pair.before.async();
   bool otherBlock = pair.before.block != pair.now.block;
   Advice advice = adviceFor(race, pair);

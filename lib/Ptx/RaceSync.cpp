@@ -150,6 +150,7 @@ void raceBarrierComplete(Block &block, uint32_t id) {
 
 void raceBarrierPass(Exec &x, uint32_t id) {
   x.race->adopt(x.race->warps[x.warp->index], x.mask, x.race->passed[id]);
+  x.race->tryNewEra();
 }
 
 void raceFence(Exec &x, const Op &op) {

@@ -11,13 +11,16 @@
 
 #include "SyncHandlers.h"
 
+#include <algorithm>
 #include <bit>
+#include <bitset>
 #include <mutex>
 
 namespace cameo::ptx {
 
 /// What an access does. Bits 4 and 5 have the scope of a strong one.
 enum RaceAccess : uint8_t { RaceWrite = 1, RaceStrong = 2, RaceAsync = 4, RaceCollective = 8 };
+constexpr uint32_t raceInFlight = ~0u; ///< the clock of a cp.async that nobody has waited for
 constexpr uint8_t raceScope(Scope scope) { return static_cast<uint8_t>(static_cast<unsigned>(scope) << 4); }
 
 /// Which lane accessed a byte of a record.
@@ -130,17 +133,26 @@ private:
 struct RaceCache {
   struct Step {
     uint32_t state = ~0u, record = 0, next = 0;
+    uint32_t era = 0; ///< of a step that hangs on what a warp knew; 0: it is so in every era
+    bool is(uint32_t s, uint32_t r, uint32_t now) const {
+      return state == s && record == r && (!era || era == now);
+    }
   };
   struct Known {
     RaceRecord record;
     uint32_t id = 0;
   };
-  static constexpr unsigned steps = 1024, records = 256;
+  static constexpr unsigned steps = 4096, records = 8192;
   Step step[steps];
   Known known[records];
   void clear() { *this = RaceCache(); }
+  Known &knownOf(const RaceRecord &r) {
+    uint32_t h = r.op * 0x9E3779B1u ^ r.agent * 0x85EBCA6Bu ^
+                 (uint32_t(r.residue) << 2 | static_cast<uint32_t>(r.form)) * 0xC2B2AE35u;
+    return known[(h * 0x27D4EB2Fu) >> 19];
+  }
   Step &stepOf(uint32_t state, uint32_t record) {
-    return step[(state * 0x9E3779B1u + record * 0x85EBCA6Bu) >> 22];
+    return step[(state * 0x9E3779B1u + record * 0x85EBCA6Bu) >> 20];
   }
 };
 
@@ -150,14 +162,46 @@ struct RacePage {
   static constexpr unsigned bytes = 4096, unit = 16, cells = bytes / unit;
   static constexpr uint32_t split = 0x80000000u;
   uint32_t cell[cells] = {};
+  std::bitset<cells> touched;
   std::vector<uint32_t> pool; ///< groups of four
   std::vector<uint32_t> free; ///< of these
   std::atomic_flag busy = ATOMIC_FLAG_INIT;
 
   uint32_t splitCell(uint32_t state);
   void drop(uint32_t &cell, uint32_t state);
+  /// As it was made; for the figures of the launch, `touched` remembers the cells that were in use.
+  void clear() {
+    for (unsigned i = 0; i < cells; ++i)
+      touched[i] = touched[i] || cell[i];
+    std::fill(std::begin(cell), std::end(cell), 0);
+    pool.clear();
+    free.clear();
+  }
+  /// Every state becomes kept(state). Cells of which nothing is left are whole again.
+  template <typename F> void renew(F kept) {
+    for (unsigned i = 0; i < cells; ++i) {
+      uint32_t &c = cell[i];
+      if (!c)
+        continue;
+      touched[i] = true;
+      uint32_t left = 0;
+      each(c, unit, [&](uint32_t &state, unsigned) { left |= state = kept(state); });
+      if (!left)
+        drop(c, 0);
+    }
+  }
   size_t memory() const {
     return sizeof *this + (pool.capacity() + free.capacity()) * sizeof(uint32_t);
+  }
+  /// Bytes that have been accessed.
+  uint64_t touchedBytes() {
+    uint64_t sum = 0;
+    for (unsigned i = 0; i < cells; ++i)
+      if (touched[i])
+        sum += unit;
+      else
+        each(cell[i], unit, [&](uint32_t state, unsigned size) { sum += state ? size : 0; });
+    return sum;
   }
   /// Calls f for every state.
   template <typename F> void eachState(F f) {
