@@ -54,12 +54,14 @@ enum class BulkKind : uint8_t {
   Load,   ///< global to shared, completes bytes of an mbarrier
   Store,  ///< shared to global, in a bulk group of its thread; perhaps a reduction
   Arrive, ///< the arrival that cp.async.mbarrier.arrive promised
+  Send,   ///< no event: the source, in the own block, of a Load into another one
 };
 
 struct BulkCopy {
   const Op *op = nullptr;
   BulkKind kind = BulkKind::Load;
   uint32_t warp = 0, lane = 0, mask = 0; ///< mask: of Arrive, the lanes
+  Block *issuer = nullptr;               ///< whose thread issued it; null: of the block that has it
   std::vector<BulkPiece> pieces;
   std::vector<SharedSpan> spans; ///< all of the pieces in shared memory, in fewer parts
   uint64_t fill = 0;             ///< of a tensor: what is outside of it
@@ -74,6 +76,8 @@ struct BulkCopy {
   bool landed = false;   ///< Load: data is there. Store: the source was read
   bool released = false; ///< Store: a wait has given the source back
   bool written = false;  ///< Store: it is in global memory
+  bool fromShared = false; ///< `global` of its pieces is an address in the issuer's shared memory
+  std::shared_ptr<bool> sourceFree; ///< of a Load and its Send: the source may be written again
   uint8_t reduction = 0; ///< row of the table of reductions, 0: none
   uint64_t due = 0;      ///< turn of the block
   uint64_t number = 0;   ///< among the copies of the block
@@ -81,7 +85,7 @@ struct BulkCopy {
   uint32_t seen = 0;     ///< Load that landed: the warps that may read it
   bool shown = false;    ///< the warp that runs is one of them: the bytes count as written
   std::vector<uint32_t> carriers; ///< mbarriers on which one of them has arrived since
-  std::vector<uint8_t> data;
+  std::vector<uint8_t> data; ///< what a Store has read; of a Load without source: what it brings
   std::shared_ptr<const Knowledge> race; ///< Arrive: what it hands on
   uint32_t raceClock = 0;                ///< of the lanes' warp then
 };
@@ -166,12 +170,28 @@ BulkCopy bulkCopyOf(Exec &x, const Op &op, BulkKind kind, unsigned lane, uint32_
 void attachBarrier(Exec &x, const Op &op, BulkCopy &copy, uint64_t address, unsigned lane);
 /// Sets when a copy lands, and lands it where that is now.
 void launchCopy(Exec &x, BulkCopy copy);
+/// The size operand (op.b), a multiple of 16.
+uint32_t bulkSize(Exec &x, const Op &op, unsigned lane);
 void commitBulkGroup(Exec &x);
 void waitBulkGroup(Exec &x, uint64_t mayStay, bool readOnly);
 /// cp.async copies of the lanes up to a number; AsyncHandlers.cpp.
 void landCopies(Exec &x, Warp &warp, uint32_t mask, uint64_t sequence, uint32_t raceClock);
 /// cp.async copies of a random mode that come now.
 void landSomeCopies(Exec &x, Warp &warp);
+
+// -- copies into the cluster's shared memory (RemoteCopy.cpp) ---------------------------------------
+
+/// `width` of a load: its destination is .shared::cluster; the slot `c` has a mask of blocks.
+enum CopyTarget : uint8_t { TargetCluster = 1, TargetMulticast = 2 };
+/// The blocks whose shared memory a copy goes to, and where in each of them.
+struct CopyTargets {
+  Block *blocks[16] = {};
+  unsigned count = 0;
+  uint64_t address = 0;
+};
+CopyTargets copyTargets(Exec &x, const Op &op, uint64_t address, unsigned lane);
+/// Checks the barrier (in the same block) and the destination there, and issues the copy.
+void launchInto(Exec &x, const Op &op, Block &target, BulkCopy copy, uint64_t barrier, unsigned lane);
 
 // -- who may read what has landed (Visibility.cpp) ------------------------------------------------
 

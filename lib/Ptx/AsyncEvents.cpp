@@ -21,7 +21,7 @@ constexpr unsigned mostIdleRounds = 64; ///< polls of everybody without any chan
 class AsIssuer {
 public:
   AsIssuer(Exec &x, Block &block, const BulkCopy &copy) : x(x), warp(x.warp) {
-    x.warp = &block.warps[copy.warp];
+    x.warp = &(copy.issuer ? *copy.issuer : block).warps[copy.warp];
   }
   ~AsIssuer() { x.warp = warp; }
 
@@ -36,7 +36,27 @@ void fillOutside(uint8_t *to, const BulkPiece &piece, uint64_t pattern) {
     to[i] = static_cast<uint8_t>(pattern >> 8 * ((piece.shared + i) & 7));
 }
 
+void put(const BulkCopy &copy, uint8_t *to, const uint8_t *from, uint32_t bytes) {
+  if (copy.reduction)
+    reduceInto(copy.reduction, to, from, bytes);
+  else
+    std::memcpy(to, from, bytes);
+}
+
+/// What comes from shared memory of the issuer, or from its registers.
+void landSent(Block &block, BulkCopy &copy) {
+  const uint8_t *carried = copy.data.data();
+  for (const BulkPiece &piece : copy.pieces) {
+    const uint8_t *from = copy.fromShared ? copy.issuer->shared + (piece.global - sharedBase) : carried;
+    put(copy, block.shared + (piece.shared - sharedBase), from, piece.bytes);
+    carried += copy.fromShared ? 0 : piece.bytes;
+  }
+  copy.landed = true;
+}
+
 void landLoad(Exec &x, Block &block, BulkCopy &copy) {
+  if (copy.fromShared || !copy.data.empty())
+    return landSent(block, copy);
   checkMapUnchanged(x, copy);
   Allocation *source = nullptr;
   for (const BulkPiece &piece : copy.pieces) {
@@ -189,6 +209,7 @@ void land(Exec &x, Block &block, size_t index) {
         remove(block, index);
     }
     break;
+  case BulkKind::Send: break;
   case BulkKind::Arrive: {
     uint32_t mask = copy.mask;
     landCopies(x, block.warps[copy.warp], mask, copy.sequence, copy.raceClock);
@@ -316,7 +337,13 @@ void exitAsync(Exec &x, Block &block, Warp &warp, uint32_t mask) {
 void finishAsync(Exec &x, Block &block) {
   if (x.launch->checks)
     for (const BulkCopy &copy : block.async->copies)
-      if (copy.kind == BulkKind::Load && !copy.seen) {
+      if (copy.kind == BulkKind::Send && !*copy.sourceFree) {
+        AsIssuer issuer(x, block, copy);
+        report(x, *copy.op, FindingKind::AsyncLeft, 1u << copy.lane, copy.spans[0].first, copy.bytes,
+               "the block ends while this copy to another block may still read its shared memory",
+               "let the other block say (at a barrier of the cluster, or by an arrival) that it has "
+               "seen the phase of its mbarrier complete, and wait for that");
+      } else if (copy.kind == BulkKind::Load && !copy.seen) {
         AsIssuer issuer(x, block, copy);
         report(x, *copy.op, FindingKind::AsyncLeft, 1u << copy.lane, copy.spans[0].first,
                copy.bytes,

@@ -34,7 +34,10 @@ void tell(Exec &x, const Op &op, FindingKind kind, uint32_t mask, uint32_t addre
 }
 
 std::string ownerText(const Exec &x, const BulkCopy &copy) {
-  return "the bulk copy of " + lineText(x, *copy.op) + " (warp " + std::to_string(copy.warp) +
+  std::string what = copy.op->kind == OpKind::Sync ? "the arrival of " : "the bulk copy of ";
+  if (copy.issuer && copy.issuer != x.block)
+    what += "block rank " + std::to_string(copy.issuer->rank) + ", ";
+  return what + lineText(x, *copy.op) + " (warp " + std::to_string(copy.warp) +
          ", lane " + std::to_string(copy.lane) + ")";
 }
 
@@ -51,7 +54,8 @@ bool owns(const Exec &x, const BulkCopy &copy, Span span) {
   bool remote = x.block != x.warp->block; // then it is enough that somebody there has seen it
   bool holds = copy.kind == BulkKind::Load
                    ? !(remote ? copy.seen != 0 : (copy.seen >> x.warp->index & 1) != 0)
-                                           : copy.kind == BulkKind::Store && !copy.released;
+                                           : (copy.kind == BulkKind::Store && !copy.released) ||
+                         (copy.kind == BulkKind::Send && !*copy.sourceFree);
   return holds && meets(copy, span);
 }
 
@@ -63,6 +67,9 @@ std::string waitedText(const BulkCopy &copy) {
 
 constexpr const char *loadRemedy =
     "wait for the phase of its mbarrier (mbarrier.try_wait) before touching the destination";
+constexpr const char *sendRemedy =
+    "wait until the block that gets the data has seen the phase of its mbarrier complete, and says so "
+    "(a barrier of the cluster, an arrival)";
 constexpr const char *storeRemedy =
     "wait until the source was read (cp.async.bulk.wait_group.read by the thread that issued it, "
     "then a barrier) before it is written again";
@@ -87,7 +94,7 @@ void checkSpan(Exec &x, const Op &op, Span span, unsigned lane) {
     else
       tell(x, op, FindingKind::AsyncSource, 1u << lane, span.first, bytes,
            "shared memory is stored to while " + ownerText(x, copy) + " may still read it",
-           storeRemedy);
+           copy.kind == BulkKind::Send ? sendRemedy : storeRemedy);
   }
 }
 
@@ -228,6 +235,10 @@ void checkBulkTarget(Exec &x, const Op &op, const BulkCopy &copy, unsigned lane)
       guardWgmmaSource(x, op, span.first, span.end, lane, "a bulk copy overwrites");
     for (size_t i = 0; i < copies.size();) {
       BulkCopy &other = copies[i];
+      if (copy.reduction && other.reduction && other.kind == BulkKind::Load) {
+        ++i; // reductions into one place are atomic
+        continue;
+      }
       bool over = other.kind == BulkKind::Load && other.landed && meets(other, span);
       if (over) {
         if (other.seen) // the new copy may cover less of it

@@ -74,32 +74,23 @@ void checkGlobalRange(Exec &x, const Op &op, uint64_t address, uint32_t bytes, b
   stopLaunch(x);
 }
 
-uint32_t sizeOperand(Exec &x, const Op &op, unsigned lane) {
-  uint32_t bytes = x.at<uint32_t>(op.b)[lane];
-  if (bytes % unit == 0)
-    return bytes;
-  report(x, op, FindingKind::Misaligned, 1u << lane, bytes, bytes,
-         "a bulk copy of " + std::to_string(bytes) + " bytes, which is no multiple of 16",
-         "round the size up and pad both buffers, or copy the rest by ordinary accesses");
-  stopLaunch(x);
-}
-
-/// side: destination, source, mbarrier; b: the size.
+/// side: destination, source, mbarrier; b: the size; width: CopyTarget; c: the mask of a multicast.
 void bulkLoad(Exec &x, const Op &op) {
   const uint32_t *side = x.side(op);
   for (uint32_t rest = x.mask; rest; rest &= rest - 1) {
     unsigned lane = static_cast<unsigned>(std::countr_zero(rest));
-    uint32_t bytes = sizeOperand(x, op, lane);
-    uint32_t to = sharedRange(x, op, sideAddress(x, side, lane), bytes, lane);
+    uint32_t bytes = bulkSize(x, op, lane);
+    CopyTargets targets = copyTargets(x, op, sideAddress(x, side, lane), lane);
+    uint32_t to = sharedRange(x, op, targets.address, bytes, lane);
     uint64_t from = sideAddress(x, side + sideAddressWords, lane);
     if (bytes)
       checkGlobalRange(x, op, from, bytes, false, lane);
     BulkCopy copy = bulkCopyOf(x, op, BulkKind::Load, lane, bytes);
     copy.pieces.push_back({from, to, bytes, false});
     copy.spans.push_back({to, bytes});
-    attachBarrier(x, op, copy, sideAddress(x, side + 2 * sideAddressWords, lane), lane);
-    checkBulkTarget(x, op, copy, lane);
-    launchCopy(x, std::move(copy));
+    uint64_t barrier = sideAddress(x, side + 2 * sideAddressWords, lane);
+    for (unsigned i = 0; i < targets.count; ++i)
+      launchInto(x, op, *targets.blocks[i], copy, barrier, lane);
   }
 }
 
@@ -108,7 +99,7 @@ void bulkStore(Exec &x, const Op &op) {
   const uint32_t *side = x.side(op);
   for (uint32_t rest = x.mask; rest; rest &= rest - 1) {
     unsigned lane = static_cast<unsigned>(std::countr_zero(rest));
-    uint32_t bytes = sizeOperand(x, op, lane);
+    uint32_t bytes = bulkSize(x, op, lane);
     uint64_t to = sideAddress(x, side, lane);
     uint32_t from = sharedRange(x, op, sideAddress(x, side + sideAddressWords, lane), bytes, lane);
     if (!bytes)
@@ -130,6 +121,16 @@ void waitGroup(Exec &x, const Op &op) {
 }
 
 } // namespace
+
+uint32_t bulkSize(Exec &x, const Op &op, unsigned lane) {
+  uint32_t bytes = x.at<uint32_t>(op.b)[lane];
+  if (bytes % unit == 0)
+    return bytes;
+  report(x, op, FindingKind::Misaligned, 1u << lane, bytes, bytes,
+         "a bulk copy of " + std::to_string(bytes) + " bytes, which is no multiple of 16",
+         "round the size up and pad both buffers, or copy the rest by ordinary accesses");
+  stopLaunch(x);
+}
 
 uint32_t sharedRange(Exec &x, const Op &op, uint64_t address, uint32_t bytes, unsigned lane) {
   if ((address & windowMask) == sharedWindow)
@@ -156,28 +157,33 @@ void attachBarrier(Exec &x, const Op &op, BulkCopy &copy, uint64_t address, unsi
   copy.barrier = mbarrierAddress(x, op, address, lane);
   Mbarrier &barrier = useMbarrier(x, op, *x.block, copy.barrier, lane);
   copy.phase = barrier.phase;
+  bool own = x.block == x.warp->block;
   if (x.race)
     raceUseMbarrier(x, op, barrier, lane);
-  if (barrier.fenced || !x.launch->checks)
+  if ((barrier.fenced && (own || barrier.clusterFenced)) || !x.launch->checks)
     return;
   report(x, op, FindingKind::Proxy, 1u << lane, copy.barrier, 8,
          "an asynchronous copy names the mbarrier at " + sharedName(x, copy.barrier) +
              ", whose initialisation in line " + std::to_string(lineOf(x, *barrier.init)) +
              " is not yet visible to it",
-         "put fence.mbarrier_init.release.cluster (or fence.proxy.async) and a barrier of the block "
-         "between mbarrier.init and the copy");
-  barrier.fenced = true;
+         own ? "put fence.mbarrier_init.release.cluster (or fence.proxy.async) and a barrier of the block "
+               "between mbarrier.init and the copy"
+             : "put fence.mbarrier_init.release.cluster and a barrier of the cluster between "
+               "mbarrier.init and the copy");
+  barrier.fenced = barrier.clusterFenced = true;
 }
 
 void launchCopy(Exec &x, BulkCopy copy) {
   AsyncState &async = *x.block->async;
   if (x.race && copy.kind == BulkKind::Store)
     raceBulkStore(x, copy);
-  else if (x.race && copy.kind == BulkKind::Load)
+  else if (x.race && copy.kind == BulkKind::Load && x.block == x.warp->block && !copy.fromShared &&
+           copy.data.empty()) // copies between blocks have no clocks yet
     raceBulkLoad(x, copy, useMbarrier(x, *copy.op, *x.block, copy.barrier, copy.lane));
   if (copy.kind == BulkKind::Load)
     for (const SharedSpan &span : copy.spans) {
-      fillPoison(x.block->shared, span.first - sharedBase, span.bytes);
+      if (!copy.reduction)
+        fillPoison(x.block->shared, span.first - sharedBase, span.bytes);
       if (x.launch->checks)
         clearWritten(x.block->sharedShadow, span.first - sharedBase, span.bytes);
     }

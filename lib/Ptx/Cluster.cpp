@@ -26,7 +26,7 @@ void tell(Exec &x, const Op &op, FindingKind kind, unsigned lane, uint32_t offse
 }
 
 /// Another block's shared memory is used: is it there, surely?
-void checkPresent(Exec &x, const Op &op, Block &target, uint32_t offset, unsigned lane) {
+void checkPresent(Exec &x, const Op &op, Block &target, uint32_t offset, unsigned lane, bool lasting) {
   std::string whose = "the shared memory of block rank " + std::to_string(target.rank);
   if (target.alive == 0) {
     tell(x, op, op.kind == OpKind::Sync ? FindingKind::Mbarrier : FindingKind::UseAfterFree, lane, offset, whose + " is used, and that block has exited",
@@ -41,6 +41,8 @@ void checkPresent(Exec &x, const Op &op, Block &target, uint32_t offset, unsigne
     tell(x, op, FindingKind::Race, lane, offset,
          whose + " is used before a barrier of the cluster has shown that it has begun to run",
          "execute barrier.cluster.arrive and barrier.cluster.wait in all threads of the cluster first");
+  if (!lasting)
+    return;
   bool between = x.warp->clusterArrived >> lane & 1;
   target.cluster->uses[target.rank][own.rank] = {&op, x.warp->index, lane,
                                                  target.cluster->phase + between};
@@ -67,7 +69,7 @@ void Cluster::restart() {
       use = RemoteUse();
 }
 
-Block *blockOfShared(Exec &x, const Op &op, uint64_t &address, unsigned lane) {
+Block *blockOfShared(Exec &x, const Op &op, uint64_t &address, unsigned lane, bool lasting) {
   Block &own = *x.warp->block;
   uint64_t rank = address >> rankShift;
   if (rank == 0)
@@ -77,14 +79,14 @@ Block *blockOfShared(Exec &x, const Op &op, uint64_t &address, unsigned lane) {
   Block *target = own.cluster->blocks[rank - 1];
   address &= offsetMask;
   if (target != &own)
-    checkPresent(x, op, *target, static_cast<uint32_t>(address), lane);
+    checkPresent(x, op, *target, static_cast<uint32_t>(address), lane, lasting);
   return target;
 }
 
 Block &needBlock(Exec &x, const Op &op, uint64_t &address, unsigned lane) {
   if ((address & windowMask) == sharedWindow)
     address &= ~windowMask;
-  if (Block *block = blockOfShared(x, op, address, lane))
+  if (Block *block = blockOfShared(x, op, address, lane, /*lasting=*/false))
     return *block;
   reportBadAccess(x, op, Space::Shared, address, 8, lane);
 }

@@ -193,6 +193,8 @@ private:
   void decodeGetctarank();
   uint32_t clusterAddress(const Operand &o, Type type, bool generic);
   SpecialSlot clusterSlot(std::string_view name);
+  void decodeStoreAsync();
+  bool copyTarget(const Modifiers &m, std::string_view first, size_t maskIndex, Op &op);
   // DecodeAsync.cpp
   struct AddressParts {
     uint32_t slot;

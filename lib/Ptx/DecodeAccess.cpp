@@ -194,6 +194,8 @@ void Decoder::decodeLd() {
 }
 
 void Decoder::decodeSt() {
+  if (!current->modifiers.empty() && current->modifiers[0] == ".async")
+    return decodeStoreAsync();
   Modifiers m = modifiers(accessModifiers);
   if (!expectOperands(2, 3))
     return;
@@ -219,6 +221,8 @@ void Decoder::decodeSt() {
 
 /// atom d, [a], b{, c} and red [a], b.
 void Decoder::decodeAtom() {
+  if (current->opcode == "red" && !current->modifiers.empty() && current->modifiers[0] == ".async")
+    return decodeStoreAsync();
   Modifiers m = modifiers(" .weak .relaxed .acquire .release .acq_rel .cta .cluster .gpu .sys "
                           ".global .shared .shared::cta .shared::cluster .add .min .max .and .or .xor .exch .cas "
                           ".inc .dec .noftz .L2::cache_hint .v2 .v4 .v8 ");

@@ -131,7 +131,7 @@ void Decoder::decodeCopyArrive() {
 void Decoder::decodeBulk() {
   std::string allowed = " .reduce .async .bulk .commit_group .wait_group .read .prefetch .L2 .global "
                         ".shared::cta .shared::cluster .mbarrier::complete_tx::bytes .bulk_group "
-                        ".L2::cache_hint .noftz";
+                        ".L2::cache_hint .noftz .multicast::cluster";
   for (std::string_view text : bulkReductions)
     allowed += " " + std::string(text);
   Modifiers m = modifiers(allowed + " ");
@@ -154,12 +154,15 @@ void Decoder::decodeBulk() {
   }
   size_t hint = m.has(".L2::cache_hint") ? 1 : 0;
   bool load = m.has(".mbarrier::complete_tx::bytes"), store = m.has(".bulk_group");
-  size_t count = (load ? 4u : 3u) + hint;
+  size_t multicast = m.has(".multicast::cluster") ? 1 : 0;
+  size_t count = (load ? 4u : 3u) + multicast + hint;
   std::string_view first; // the destination's space comes first
   for (std::string_view text : current->modifiers)
     if (first.empty() && (text == ".global" || text.substr(0, 7) == ".shared"))
       first = text;
-  if (load == store || !m.has(".global") || (first == ".global") != store)
+  bool send = load && !m.has(".global"); // .shared::cluster.shared::cta
+  if (load == store || (first == ".global") != store || (multicast && (!load || send)) ||
+      (send ? first != ".shared::cluster" || !m.has(".shared::cta") || hint : !m.has(".global")))
     return unsupported("this form");
   if (!expectOperands(count, count))
     return;
@@ -168,16 +171,21 @@ void Decoder::decodeBulk() {
     for (std::string_view text : bulkReductions)
       if (m.has(text))
         reduction = findReduction(text, nameOf(m.type()));
-  if (m.has(".reduce") && (!reduction || load))
+  bool wide = isFloat(m.type()) || (reductionBytes(reduction) == 8 && !m.has(".add"));
+  if (m.has(".reduce") && (!reduction || (load && !send) || (send && wide)))
     return unsupported("this reduction");
   uint32_t size = source(2, Type::U32);
   uint32_t side = static_cast<uint32_t>(program.side.size());
   addSideAddress(operand(0), load ? Space::Shared : Space::Global);
-  addSideAddress(operand(1), load ? Space::Global : Space::Shared);
+  addSideAddress(operand(1), load && !send ? Space::Global : Space::Shared);
   if (load)
     addSideAddress(operand(3), Space::Shared);
-  Op &op = emit(load ? "bulk.load" : "bulk.store", OpKind::Memory);
+  Op target;
+  if (load && !copyTarget(m, first, 4, target))
+    return;
+  Op &op = emit(send ? "bulk.send" : load ? "bulk.load" : "bulk.store", OpKind::Memory);
   op.b = size, op.extra = side, op.size = reduction;
+  op.width = target.width, op.c = target.c;
 }
 
 /// mbarrier.OP{.sem}{.scope}{.space}.b64.

@@ -2,6 +2,7 @@
 //
 // barrier.cluster, mapa, getctarank and the special registers of clusters and grids to the names of
 // their handlers. A 32-bit generic address does not exist here, and mapa.u32 without a space is refused.
+#include "Async.h"
 #include "Decode.h"
 
 namespace cameo::ptx {
@@ -63,6 +64,57 @@ void Decoder::decodeGetctarank() {
   Op &op = emit(std::string("getctarank") + (generic ? ".generic" : "") +
                     (type == Type::U32 ? ".b32" : ".b64"), OpKind::Alu);
   op.d = d, op.a = a;
+}
+
+/// st.async{.weak}.shared::cluster.mbarrier::complete_tx::bytes{.v2|.v4}.type [a], b, [mbar] and
+/// red.async.relaxed.cluster… .op.type.
+void Decoder::decodeStoreAsync() {
+  bool reduces = current->opcode == "red";
+  std::string allowed = reduces ? " .async .relaxed .cluster .shared::cluster .mbarrier::complete_tx::bytes"
+                                : " .async .weak .shared::cluster .mbarrier::complete_tx::bytes .v2 .v4";
+  for (std::string_view text : bulkReductions)
+    allowed += reduces ? " " + std::string(text) : "";
+  Modifiers m = modifiers(allowed + " ");
+  Type type = m.type();
+  unsigned size = sizeOf(type), count = m.vectorLength();
+  if (modifierRefused || !expectOperands(3, 3))
+    return;
+  uint8_t reduction = 0;
+  for (std::string_view text : bulkReductions)
+    if (m.has(text) && !isFloat(type))
+      reduction = findReduction(text, nameOf(type));
+  bool integer = type == Type::U32 || type == Type::S32 || type == Type::U64 || type == Type::B32;
+  if (!m.has(".shared::cluster") || !m.has(".mbarrier::complete_tx::bytes") || (size != 4 && size != 8) ||
+      size * count > 16 || (reduces && (!reduction || !integer)))
+    return unsupported("this form");
+  const Operand &value = operand(1);
+  if (!hasShape(value, count, "source"))
+    return;
+  program.usesAsync = true;
+  uint32_t slots[4];
+  for (unsigned i = 0; i < count; ++i)
+    slots[i] = source(value.kind == Kind::Vector ? value.elements[i] : value, type);
+  uint32_t side = static_cast<uint32_t>(program.side.size());
+  addSideAddress(operand(0), Space::Cluster);
+  addSideAddress(operand(2), Space::Cluster);
+  program.side.insert(program.side.end(), slots, slots + count);
+  Op &op = emit("st.async", OpKind::Memory);
+  op.extra = side, op.size = static_cast<uint8_t>(size), op.count = static_cast<uint8_t>(count);
+  op.width = TargetCluster, op.imm = reduction;
+}
+
+/// Whether a load's destination is of the cluster, and its mask of blocks, which is operand `maskIndex`.
+bool Decoder::copyTarget(const Modifiers &m, std::string_view first, size_t maskIndex, Op &op) {
+  op.width = first == ".shared::cluster" ? TargetCluster : 0;
+  if (!m.has(".multicast::cluster"))
+    return true;
+  if (first != ".shared::cluster") {
+    error("'" + formOf(*current) + "': a multicast goes to .shared::cluster");
+    return false;
+  }
+  op.width = TargetCluster | TargetMulticast;
+  op.c = source(maskIndex, Type::B16);
+  return true;
 }
 
 /// The slot of a register that only clusters or cooperative grids give a value; SpCount: no such name.

@@ -10,6 +10,7 @@ namespace cameo::ptx {
 
 void tensorRows(HandlerRows &rows);     // Tensor.cpp
 void deviceCallRows(HandlerRows &rows); // DeviceCalls.cpp
+void remoteCopyRows(HandlerRows &rows); // RemoteCopy.cpp
 
 namespace {
 
@@ -46,6 +47,7 @@ std::unordered_map<std::string_view, Handler> makeTable() {
   mbarrierRows(rows);
   bulkRows(rows);
   clusterRows(rows);
+  remoteCopyRows(rows);
   tensorRows(rows);
   wgmmaRows(rows);
   registerPoolRows(rows);

@@ -70,6 +70,8 @@ void observePhase(Exec &x, Block &block, const Mbarrier &barrier) {
     bool waited = copy.barrier == barrier.address && copy.phase < barrier.phase;
     if (waited && !copy.seen)
       checkMapUnchanged(x, copy);
+    if (waited && copy.sourceFree)
+      *copy.sourceFree = true;
     if (waited || (copy.seen && carries(copy, barrier.address)))
       copy.seen |= byWarp ? me : ~0u;
     if (copy.seen & me)
