@@ -104,6 +104,7 @@ struct AsyncState {
   std::vector<Mbarrier> mbarriers;
   std::vector<BulkCopy> copies;
   std::vector<StoreNote> stores;
+  std::vector<std::pair<uint64_t, uint64_t>> acquiredMaps; ///< address, and when
   bool byWarp = false;             ///< `seen` is kept for each warp, see Visibility.cpp
   uint32_t arrivedWarps[16] = {};  ///< of the block's barriers
   uint64_t turns = 0;    ///< time slices of the block's warps
@@ -190,6 +191,8 @@ struct CopyTargets {
   uint64_t address = 0;
 };
 CopyTargets copyTargets(Exec &x, const Op &op, uint64_t address, unsigned lane);
+/// As blockOfShared; a `lasting` use binds the other block until it is shown to be over.
+Block *findBlock(Exec &x, const Op &op, uint64_t &address, unsigned lane, bool lasting);
 /// Checks the barrier (in the same block) and the destination there, and issues the copy.
 void launchInto(Exec &x, const Op &op, Block &target, BulkCopy copy, uint64_t barrier, unsigned lane);
 
@@ -238,6 +241,14 @@ void checkBulkSource(Exec &x, const Op &op, const BulkCopy &copy, unsigned lane)
 /// The destination of a copy into shared memory.
 void checkBulkTarget(Exec &x, const Op &op, const BulkCopy &copy, unsigned lane);
 
+/// `flags` of tensor copies: im2col mode; with offsets.
+enum TensorFlags : uint8_t { FlagIm2col = 2, FlagOffsets = 4 };
+/// A map in global memory that this launch has changed is used: it was released and acquired
+/// (TensorMapReplace.cpp).
+void checkMapFenced(Exec &x, const Op &op, uint64_t address, const uint8_t *host,
+                    const std::string &name, unsigned lane);
+/// fence.proxy.tensormap::generic.release.
+void releaseTensorMaps(Exec &x);
 /// A tensor copy that reads, or has read, through its map: the map is the one it was issued with
 /// (Tensor.cpp).
 void checkMapUnchanged(Exec &x, BulkCopy &copy);

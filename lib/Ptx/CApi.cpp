@@ -7,6 +7,7 @@
 #include "TensorMap.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstring>
 
 using namespace cameo::ptx;
@@ -336,10 +337,19 @@ cameo_ptx_status tensorMapEncode(const cameo_ptx_tensor_map *given, void *bytes,
                                  cameo_ptx_text **error) {
   if (error)
     *error = nullptr;
-  if (!given || !bytes || given->struct_size < sizeof *given)
+  if (!given || !bytes || given->struct_size < offsetof(cameo_ptx_tensor_map, mode))
+    return CAMEO_PTX_BAD_ARGUMENT;
+  cameo_ptx_tensor_map whole{};
+  std::memcpy(&whole, given, std::min<size_t>(given->struct_size, sizeof whole));
+  if (whole.mode > 1)
     return CAMEO_PTX_BAD_ARGUMENT;
   return guarded([&] {
+    given = &whole;
     TensorMap m;
+    m.im2col = whole.mode != 0;
+    std::copy(whole.pixel_box_lower_corner, whole.pixel_box_lower_corner + 3, m.lower);
+    std::copy(whole.pixel_box_upper_corner, whole.pixel_box_upper_corner + 3, m.upper);
+    m.channels = whole.channels_per_pixel, m.pixels = whole.pixels_per_column;
     m.elementType = given->element_type, m.rank = given->rank, m.interleave = given->interleave;
     m.swizzle = given->swizzle, m.promotion = given->l2_promotion, m.fill = given->oob_fill;
     m.address = given->address;
@@ -367,6 +377,10 @@ cameo_ptx_status tensorMapDecode(const void *bytes, cameo_ptx_tensor_map *map,
     out.element_type = m.elementType, out.rank = m.rank, out.interleave = m.interleave;
     out.swizzle = m.swizzle, out.l2_promotion = m.promotion, out.oob_fill = m.fill;
     out.address = m.address;
+    out.mode = m.im2col;
+    std::copy(m.lower, m.lower + 3, out.pixel_box_lower_corner);
+    std::copy(m.upper, m.upper + 3, out.pixel_box_upper_corner);
+    out.channels_per_pixel = m.channels, out.pixels_per_column = m.pixels;
     for (unsigned d = 0; d < m.rank; ++d) {
       out.size[d] = m.size[d], out.box[d] = m.box[d], out.element_stride[d] = m.elementStride[d];
       if (d)

@@ -69,7 +69,11 @@ void Cluster::restart() {
       use = RemoteUse();
 }
 
-Block *blockOfShared(Exec &x, const Op &op, uint64_t &address, unsigned lane, bool lasting) {
+Block *blockOfShared(Exec &x, const Op &op, uint64_t &address, unsigned lane) {
+  return findBlock(x, op, address, lane, /*lasting=*/true);
+}
+
+Block *findBlock(Exec &x, const Op &op, uint64_t &address, unsigned lane, bool lasting) {
   Block &own = *x.warp->block;
   uint64_t rank = address >> rankShift;
   if (rank == 0)
@@ -86,7 +90,7 @@ Block *blockOfShared(Exec &x, const Op &op, uint64_t &address, unsigned lane, bo
 Block &needBlock(Exec &x, const Op &op, uint64_t &address, unsigned lane) {
   if ((address & windowMask) == sharedWindow)
     address &= ~windowMask;
-  if (Block *block = blockOfShared(x, op, address, lane, /*lasting=*/false))
+  if (Block *block = findBlock(x, op, address, lane, /*lasting=*/false))
     return *block;
   reportBadAccess(x, op, Space::Shared, address, 8, lane);
 }

@@ -51,10 +51,9 @@ private:
 };
 
 /// The block whose shared memory has this address (without window); null where there is none. `address`
-/// becomes the offset in it. Its own block needs no more; another one has to be there: else a finding; and it
-/// has to stay until that `lasting` use is shown to be over.
-Block *blockOfShared(Exec &x, const Op &op, uint64_t &address, unsigned lane, bool lasting = true);
-/// The same for copies and barriers, whose end the other block sees; reports and stops where there is no block.
+/// becomes the offset in it. Its own block needs no more; another one has to be there: else a finding.
+Block *blockOfShared(Exec &x, const Op &op, uint64_t &address, unsigned lane);
+/// The same for operands of which nothing else is true; reports and stops where there is no block.
 Block &needBlock(Exec &x, const Op &op, uint64_t &address, unsigned lane);
 /// "shared memory of block rank 2", or what is wrong with the address. For messages.
 std::string rankText(const Exec &x, uint64_t address);

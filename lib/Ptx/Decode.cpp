@@ -428,7 +428,7 @@ const Decoder::OpcodeRow *Decoder::findOpcode(std::string_view opcode) {
       {"fence", &D::decodeFence}, {"nanosleep", &D::decodeNanosleep}, {"shfl", &D::decodeShfl},
       {"vote", &D::decodeVote}, {"match", &D::decodeMatch},
       {"activemask", &D::decodeActivemask}, {"redux", &D::decodeRedux},
-      {"elect", &D::decodeElect}, {"mapa", &D::decodeMapa}, {"getctarank", &D::decodeGetctarank}, {"mbarrier", &D::decodeMbarrier}, {"cp", &D::decodeCp}, {"ldmatrix", &D::decodeLdmatrix},
+      {"elect", &D::decodeElect}, {"mapa", &D::decodeMapa}, {"tensormap", &D::decodeTensormap}, {"getctarank", &D::decodeGetctarank}, {"mbarrier", &D::decodeMbarrier}, {"cp", &D::decodeCp}, {"ldmatrix", &D::decodeLdmatrix},
       {"stmatrix", &D::decodeStmatrix}, {"mma", &D::decodeMma},
       {"movmatrix", &D::decodeMovmatrix}, {"bmsk", &D::decodeBitMask},
       {"szext", &D::decodeBitMask}, {"fns", &D::decodeFns}, {"wmma", &D::decodeWmma},

@@ -209,6 +209,9 @@ private:
   void decodeCopyArrive();
   void decodeBulk();
   void decodeTensor();
+  bool addOffsets(const Operand &o, unsigned count);
+  void decodeTensormap();
+  void decodeMapCopy(const Modifiers &m);
   void addTensor(const Operand &o, const std::vector<uint32_t> &coordinates);
   std::vector<uint32_t> tensorCoordinates(const Operand &o, unsigned rank);
   void decodeMbarrier();

@@ -276,11 +276,11 @@ void Decoder::decodeTensorFence(const Modifiers &m) {
     return;
   if (acquire && (operand(1).kind != Kind::Integer || operand(1).value != 128))
     return error("fence.proxy.tensormap::generic.acquire takes the address of a map and 128");
-  Op &op = emit("fence", OpKind::Sync);
-  op.size = FenceOtherProxy, op.count = static_cast<uint8_t>(scopeOf(m));
-  Space space = Space::Generic;
+  uint32_t side = static_cast<uint32_t>(program.side.size());
   if (acquire)
-    setAddress(operand(0), space);
+    addSideAddress(operand(0), Space::Generic);
+  Op &op = emit(acquire ? "fence.tensormap.acquire" : "fence.tensormap.release", OpKind::Sync);
+  op.extra = side, op.count = static_cast<uint8_t>(scopeOf(m));
 }
 
 /// fence{.sem}.scope, membar.level, fence.proxy.KIND, fence.mbarrier_init.release.cluster.

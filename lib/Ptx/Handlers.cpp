@@ -10,6 +10,8 @@ namespace cameo::ptx {
 
 void tensorRows(HandlerRows &rows);     // Tensor.cpp
 void deviceCallRows(HandlerRows &rows); // DeviceCalls.cpp
+void tensorRows(HandlerRows &rows); // Tensor.cpp
+void tensorMapRows(HandlerRows &rows); // TensorMapReplace.cpp
 void remoteCopyRows(HandlerRows &rows); // RemoteCopy.cpp
 
 namespace {
@@ -48,6 +50,7 @@ std::unordered_map<std::string_view, Handler> makeTable() {
   bulkRows(rows);
   clusterRows(rows);
   remoteCopyRows(rows);
+  tensorMapRows(rows);
   tensorRows(rows);
   wgmmaRows(rows);
   registerPoolRows(rows);

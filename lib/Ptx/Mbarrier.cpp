@@ -112,7 +112,7 @@ uint32_t mbarrierAddress(Exec &x, const Op &op, uint64_t address, unsigned lane,
     address &= ~windowMask;
   if (address >> rankShift) {
     uint64_t given = address;
-    Block *found = (address & windowMask) ? nullptr : blockOfShared(x, op, address, lane, false);
+    Block *found = (address & windowMask) ? nullptr : findBlock(x, op, address, lane, false);
     if (!found || (!block && found != x.block))
       reportBadAccess(x, op, Space::Shared, given, 8, lane);
     if (block)

@@ -50,7 +50,11 @@ private:
   std::weak_ptr<ModuleImpl> self;
 };
 
+struct TensorFences; // TensorMapReplace.cpp
+
 struct LaunchInfo : LaunchContext {
+  std::shared_ptr<TensorFences> tensorFences; ///< made by the first that changes a tensor map
+  std::mutex tensorMutex;
   const ModuleImpl *module = nullptr;
   std::mutex printMutex;
   std::string printed; ///< by vprintf

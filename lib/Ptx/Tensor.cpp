@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// cp.async.bulk.tensor, tile mode: a box of a tensor that a tensor map describes, as pieces that are
+// cp.async.bulk.tensor: a box (tile mode) or a column of pixels (im2col) of a tensor that a tensor map describes, as pieces that are
 // contiguous in both memories (rows; units of 16 bytes where the map swizzles). Elements outside
 // of the tensor are filled in shared memory, never written in global memory, and count as bytes of the
 // mbarrier all the same. From there on they are bulk copies like any other. The map itself may not
 // change before the copy has read through it.
 #include "Async.h"
+#include "Cluster.h"
 #include "Handlers.h"
 #include "TensorMap.h"
 #include "Wgmma.h"
@@ -24,6 +25,7 @@ constexpr unsigned sharedAlign = 128;
 constexpr unsigned coordinateWord = sideAddressWords;
 constexpr unsigned sharedWord = coordinateWord + mostTensorRank;
 constexpr unsigned barrierWord = sharedWord + sideAddressWords;
+constexpr unsigned offsetWord = barrierWord + sideAddressWords; // im2col: three offsets
 
 /// The tensor map of one lane's copy, and where it points.
 struct Request {
@@ -32,6 +34,7 @@ struct Request {
   uint64_t address = 0;
   std::string name;              ///< "'maps'+128"
   int64_t at[mostTensorRank] = {};
+  int64_t offset[mostTensorRank] = {}; ///< im2col: of the pixels that are read from those that are named
 };
 
 [[noreturn]] void refuseMap(Exec &x, const Op &op, const Request &r, unsigned lane,
@@ -83,30 +86,77 @@ Request requestOf(Exec &x, const Op &op, unsigned lane) {
               "the tensor map at " + r.name + " has rank " + std::to_string(r.map.rank) +
                   ", the instruction takes one of rank " + std::to_string(op.count),
               "use the form (.1d to .5d) of the map's rank");
+  bool im2col = op.flags & FlagIm2col;
+  if (r.map.im2col != im2col)
+    refuseMap(x, op, r, lane,
+              "the tensor map at " + r.name + " is of mode " + (r.map.im2col ? "im2col" : "tile") +
+                  ", the instruction takes one of mode " + (im2col ? "im2col" : "tile"),
+              "use the form (.tile or .im2col) of the map's mode");
   for (unsigned d = 0; d < op.count; ++d)
     r.at[d] = x.at<int32_t>(side[coordinateWord + d])[lane];
+  if (op.flags & FlagOffsets)
+    for (unsigned d = 0; d < r.map.spatial(); ++d)
+      r.offset[d + 1] = x.at<uint16_t>(side[offsetWord + d])[lane];
+  checkMapFenced(x, op, r.address, r.host, r.name, lane);
   return r;
 }
 
 class BoxPieces {
 public:
   BoxPieces(const Request &r, uint32_t shared, std::vector<BulkPiece> &pieces)
-      : m(r.map), at(r.at), shared(shared), pieces(pieces) {}
+      : m(r.map), at(r.at), offset(r.offset), shared(shared), pieces(pieces) {}
 
   void run() {
-    int64_t width = m.count(0), bytes = m.elementBytes();
+    if (m.im2col)
+      runColumn();
+    else
+      runBox();
+  }
+
+private:
+  /// Pixel after pixel: first along W, then H and D, in the bounding box, then the next image.
+  void runColumn() {
+    int64_t pixel[mostTensorRank];
+    std::copy(at, at + m.rank, pixel);
+    uint32_t rowBytes = m.channels * m.elementBytes();
+    for (uint32_t row = 0; row < m.pixels; ++row) {
+      bool inside = true;
+      uint64_t from = m.address + static_cast<uint64_t>(at[0] * int64_t(m.elementBytes()));
+      for (unsigned d = 1; d < m.rank; ++d) {
+        int64_t c = pixel[d] + offset[d];
+        inside = inside && c >= 0 && c < static_cast<int64_t>(m.size[d]);
+        from += static_cast<uint64_t>(c) * m.stride[d];
+      }
+      addRow(shared + row * rowBytes, from, m.channels, inside);
+      unsigned d = 1;
+      for (; d <= m.spatial(); ++d) {
+        pixel[d] += m.elementStride[d];
+        if (pixel[d] < static_cast<int64_t>(m.size[d]) + m.upper[d - 1])
+          break;
+        pixel[d] = m.lower[d - 1];
+      }
+      pixel[m.rank - 1] += d > m.spatial();
+    }
+  }
+
+  /// Elements before the first and behind the last of dimension 0 are outside.
+  void addRow(uint32_t row, uint64_t from, int64_t width, bool inside) {
+    int64_t bytes = m.elementBytes();
     int64_t low = std::clamp<int64_t>(-at[0], 0, width);
     int64_t high = std::clamp<int64_t>(static_cast<int64_t>(m.size[0]) - at[0], low, width);
+    add(row, from, 0, static_cast<uint32_t>(low * bytes), true);
+    add(row, from, static_cast<uint32_t>(low * bytes), static_cast<uint32_t>(high * bytes), !inside);
+    add(row, from, static_cast<uint32_t>(high * bytes), static_cast<uint32_t>(width * bytes), true);
+  }
+
+  void runBox() {
+    int64_t width = m.count(0), bytes = m.elementBytes();
     uint32_t index[mostTensorRank] = {};
     for (uint32_t row = shared;; row += static_cast<uint32_t>(width * bytes)) {
       uint64_t from = 0;
       bool inside = locate(index, from);
       from += static_cast<uint64_t>(at[0] * bytes);
-      add(row, from, 0, static_cast<uint32_t>(low * bytes), true);
-      add(row, from, static_cast<uint32_t>(low * bytes), static_cast<uint32_t>(high * bytes),
-          !inside);
-      add(row, from, static_cast<uint32_t>(high * bytes), static_cast<uint32_t>(width * bytes),
-          true);
+      addRow(row, from, width, inside);
       unsigned d = 1;
       for (; d < m.rank && ++index[d] == m.count(d); ++d)
         index[d] = 0;
@@ -115,7 +165,6 @@ public:
     }
   }
 
-private:
   /// Where a row of the box begins in global memory; false where it is outside of the tensor.
   bool locate(const uint32_t *index, uint64_t &from) const {
     bool inside = true;
@@ -146,7 +195,7 @@ private:
   }
 
   const TensorMap &m;
-  const int64_t *at;
+  const int64_t *at, *offset;
   uint32_t shared;
   std::vector<BulkPiece> &pieces;
 };
@@ -206,9 +255,9 @@ void checkGlobal(Exec &x, const Op &op, const BulkCopy &copy, const Request &r, 
   }
 }
 
-BulkCopy tensorCopy(Exec &x, const Op &op, const Request &r, BulkKind kind, unsigned lane) {
-  const uint32_t *side = x.side(op);
-  uint32_t shared = boxAddress(x, op, r, sideAddress(x, side + sharedWord, lane), lane);
+BulkCopy tensorCopy(Exec &x, const Op &op, const Request &r, BulkKind kind, uint64_t address,
+                    unsigned lane) {
+  uint32_t shared = boxAddress(x, op, r, address, lane);
   BulkCopy copy = bulkCopyOf(x, op, kind, lane, static_cast<uint32_t>(r.map.boxBytes()));
   BoxPieces(r, shared, copy.pieces).run();
   findSpans(copy);
@@ -229,14 +278,18 @@ template <typename F> void eachLane(Exec &x, F body) {
 
 void tensorLoad(Exec &x, const Op &op) {
   eachLane(x, [&](unsigned lane) {
+    const uint32_t *side = x.side(op);
+    CopyTargets targets = copyTargets(x, op, sideAddress(x, side + sharedWord, lane), lane);
     Request request = requestOf(x, op, lane);
-    BulkCopy copy = tensorCopy(x, op, request, BulkKind::Load, lane);
-    attachBarrier(x, op, copy, sideAddress(x, x.side(op) + barrierWord, lane), lane);
-    checkBulkTarget(x, op, copy, lane);
-    for (const SharedSpan &span : copy.spans)
-      if (x.program->wgmma && x.launch->checks)
-        noteWgmmaTile(x, op, span.first, span.first + span.bytes, request.map.swizzle);
-    launchCopy(x, std::move(copy));
+    BulkCopy copy = tensorCopy(x, op, request, BulkKind::Load, targets.address, lane);
+    for (unsigned i = 0; i < targets.count; ++i) {
+      AtBlock at(x, *targets.blocks[i]);
+      for (const SharedSpan &span : copy.spans)
+        if (x.program->wgmma && x.launch->checks)
+          noteWgmmaTile(x, op, span.first, span.first + span.bytes, request.map.swizzle);
+    }
+    for (unsigned i = 0; i < targets.count; ++i)
+      launchInto(x, op, *targets.blocks[i], copy, sideAddress(x, side + barrierWord, lane), lane);
   });
 }
 
@@ -260,7 +313,8 @@ uint8_t reductionFor(Exec &x, const Op &op, const Request &r, unsigned lane) {
 void tensorStore(Exec &x, const Op &op) {
   eachLane(x, [&](unsigned lane) {
     Request r = requestOf(x, op, lane);
-    BulkCopy copy = tensorCopy(x, op, r, BulkKind::Store, lane);
+    BulkCopy copy = tensorCopy(x, op, r, BulkKind::Store,
+                               sideAddress(x, x.side(op) + sharedWord, lane), lane);
     copy.reduction = op.size ? reductionFor(x, op, r, lane) : 0;
     checkBulkSource(x, op, copy, lane);
     launchCopy(x, std::move(copy));

@@ -177,7 +177,7 @@ typedef struct cameo_ptx_counts {
   uint64_t checked_bytes, shadow_bytes;
 } cameo_ptx_counts;
 
-/* A tensor map, as cuTensorMapEncodeTiled takes it: dimension 0 is the innermost one, enumerations
+/* A tensor map, as cuTensorMapEncodeTiled and cuTensorMapEncodeIm2col take it: dimension 0 is the innermost one, enumerations
  * have the driver's numbers. */
 typedef struct cameo_ptx_tensor_map {
   uint32_t struct_size;
@@ -194,6 +194,10 @@ typedef struct cameo_ptx_tensor_map {
   uint64_t stride_bytes[4]; /* of dimensions 1 to 4 */
   uint32_t box[5];          /* elements */
   uint32_t element_stride[5];
+  /* -- since im2col (struct_size tells whether they are given) -- */
+  uint32_t mode; /* 0: tile; 1: im2col, of 3 to 5 dimensions: channels, W, (H, (D,)) N; without `box` */
+  int32_t pixel_box_lower_corner[3], pixel_box_upper_corner[3]; /* of W, H, D */
+  uint32_t channels_per_pixel, pixels_per_column;
 } cameo_ptx_tensor_map;
 enum { CAMEO_PTX_TENSOR_MAP_BYTES = 128, CAMEO_PTX_TENSOR_MAP_ALIGN = 64 };
 
