@@ -10,7 +10,6 @@ namespace cameo::ptx {
 
 void tensorRows(HandlerRows &rows);     // Tensor.cpp
 void deviceCallRows(HandlerRows &rows); // DeviceCalls.cpp
-void tensorRows(HandlerRows &rows); // Tensor.cpp
 void tensorMapRows(HandlerRows &rows); // TensorMapReplace.cpp
 void remoteCopyRows(HandlerRows &rows); // RemoteCopy.cpp
 

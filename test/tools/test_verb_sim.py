@@ -303,7 +303,8 @@ def test_a_tensor_map(sim, tmp_path, x, y):
     ({"strides_bytes": []}, "args[0].strides_bytes: expected 1 sizes", 8), ({"box": [4]}, "args[0].box: expected 2", 8),
     ({"box": [3, 8]}, "args[0]: ", 8), ({"box": [4, 300]}, "args[0]: ", 8), ({"element_strides": [1, 9]}, "args[0]: ", 8),
     ({"swizzle": "48B"}, "args[0].swizzle: expected one of none, 32b", 8), ({"oob_fill": "one"}, "args[0].oob_fill: ", 8),
-    ({"mode": "im2col"}, "args[0].mode: 'im2col'", 2), ({"param": {"size": 64}}, "args[0].param.size: is 64", 8),
+    ({"mode": "im2col_wide"}, "args[0].mode: 'im2col_wide'", 2),
+    ({"mode": "im2col"}, "im2col is for 3 to 5 dimensions", 8), ({"param": {"size": 64}}, "args[0].param.size: is 64", 8),
     ({"kind": "scratch_ptr"}, "args[0]: a pointer has 8 bytes, the parameter 'map' 128", 8)])
 def test_tensor_maps_that_are_refused(sim, tmp_path, fields, message, code):
     result = sim(TILE, tile_launch(tmp_path, **fields))

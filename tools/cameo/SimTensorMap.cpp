@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Tensor maps of a launch file: the arguments of cuTensorMapEncodeTiled under their names. Which values are legal
-// together is the machine's to say (cameo_ptx.h); here only their form is read. Refused: im2col.
+// Tensor maps of a launch file: the arguments of cuTensorMapEncodeTiled and cuTensorMapEncodeIm2col under their
+// names. Which values are legal together is the machine's to say (cameo_ptx.h); here only their form is read.
 
 #include "SimLaunch.h"
 
@@ -90,17 +90,51 @@ template <typename T> size_t numbers(Fields &fields, StringRef key, size_t count
   return 0;
 }
 
+/// The corners of the pixel box, one number for each dimension but channels and images.
+void corners(Fields &fields, StringRef key, size_t count, int32_t *out) {
+  const json::Value *value = fields.need(key);
+  const json::Array *array = value ? value->getAsArray() : nullptr;
+  if (!value)
+    return;
+  bool good = array && array->size() == count;
+  for (size_t i = 0; good && i < count; ++i) {
+    std::optional<int64_t> number = (*array)[i].getAsInteger();
+    good = number && *number >= INT16_MIN && *number <= INT16_MAX;
+    out[i] = int32_t(number.value_or(0));
+  }
+  if (!good)
+    fields.bad(key, "expected " + Twine(count) + " offsets of 16 bits");
+}
+
+void readPixelBox(Fields &fields, size_t rank, cameo_ptx_tensor_map &map) {
+  map.mode = 1;
+  size_t spatial = rank > 2 ? rank - 2 : 0;
+  if (!spatial)
+    fields.bad("dims", "im2col is for 3 to 5 dimensions");
+  else
+    corners(fields, "pixel_box_lower_corner", spatial, map.pixel_box_lower_corner),
+        corners(fields, "pixel_box_upper_corner", spatial, map.pixel_box_upper_corner);
+  map.channels_per_pixel = uint32_t(fields.integer("channels_per_pixel", 1, 256).value_or(1));
+  map.pixels_per_column = uint32_t(fields.integer("pixels_per_column", 1, 1024).value_or(1));
+  const json::Value *box = fields.find("box");
+  if (const json::Array *array = box ? box->getAsArray() : nullptr; array && !array->empty())
+    fields.bad("box", "a map of mode im2col has no box");
+}
+
 } // namespace
 
 bool readTensorMap(Fields &fields, cameo_ptx_tensor_map &map) {
   size_t before = fields.problems.all().size();
-  if (auto mode = fields.string("mode", false); mode && *mode != "tile" && *mode != "tiled") {
-    fields.bad("mode", "'" + *mode + "': the machine has tensor maps of mode tile alone", unsupported);
+  auto mode = fields.string("mode", false);
+  bool im2col = mode && *mode == "im2col";
+  if (mode && *mode != "tile" && *mode != "tiled" && !im2col) {
+    fields.bad("mode", "'" + *mode + "': the machine has tensor maps of mode tile and im2col", unsupported);
     fields.ignoreAll();
     return false;
   }
-  for (StringRef key : {"pixel_box_lower_corner", "pixel_box_upper_corner", "channels_per_pixel", "pixels_per_column"})
-    fields.ignore(key);
+  if (!im2col)
+    for (StringRef key : {"pixel_box_lower_corner", "pixel_box_upper_corner", "channels_per_pixel", "pixels_per_column"})
+      fields.ignore(key);
   map = ptx::tensorMapOf(0, 1, 256);
   if (auto type = fields.string("dtype")) {
     if (auto number = elementType(*type))
@@ -116,7 +150,9 @@ bool readTensorMap(Fields &fields, cameo_ptx_tensor_map &map) {
     numbers(fields, "strides_bytes", rank - 1, map.stride_bytes, 4);
   else
     fields.find("strides_bytes");
-  if (rank)
+  if (im2col)
+    readPixelBox(fields, rank, map);
+  else if (rank)
     numbers(fields, "box", rank, map.box, 5);
   else
     fields.find("box");

@@ -18,10 +18,7 @@ KERNELS = regenerate.definitions()
 SCHEDULES = ("round-robin", "random", "producer-starved", "consumer-starved", "later-blocks-starved")
 
 # What the machine refuses still, and why. A kernel that runs has to leave this list.
-CLUSTERS = "clusters are refused"
-NOT_YET = {name: CLUSTERS for name in ("cluster_bulk", "cluster_multicast", "cluster_pass", "cute_matmul_cluster",
-                                       "cute_matmul_cluster_square")} | {
-    "matmul_persistent": "tensormap.replace is refused", "inline_im2col": "im2col is refused"}
+NOT_YET = {}
 
 
 def expected_to_run(name):

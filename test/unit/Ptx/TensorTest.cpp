@@ -274,10 +274,10 @@ TEST(Tensor, Refusals) {
   refused(load + " [%tile], [%map, {%t}], [%bar];", "takes a tensor map and 2 coordinates");
   refused(load + " [%tile], [%map], [%bar];", "takes a tensor map and 2 coordinates");
   refused(load + " [%tile], [%map, {%t, %l1}], [%bar];", "32 bits");
-  refused(load + ".multicast::cluster [%tile], [%map, {%t, %t}], [%bar], %r1;", "'.multicast::cluster'");
+  refused(load + ".multicast::cluster [%tile], [%map, {%t, %t}], [%bar], %r1;", "takes 16 bits");
   refused(load + " [%tile], [%map, {%t, %t}];", "takes 3");
-  refused(replaced(load, ".global", ".global.im2col") + " [%tile], [%map, {%t, %t}], [%bar], {%r1};",
-          "'.im2col'");
+  refused(replaced(load, ".global", ".global.im2col::w") + " [%tile], [%map, {%t, %t}], [%bar], {%r1};",
+          "'.im2col::w'");
   refused(replaced(load, ".global", ".global.tile::gather4") + " [%tile], [%map, {%t, %t}], [%bar];",
           "'.tile::gather4'");
   refused(replaced(load, ".2d", "") + " [%tile], [%map, {%t, %t}], [%bar];", "this form");
