@@ -266,8 +266,10 @@ RunStatus Worker::run(bool count) {
   // The schedules that look for trouble between blocks start more of them at a time.
   bool mixes = launch.schedule == CAMEO_PTX_SCHEDULE_RANDOM ||
                launch.schedule == CAMEO_PTX_SCHEDULE_LATER_BLOCKS_STARVED;
-  uint64_t first = mixes ? mixedSlice : perCluster > 1 ? clusterSlice : firstSlice;
-  uint64_t last = mixes || perCluster > 1 ? first : lastSlice;
+  // Blocks of a cooperative grid wait for those that have not begun.
+  bool brief = mixes || launch.cooperative;
+  uint64_t first = brief ? mixedSlice : perCluster > 1 ? clusterSlice : firstSlice;
+  uint64_t last = brief || perCluster > 1 ? first : lastSlice;
   uint64_t most = launch.cooperative ? ~uint64_t(0) : mixes ? mostMixed : mostResident;
   try {
     for (;;) {

@@ -89,6 +89,7 @@ template <typename F> void eachElement(const Column &c, F f) {
 std::string loadColumn(const Column &c) {
   Box sized = c.box; // for the number of bytes alone
   sized.map.rank = 2, sized.map.box[0] = c.box.map.channels_per_pixel, sized.map.box[1] = c.box.map.pixels_per_column;
+  sized.map.element_stride[1] = 1;
   std::string body = loadBox(sized);
   size_t begin = body.find("cp.async.bulk.tensor"), end = body.find('\n', begin);
   return body.replace(begin, end - begin,

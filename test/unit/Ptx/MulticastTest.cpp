@@ -55,7 +55,7 @@ TEST(Multicast, WhatCanBeWrong) {
   broken("%h0, 3;", "%h0, 4;", CAMEO_PTX_F_OUT_OF_BOUNDS, {"a multicast to the blocks of the mask 4 in a cluster of 2"});
   broken("%h0, 3;", "%h0, 0;", CAMEO_PTX_F_OUT_OF_BOUNDS, {"mask 0"});
   broken("%h0, 3;", "%h0, 1;", CAMEO_PTX_F_DEADLOCK, {"bytes missing"});
-  broken("[%bar], 256", "[%bar], 128", CAMEO_PTX_F_MBARRIER, {});
+  broken("[%bar], 256", "[%bar], 128", CAMEO_PTX_F_ASYNC_IN_FLIGHT, {"the bulk copy of block rank 1"});
   broken("fence.mbarrier_init.release.cluster;\n", "", CAMEO_PTX_F_PROXY,
          {"whose initialisation", "put fence.mbarrier_init.release.cluster and a barrier of the cluster"});
   expectClusterBroken(withMask(without(multicast, "@!%p bra WAIT")), CAMEO_PTX_F_ASYNC_IN_FLIGHT, {"in flight"});
@@ -71,7 +71,7 @@ TEST(Multicast, ALoadForOneOtherBlock) {
                      wait + readWord + "SYNC\n" + writeOut("%r5");
   expectClusterMended(body, 64, [](uint32_t i) { return 1000 + (i / 32 ^ 1) * 32 + i % 32; });
   expectClusterBroken(replaced(body, "128, [%hither]", "128, [%bar]"), CAMEO_PTX_F_MBARRIER,
-                      {"a copy into block rank 1 names an mbarrier of block rank 0"});
+                      {"a copy into block rank 0 names an mbarrier of block rank 1"});
 }
 
 // -- between blocks -------------------------------------------------------------------------------
