@@ -64,7 +64,7 @@ std::vector<std::vector<int64_t>> allPixels(const Column &c, int64_t images) {
 template <typename F> void eachElement(const Column &c, F f) {
   const cameo_ptx_tensor_map &m = c.box.map;
   unsigned spatial = m.rank - 2;
-  auto pixels = allPixels(c, int64_t(m.size[m.rank - 1]) + 8);
+  auto pixels = allPixels(c, int64_t(m.size[m.rank - 1]) + 64);
   std::vector<int64_t> first(4, 0);
   for (unsigned d = 0; d < spatial; ++d)
     first[d] = c.box.at[d + 1];
