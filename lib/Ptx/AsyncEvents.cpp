@@ -335,7 +335,7 @@ void exitAsync(Exec &x, Block &block, Warp &warp, uint32_t mask) {
 }
 
 void finishAsync(Exec &x, Block &block) {
-  if (x.launch->checks)
+  if (x.launch->checks) {
     for (const BulkCopy &copy : block.async->copies)
       if (copy.kind == BulkKind::Send && !*copy.sourceFree) {
         AsIssuer issuer(x, block, copy);
@@ -350,6 +350,7 @@ void finishAsync(Exec &x, Block &block) {
                "the block ends and nobody has waited for this copy into its shared memory",
                "wait for the phase of its mbarrier before the last thread exits");
       }
+  }
   block.async->clear();
 }
 

@@ -283,13 +283,13 @@ void tensorLoad(Exec &x, const Op &op) {
     Request request = requestOf(x, op, lane);
     BulkCopy copy = tensorCopy(x, op, request, BulkKind::Load, targets.address, lane);
     for (unsigned i = 0; i < targets.count; ++i) {
-      AtBlock at(x, *targets.blocks[i]);
-      for (const SharedSpan &span : copy.spans)
-        if (x.program->wgmma && x.launch->checks)
-          noteWgmmaTile(x, op, span.first, span.first + span.bytes, request.map.swizzle);
-    }
-    for (unsigned i = 0; i < targets.count; ++i)
       launchInto(x, op, *targets.blocks[i], copy, sideAddress(x, side + barrierWord, lane), lane);
+      if (!x.program->wgmma || !x.launch->checks)
+        continue;
+      AtBlock at(x, *targets.blocks[i]); // noted last: the copy itself ends what was there before
+      for (const SharedSpan &span : copy.spans)
+        noteWgmmaTile(x, op, span.first, span.first + span.bytes, request.map.swizzle);
+    }
   });
 }
 

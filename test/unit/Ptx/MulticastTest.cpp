@@ -87,7 +87,7 @@ TEST(Multicast, BulkCopiesBetweenBlocks) {
   std::string early = replaced(send, "SENT:\n", "SENT:\nadd.u32 %r9, %tile2, %r1;\nst.shared.u32 [%r9], %t;\n");
   expectClusterBroken(early, CAMEO_PTX_F_ASYNC_SOURCE, {"may still read it", "says so"});
   // After the cluster's barrier it is free.
-  expectClusterMended(replaced(send, "SYNC\n", "SYNC\nst.shared.u32 [%tile2], %t;\n"), 64, ofNeighbour);
+  expectClusterMended(replaced(send, "SYNC\n", "SYNC\n@%first st.shared.u32 [%tile2], %t;\n"), 64, ofNeighbour);
   std::string leaves = replaced(send, wait, "setp.eq.u32 %p, %rank, 0;\n@%p exit;\n" + wait);
   expectClusterBroken(leaves, CAMEO_PTX_F_ASYNC_LEFT, {"block ends"});
 }
