@@ -155,8 +155,9 @@ void reportRace(Exec &x, const Op &op, const RacePair &pair) {
   std::string message =
       "this " + verbOf(info, op, pair.now) + " (" + whoText(info, race, pair.now, pair.offset, otherBlock) +
       ") races with the " + verbOf(info, before, pair.before) + " of line " + std::to_string(other.line) +
-      " (" + whoText(info, race, pair.before, pair.offset, otherBlock) + ", clock " +
-      std::to_string(other.clock) + "): " + advice.why;
+      " (" + whoText(info, race, pair.before, pair.offset, otherBlock) +
+      (other.clock == raceInFlight ? ", in flight" : ", clock " + std::to_string(other.clock)) +
+      "): " + advice.why;
   std::string object;
   int64_t at = 0;
   uint64_t bytes = 0, address = 0;

@@ -80,7 +80,7 @@ def test_the_page_lists_the_corpus():
 MUTANTS = {
     "piped": (r"mbarrier\.arrive\.\S+\s+%rd\d+,\s+\[%r\d+\]", {20, 21, 22, 23, 25}),
     "add_one": (r"cp\.async\.bulk\.wait_group", {22}),
-    "matmul_f16": (r"cp\.async\.wait_group", {22}),
+    "matmul_f16": (r"cp\.async\.wait_group", {21, 22}),
     "block_scan": (r"bar(rier)?\.sync", {4, 20, 21}),
     "sort": (r"shfl\.sync", {4, 20}),
     "argmax": (r"selp", {4, 20}),
