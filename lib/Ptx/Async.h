@@ -252,6 +252,9 @@ void releaseTensorMaps(Exec &x);
 /// A tensor copy that reads, or has read, through its map: the map is the one it was issued with
 /// (Tensor.cpp).
 void checkMapUnchanged(Exec &x, BulkCopy &copy);
+/// ", by line 7" where a tensormap.replace or tensormap.cp_fenceproxy was the last to change it
+/// (TensorMapReplace.cpp).
+std::string whoChangedMap(Exec &x, const uint8_t *map);
 
 // -- reductions (BulkReduce.cpp) ------------------------------------------------------------------
 

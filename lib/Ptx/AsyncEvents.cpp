@@ -201,6 +201,7 @@ void land(Exec &x, Block &block, size_t index) {
       captureStore(x, block, copy);
       copy.due += 1 + (x.launch->asyncPoint == 2 ? x.nextRandom() % 8 : 0);
     } else {
+      checkMapUnchanged(x, copy);
       writeStore(x, copy);
       copy.data.clear();
       copy.written = true;
@@ -228,7 +229,8 @@ bool releaseStore(Exec &x, Block &block, size_t index, bool write) {
   auto &copies = block.async->copies;
   checkMapUnchanged(x, copies[index]);
   copies[index].released = true;
-  copies[index].map = nullptr; // may change from now on
+  if (write) // that its source was read says nothing of its map
+    copies[index].map = nullptr;
   if (!copies[index].landed)
     land(x, block, index);
   if (write && !copies[index].written) {

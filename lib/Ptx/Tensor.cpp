@@ -333,10 +333,11 @@ void checkMapUnchanged(Exec &x, BulkCopy &copy) {
       !std::memcmp(copy.map, copy.mapBytes.data(), tensorMapBytes))
     return;
   report(x, *copy.op, tensorMapFinding, 1u << copy.lane, 0, tensorMapBytes,
-         "the tensor map at " + copy.mapName + " was changed while this copy was pending",
+         "the tensor map at " + copy.mapName + " was changed while this copy was pending" +
+             whoChangedMap(x, copy.map),
          copy.kind == BulkKind::Load
              ? "change the map after the phase of the mbarrier of the last copy through it"
-             : "change the map after cp.async.bulk.wait_group{.read} of the last copy through it",
+             : "change the map after cp.async.bulk.wait_group (.read is not enough) of the last copy through it",
          copy.mapName);
   copy.map = nullptr;
 }

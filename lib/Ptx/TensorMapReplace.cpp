@@ -217,6 +217,13 @@ void checkMapFenced(Exec &x, const Op &op, uint64_t address, const uint8_t *, co
          std::move(remedy), name);
 }
 
+std::string whoChangedMap(Exec &x, const uint8_t *map) {
+  for (const auto &[address, change] : fencesOf(x).changes)
+    if (Allocation *a = x.launch->memory->find(address); a && a->host + (address - a->base) == map)
+      return ", by line " + std::to_string(lineOf(x, *change.op));
+  return "";
+}
+
 void tensorMapRows(HandlerRows &rows) {
   rows.push_back({"tensormap.replace", &replaceField});
   rows.push_back({"tensormap.cp_fenceproxy", &copyAndFence});
