@@ -229,7 +229,10 @@ TEST(Tensor, MapThatChangesWhileACopyIsPending) {
                        CAMEO_PTX_F_TENSOR_MAP, {"was changed while"}, how);
   }
   underAllSchedules(load + change, b, [&](const TensorRun &run) { expectLoaded(b, run); });
-  underAllSchedules(store + change, b, [&](const TensorRun &run) { expectStored(b, run); });
+  // That its source was read is not enough.
+  expectBrokenTensor(store + change, b, CAMEO_PTX_F_TENSOR_MAP, {"was changed while"});
+  underAllSchedules(replaced(store, "wait_group.read", "wait_group") + change, b,
+                    [&](const TensorRun &run) { expectStored(b, run); });
 }
 
 TEST(Tensor, Reductions) {
