@@ -81,9 +81,11 @@ inline cameo_ptx_launch asyncLaunchOf(const AsyncLaunch &how, const Arguments &a
   return launch;
 }
 
-inline AsyncRun runAsync(const std::string &body, AsyncLaunch how = {}) {
+/// Runs kernel `k` of the text on the buffers; `launchFor(arguments)` says how.
+template <typename F>
+AsyncRun runText(const std::string &text, const std::string &body, F launchFor) {
   AsyncRun outcome;
-  Module module(asyncKernel(body), "async.ptx");
+  Module module(text, "async.ptx");
   EXPECT_TRUE(module) << module.errors();
   if (!module)
     return outcome;
@@ -95,7 +97,7 @@ inline AsyncRun runAsync(const std::string &body, AsyncLaunch how = {}) {
   uint64_t out = memory.upload(std::vector<uint32_t>(inputWords, 0), "out");
   Arguments arguments;
   arguments.add(in).add(out);
-  Result result = run(module, "k", memory, asyncLaunchOf(how, arguments));
+  Result result = run(module, "k", memory, launchFor(arguments));
   outcome.text = result.text();
   outcome.instructions = result.counts().warp_instructions;
   for (uint32_t i = 0; i < result.findingCount(); ++i) {
@@ -109,25 +111,37 @@ inline AsyncRun runAsync(const std::string &body, AsyncLaunch how = {}) {
   return outcome;
 }
 
-/// Found under the default schedule, with all of the texts in its message.
-inline void expectBroken(const std::string &body, cameo_ptx_finding_kind kind,
-                         std::vector<std::string> texts = {}, AsyncLaunch how = {}) {
-  AsyncRun broken = runAsync(body, how);
+inline AsyncRun runAsync(const std::string &body, AsyncLaunch how = {}) {
+  return runText(asyncKernel(body), body,
+                 [&](const Arguments &arguments) { return asyncLaunchOf(how, arguments); });
+}
+
+/// The run has found this kind, with all of the texts in its message.
+inline void expectFound(const AsyncRun &broken, const std::string &body, cameo_ptx_finding_kind kind,
+                        const std::vector<std::string> &texts) {
   ASSERT_FALSE(broken.kinds.empty()) << "nothing was found in\n" << body;
   EXPECT_NE(std::count(broken.kinds.begin(), broken.kinds.end(), kind), 0) << broken.text << body;
   for (const std::string &text : texts)
     EXPECT_NE(broken.text.find(text), std::string::npos) << text << " is not in\n" << broken.text;
 }
 
-/// Clean under all schedules, and `out[i] == expected(i)` for the first `count` words.
-template <typename F>
-void expectMended(const std::string &body, uint32_t count, F expected, AsyncLaunch how = {}) {
+/// Found under the default schedule.
+inline void expectBroken(const std::string &body, cameo_ptx_finding_kind kind,
+                         std::vector<std::string> texts = {}, AsyncLaunch how = {}) {
+  expectFound(runAsync(body, how), body, kind, texts);
+}
+
+/// runBody(body, how) is clean under all schedules, the random ones with `seeds`, and
+/// `out[i] == expected(i)` for the first `count` words.
+template <typename Launch, typename R, typename F>
+void expectCleanEverywhere(R runBody, const std::string &body, uint32_t count, F expected, Launch how,
+                           uint64_t seeds) {
   for (uint32_t schedule = 0; schedule <= CAMEO_PTX_SCHEDULE_LATER_BLOCKS_STARVED; ++schedule)
     for (uint32_t point = 0; point <= CAMEO_PTX_ASYNC_RANDOM; ++point)
-      for (uint64_t seed = 0; seed < (schedule == 1 || point == 2 ? 8u : 1u); ++seed)
+      for (uint64_t seed = 0; seed < (schedule == 1 || point == 2 ? seeds : 1u); ++seed)
         for (uint32_t checks : {CAMEO_PTX_CHECK_ALL, CAMEO_PTX_CHECK_NONE}) {
           how.schedule = schedule, how.asyncPoint = point, how.seed = seed, how.checks = checks;
-          AsyncRun run = runAsync(body, how);
+          AsyncRun run = runBody(body, how);
           ASSERT_TRUE(run.kinds.empty())
               << "schedule " << schedule << " point " << point << " seed " << seed << "\n"
               << run.text << body;
@@ -135,6 +149,11 @@ void expectMended(const std::string &body, uint32_t count, F expected, AsyncLaun
             ASSERT_EQ(run.out[i], expected(i)) << i << " under schedule " << schedule << " point "
                                                << point << " seed " << seed << "\n" << body;
         }
+}
+
+template <typename F>
+void expectMended(const std::string &body, uint32_t count, F expected, AsyncLaunch how = {}) {
+  expectCleanEverywhere(runAsync, body, count, expected, how, 8);
 }
 
 /// The body without the one line that has `text`.
