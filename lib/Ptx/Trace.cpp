@@ -56,12 +56,17 @@ void Trace::endSlice(const Exec &x, uint64_t clock) {
   keep(slice);
 }
 
-void Trace::beginCopy(const Exec &x, const Op &op, uint64_t id, uint64_t bytes) {
+Trace::Event Trace::eventNow(const Exec &x, Kind kind) const {
   Event event;
-  event.kind = Kind::CopyBegins;
+  event.kind = kind;
   event.block = x.block->linear;
-  event.warp = x.warp->index;
+  event.warp = x.warp ? x.warp->index : 0;
   event.begin = event.end = now(x);
+  return event;
+}
+
+void Trace::beginCopy(const Exec &x, const Op &op, uint64_t id, uint64_t bytes) {
+  Event event = eventNow(x, Kind::CopyBegins);
   event.first = event.last = static_cast<uint32_t>(x.indexOf(op));
   event.id = id;
   event.bytes = bytes;
@@ -69,11 +74,7 @@ void Trace::beginCopy(const Exec &x, const Op &op, uint64_t id, uint64_t bytes) 
 }
 
 void Trace::endCopy(const Exec &x, const Op &op, uint64_t id, const char *how) {
-  Event event;
-  event.kind = Kind::CopyEnds;
-  event.block = x.block->linear;
-  event.warp = x.warp->index;
-  event.begin = event.end = now(x);
+  Event event = eventNow(x, Kind::CopyEnds);
   event.first = event.last = static_cast<uint32_t>(x.indexOf(op));
   event.id = id;
   event.text = how;
@@ -81,11 +82,7 @@ void Trace::endCopy(const Exec &x, const Op &op, uint64_t id, const char *how) {
 }
 
 void Trace::mark(const Exec &x, std::string what) {
-  Event event;
-  event.kind = Kind::Mark;
-  event.block = x.block->linear;
-  event.warp = x.warp ? x.warp->index : 0;
-  event.begin = event.end = now(x);
+  Event event = eventNow(x, Kind::Mark);
   event.text = std::move(what);
   keep(std::move(event));
 }

@@ -52,6 +52,8 @@ private:
     uint64_t since = 0;
   };
   uint64_t now(const Exec &x) const;
+  /// Of the running warp, at this moment.
+  Event eventNow(const Exec &x, Kind kind) const;
   void keep(Event event);
 
   std::vector<Event> events;
