@@ -326,10 +326,23 @@ bool Walk::knows(const RaceClass &c, const RaceRecord &r, uint64_t offset, unsig
 }
 
 Walk::Order Walk::orderOf(const RaceRecord &r, uint64_t offset, unsigned size, bool &everywhere) {
-  bool proxyOnly = false, known = true;
-  for (const RaceClass &c : warp->classes)
-    if (known && (c.mask & asking))
-      known = knows(c, r, offset, size, everywhere, proxyOnly);
+  bool proxyOnly = false;
+  auto allKnow = [&](uint32_t who) {
+    return std::all_of(warp->classes.begin(), warp->classes.end(), [&](const RaceClass &c) {
+      return !(c.mask & who) || knows(c, r, offset, size, everywhere, proxyOnly);
+    });
+  };
+  bool known = allKnow(asking);
+  if (!known && !strict && warp->classes.size() > 1) {
+    // Lanes that have waited for different things may access different places by one instruction.
+    uint32_t here = 0;
+    for (unsigned u = 0; u < size; u += std::min(size, 1u << a.widthLog))
+      here |= lanesNow(offset + u) & asking;
+    if (here && here != asking) {
+      everywhere = proxyOnly = false;
+      known = allKnow(here);
+    }
+  }
   if (known)
     return Order::Ordered;
   if (r.strong() && a.strong())

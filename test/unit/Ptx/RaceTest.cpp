@@ -126,6 +126,27 @@ TEST(Race, MbarrierHandsOn) {
   expectBroken(body("bar.warp.sync -1;\n", wait), race, {"uses the mbarrier"}, threads(64));
 }
 
+TEST(Race, LanesOfOneLoadThatWaitedForDifferentCopies) {
+  auto body = [](const std::string &place) {
+    std::string load = "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes ";
+    return "@%first mbarrier.init.shared::cta.b64 [%bar], 1;\n@%first mbarrier.init.shared::cta.b64 [%bar2], 1;\n"
+           "fence.mbarrier_init.release.cluster;\nbar.sync 0;\n@!%first bra S;\n"
+           "mbarrier.arrive.expect_tx.shared::cta.b64 _, [%bar], 64;\n" + load + "[%tile], [%in], 64, [%bar];\n"
+           "mbarrier.arrive.expect_tx.shared::cta.b64 _, [%bar2], 64;\nadd.s64 %l1, %in, 64;\n" + load +
+           "[%tile+64], [%l1], 64, [%bar2];\nS:\nsetp.lt.u32 %q, %t, 16;\nselp.b32 %r1, %bar, %bar2, %q;\n"
+           "W:\nmbarrier.try_wait.parity.shared::cta.b64 %p, [%r1], 0;\n@!%p bra W;\nbar.warp.sync -1;\n" + place +
+           "shl.b32 %r2, %r3, 2;\nadd.u32 %r2, %r2, %tile;\nld.shared.u32 %r4, [%r2];\n";
+  };
+  // Without bar.warp.sync the lanes know of their own copy only.
+  std::string apart = replaced(body("mov.u32 %r3, %t;\n"), "bar.warp.sync -1;\n", "");
+  expectClean(apart, threads(32));
+  expectClean(body("xor.b32 %r3, %t, 16;\n"), threads(32));
+  AsyncLaunch earliest = threads(32); // both copies are there, but who loads has not waited for that one
+  earliest.asyncPoint = CAMEO_PTX_ASYNC_EARLIEST;
+  expectBroken(replaced(body("xor.b32 %r3, %t, 16;\n"), "bar.warp.sync -1;\n", ""), race,
+               {"asynchronous write", "nothing that this thread waited for"}, earliest);
+}
+
 TEST(Race, ReadersArriveBeforeTheNextCopy) {
   std::string load = "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%buf], [%l2], 512, [%r2];\n";
   std::string source = "mul.wide.u32 %l1, %n, 512;\nadd.s64 %l2, %in, %l1;\n";
