@@ -215,7 +215,7 @@ def test_a_difference(sim, tmp_path):
     np.save(tmp_path / "y.npy", expected)
     result = sim(SCALE, launch)
     assert result.returncode == 4
-    assert "difference: y: 1 of 1000 elements differ; the largest at [17]" in result.stdout
+    assert "difference: y: 1 of 1000 elements differ; the worst at [17]" in result.stdout
     assert "replay: schedule round-robin, seed 1" in result.stdout
     launch["expected"]["y"] |= {"mode": "allclose", "atol": 1.01}
     assert sim(SCALE, launch).returncode == 0

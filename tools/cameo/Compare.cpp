@@ -31,16 +31,20 @@ void compareElement(double a, double e, int64_t i, const Tolerance &tolerance, D
   }
   double error = std::abs(a - e);
   // Beside an infinity any tolerance is infinite: only the same infinity is right.
-  if (!(std::isfinite(error) && error <= tolerance.absolute + tolerance.relative * std::abs(e)))
+  double allowed = tolerance.absolute + tolerance.relative * std::abs(e);
+  if (!(std::isfinite(error) && error <= allowed))
     ++d.wrong;
   // A NaN or infinity on one side only is the worst of all differences.
   double ranked = std::isfinite(error) ? error : INFINITY;
-  if (d.worst < 0 || ranked > d.maxAbsolute) {
-    d.maxAbsolute = ranked;
+  double ratio = std::isfinite(error) && allowed > 0 ? error / allowed : INFINITY;
+  auto worseThan = [](double r, double n, double r2, double n2) { return r > r2 || (r == r2 && n > n2); };
+  if (d.worst < 0 || worseThan(ratio, ranked, d.worstRatio, std::abs(d.worstActual - d.worstExpected))) {
+    d.worstRatio = ratio;
     d.worst = i;
     d.worstActual = a;
     d.worstExpected = e;
   }
+  d.maxAbsolute = std::max(d.maxAbsolute, ranked);
   d.meanAbsolute += ranked;
   if (!std::isfinite(a) || !std::isfinite(e))
     return;

@@ -25,7 +25,8 @@ struct Difference {
   double maxAbsolute = 0, meanAbsolute = 0;
   double maxRelative = 0;             ///< |a - e| / max|e|
   double cosine = 1;                  ///< 1 for tensors of zeros
-  int64_t worst = -1;                 ///< row-major position of the largest difference
+  int64_t worst = -1;                 ///< row-major position of the largest difference in tolerances
+  double worstRatio = 0;              ///< that difference over what the tolerance allows there
   double worstActual = 0, worstExpected = 0;
   bool matches() const { return comparable && wrong == 0; }
 };

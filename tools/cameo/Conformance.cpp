@@ -145,7 +145,7 @@ CaseResult runOnce(Executor &executor, const std::vector<host::HostTensor> &inpu
     if (d.wrong)
       return result("mismatch", "",
                     formatv("output {0}: {1} of {2} elements, worst at {3}: {4} instead of {5}", i,
-                            d.wrong, d.elements, d.worst, d.worstActual, d.worstExpected)
+                            d.wrong, d.elements, d.worst, format("%.9g", d.worstActual), format("%.9g", d.worstExpected))
                         .str());
     if (uint64_t missing = executor.unwrittenBytes(i))
       return result("mismatch", "",

@@ -205,8 +205,9 @@ std::string differenceOf(HostTensor actual, HostTensor expected, const LaunchExp
     return wideActual ? wideExpected.message() : wideActual.message();
   Difference d = compare(*wideActual, *wideExpected, {how.relative, how.absolute});
   if (d.wrong)
-    return formatv("{0} of {1} elements differ; the largest at {2}: {3} instead of {4}", d.wrong, d.elements,
-                   positionText(dims, d.worst), d.worstActual, d.worstExpected).str();
+    return formatv("{0} of {1} elements differ; the worst at {2}: {3} instead of {4}", d.wrong, d.elements,
+                   positionText(dims, d.worst), format("%.9g", d.worstActual),
+                   format("%.9g", d.worstExpected)).str();
   // 64-bit integers are more than a double holds: where exactness is asked, their bits decide.
   bool bitsDecide = how.mode != LaunchExpected::Mode::AllClose && !isFloat(actual.dtype());
   return bitsDecide ? "differs first at " + positionText(dims, first) : "";

@@ -113,7 +113,7 @@ bool printRow(StringRef title, const HostTensor &actual, const HostTensor &expec
     outs() << formatv(", bound {0:e2}", bound.absolute);
   if (!d.matches())
     outs() << formatv(", {0} outside the bound, worst at {1}: {2} instead of {3}", d.wrong, d.worst,
-                      d.worstActual, d.worstExpected);
+                      format("%.9g", d.worstActual), format("%.9g", d.worstExpected));
   outs() << "\n";
   return d.matches();
 }

@@ -57,7 +57,7 @@ def rows():
                  [floats("x", F16, [6, 300], 204, -6.0, 6.0), out("y", F32, [6, 300])], soft, close(1e-5, 1e-7),
                  function="online_softmax")
     yield kernel("cute_column_sums", "a padded tile in shared memory, float atomics", [2, 3],
-                 [floats("x", F32, [70, 45], 205), zeros("y", F32, [45])], lambda v: wide(v.x).sum(0), close(1e-5, 1e-5),
+                 [floats("x", F32, [70, 45], 205), zeros("y", F32, [45])], lambda v: wide(v.x).sum(0), close(1e-5, 1e-4),
                  function="column_sums")
 
 
@@ -77,8 +77,8 @@ def products():
     for label, dtype, cutlass_type in (("f16", F16, "Float16"), ("bf16", "bfloat16", "BFloat16")):
         yield kernel(f"cute_matmul_{label}_80", f"mma.sync {label}, ldmatrix, cp.async in three stages, swizzled tiles", [2, 2],
                      [floats("a", dtype, [m, k], 210), floats("b", dtype, [n, k], 211), out("c", F32, [m, n])], product,
-                     close(1e-5, 1e-5), make=make_product(dtype=cutlass_type))
-    rough, exact = close(1e-3, 1e-3), close(1e-5, 1e-5)
+                     close(1e-5, 1e-4), make=make_product(dtype=cutlass_type))
+    rough, exact = close(1e-3, 1e-3), close(1e-5, 1e-4)
     yield hopper("cute_matmul_f16_90", "wgmma f16, a ring of three stages by tensor maps, stmatrix, tensor store", F16, (72, 80, 520),
                  (64, 64, 64), 3, rough)
     yield hopper("cute_matmul_specialised", "a loading warp beside two warpgroups that multiply: setmaxnreg, one wgmma group in flight",

@@ -21,12 +21,12 @@ def wide(x):
 def kernels():
     yield Kernel("product", "mma.sync f16 with padded tiles in shared memory", [3], [128],
                  [floats("a", F16, [40, 96], 400), floats("b", F16, [96, 72], 401), out("c", F32, [40, 72])],
-                 lambda v: wide(v.a) @ wide(v.b), close(1e-5, 1e-5), arch="sm_80", shared=8192)
+                 lambda v: wide(v.a) @ wide(v.b), close(1e-5, 1e-4), arch="sm_80", shared=8192)
     yield Kernel("row_softmax", "loops over rows, exponentials by polynomials", [1], [32],
                  [floats("x", F32, [6, 300], 402, -4.0, 4.0), out("y", F32, [6, 300])], softmax, close(1e-5, 1e-7), arch="sm_80")
     yield Kernel("convolution_f32", "convolution without tensor cores, sizes known to the compiler", [99], [32],
                  [floats("x", F32, [1, 14, 13, 16], 403), floats("w", F32, [3, 3, 16, 24], 404), out("y", F32, [1, 12, 11, 24])],
-                 convolution, close(1e-5, 1e-5), arch="sm_80")
+                 convolution, close(1e-5, 1e-4), arch="sm_80")
 
 
 def softmax(v):
