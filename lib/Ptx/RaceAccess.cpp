@@ -293,31 +293,27 @@ uint32_t lanesOf(const RaceRecord &r, uint64_t offset, unsigned size) {
 /// Whether the lanes of class c know that r is over.
 bool Walk::knows(const RaceClass &c, const RaceRecord &r, uint64_t offset, unsigned size,
                  bool &everywhere, bool &proxyOnly) const {
-  if (r.block != a.block) {
-    const BlockKnowledge *k = findBlock(c.known->others, r.block);
-    if (!k || r.form == LaneForm::Block)
-      return k && k->epoch > r.epoch;
-    if (k->known.covers(r.agent, r.clock, r.mask))
-      return true;
-    everywhere = false;
-    return k->known.covers(r.agent, r.clock, lanesOf(r, offset, size));
-  }
-  if (r.form == LaneForm::Block)
-    return true; // which of its threads it was is forgotten
+  bool own = r.block == a.block;
+  const BlockKnowledge *k = own ? c.known.get() : findBlock(c.known->others, r.block);
+  if (r.form == LaneForm::Block) // which of its own threads it was is forgotten
+    return own || (k && k->epoch > r.epoch);
+  if (!k)
+    return false;
   bool fence = proxy && r.writes() && !r.async();
-  const Clock &clock = fence ? c.known->fenced : c.known->known;
-  if (clock.covers(r.agent, clockOf(r), r.mask))
+  uint32_t clock = clockOf(r);
+  if ((fence ? k->fenced : k->known).covers(r.agent, clock, r.mask))
     return true;
+  everywhere = everywhere && own;
   uint32_t theirs = lanesOf(r, offset, size);
-  if (clock.covers(r.agent, clockOf(r), theirs)) {
+  if ((fence ? k->fenced : k->known).covers(r.agent, clock, theirs)) {
     everywhere = false;
     return true;
   }
-  if (r.clock == raceInFlight && a.clock == raceInFlight && r.op == a.op && r.agent == a.agent)
+  if (own && r.clock == raceInFlight && a.clock == raceInFlight && r.op == a.op && r.agent == a.agent)
     return true; // lanes that copy the same bytes
-  bool ownLane = r.agent == warp->index && !(r.kind & RaceAsync) &&
+  bool ownLane = own && r.agent == warp->index && !r.async() &&
                  sameLanes(c, r, offset, size, everywhere);
-  if (fence && (ownLane || c.known->known.covers(r.agent, clockOf(r), theirs))) {
+  if (fence && (ownLane || k->known.covers(r.agent, clock, theirs))) {
     everywhere = false;
     proxyOnly = true;
     return false;

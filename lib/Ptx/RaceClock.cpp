@@ -80,6 +80,7 @@ void BlockKnowledge::join(const BlockKnowledge &other) {
   fenced.join(other.fenced);
   device.join(other.device);
   epoch = std::max(epoch, other.epoch);
+  allFenced = allFenced && other.allFenced;
 }
 
 void Knowledge::join(const Knowledge &other) {
@@ -123,6 +124,22 @@ std::shared_ptr<const Others> joined(const std::shared_ptr<const Others> &a,
       out->emplace_back(i->first, both);
       ++i, ++j;
     }
+  }
+  return out;
+}
+
+std::shared_ptr<const Others> fencedOthers(const std::shared_ptr<const Others> &others) {
+  auto isFenced = [](const auto &entry) { return entry.second->allFenced; };
+  if (!others || std::all_of(others->begin(), others->end(), isFenced))
+    return others;
+  auto out = std::make_shared<Others>(*others);
+  for (auto &entry : *out) {
+    if (isFenced(entry))
+      continue;
+    auto fenced = std::make_shared<BlockKnowledge>(*entry.second);
+    fenced->fenced.join(fenced->known);
+    fenced->allFenced = true;
+    entry.second = fenced;
   }
   return out;
 }

@@ -45,7 +45,8 @@ private:
 /// What is known of one block.
 struct BlockKnowledge {
   Clock known, fenced, device;
-  uint32_t epoch = 0; ///< publications of the block that other blocks can see
+  uint32_t epoch = 0;    ///< publications of the block that other blocks can see
+  bool allFenced = false; ///< surely nothing is known that is not fenced (of other blocks)
 
   void join(const BlockKnowledge &other);
 };
@@ -65,6 +66,8 @@ struct Knowledge : BlockKnowledge {
 /// The union; `without` is left out.
 std::shared_ptr<const Others> joined(const std::shared_ptr<const Others> &a,
                                      const std::shared_ptr<const Others> &b, uint64_t without);
+/// After a fence.proxy.async: the async proxy sees all of that, too.
+std::shared_ptr<const Others> fencedOthers(const std::shared_ptr<const Others> &others);
 const BlockKnowledge *findBlock(const std::shared_ptr<const Others> &others, uint64_t block);
 
 } // namespace cameo::ptx

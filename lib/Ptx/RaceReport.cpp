@@ -67,6 +67,10 @@ Advice adviceFor(const RaceBlock &race, const RacePair &pair) {
   if (pair.scope)
     return {"both are strong, but the scope of one is too small for threads of two blocks",
             "give both the scope .gpu (or .sys)"};
+  if (pair.proxy && pair.spot.space != Space::Shared)
+    return {"no fence.proxy.async lies between them",
+            "execute fence.proxy.async between the store and the copy: in the thread that stores, before it "
+            "publishes, or in the one that copies, behind what it waited for"};
   if (pair.proxy)
     return {"no fence.proxy.async lies between them",
             "let the threads that store execute fence.proxy.async.shared::cta, then synchronise, then copy"};

@@ -168,6 +168,7 @@ void raceFence(Exec &x, const Op &op) {
       auto own = std::make_shared<Knowledge>(*c.known);
       own->fenced = own->known;
       own->fenced.raise(warp.index, clock, c.mask);
+      own->others = fencedOthers(own->others);
       c.known = own;
     });
   if (!memory)
