@@ -219,8 +219,10 @@ void Decoder::decodeInstruction(const Instruction &instruction) {
               ") is not implemented", true);
     return;
   }
-  size_t first = program.code.size();
+  size_t first = program.code.size(), known = errors.size();
   (this->*row->decode)();
+  if (errors.size() != known) // it may lack operands; nothing of this module will run
+    return;
   noteWgmmaTouches(instruction, first);
   trackDefinitions(instruction, false);
 }

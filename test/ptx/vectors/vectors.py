@@ -23,7 +23,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 import runner  # noqa: E402
 
-FAMILIES = ["integers", "floats", "compares", "conversions", "warps", "memory", "matrices", "barriers"]
+FAMILIES = ["integers", "floats", "compares", "conversions", "warps", "memory", "matrices", "barriers", "sparse", "wmma", "wgmma"]
 
 
 def load(only="", sample=1.0, seed=1, families=FAMILIES):
