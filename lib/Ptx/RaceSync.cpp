@@ -129,7 +129,9 @@ void raceClusterWait(Exec &x) {
 void raceWarpSync(Exec &x, uint32_t mask) {
   RaceBlock &race = *x.race;
   RaceWarp &warp = race.warps[x.warp->index];
-  if (!warp.touched && warp.classes.size() == 1)
+  // A fence or an arrival ends a clock too, but only its own lane knows what came before.
+  if (!warp.touched && warp.classes.size() == 1 &&
+      warp.classes[0].known->known.ofAll(warp.index) + 1 >= warp.clock)
     return;
   race.adopt(warp, mask, std::make_shared<const Knowledge>(race.release(warp, mask)));
 }

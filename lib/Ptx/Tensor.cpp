@@ -226,13 +226,17 @@ void findSpans(BulkCopy &copy) {
     copy.spans.push_back({first, copy.bytes});
     return;
   }
-  for (const BulkPiece &piece : copy.pieces) { // whole units: pieces may be parts of one
-    uint32_t unit = piece.shared & ~15u, last = (piece.shared + piece.bytes + 15) & ~15u;
-    if (!copy.spans.empty() && copy.spans.back().first == unit)
-      copy.spans.back().bytes = last - unit;
+  std::vector<uint32_t> units; // whole ones: pieces may be parts of one, in any order
+  for (const BulkPiece &piece : copy.pieces)
+    for (uint32_t unit = piece.shared & ~15u; unit < piece.shared + piece.bytes; unit += 16)
+      units.push_back(unit);
+  std::sort(units.begin(), units.end());
+  units.erase(std::unique(units.begin(), units.end()), units.end());
+  for (uint32_t unit : units)
+    if (!copy.spans.empty() && copy.spans.back().first + copy.spans.back().bytes == unit)
+      copy.spans.back().bytes += 16;
     else
-      copy.spans.push_back({unit, last - unit});
-  }
+      copy.spans.push_back({unit, 16});
 }
 
 /// What the copy touches in global memory is there, and writable where it writes.

@@ -14,7 +14,7 @@ U32, U64, P = C.c_uint32, C.c_uint64, C.c_void_p
 FUNCTIONS = """text_data text_destroy module_parse module_destroy module_version module_kernel_count module_kernel
 module_find module_param memory_create memory_destroy memory_alloc memory_import memory_free memory_write memory_read
 memory_fill memory_copy memory_poison memory_unwritten memory_in_use launch result_destroy result_finding_count
-result_finding result_counts result_exit_code result_text result_json""".split()
+result_finding result_counts result_exit_code result_text result_json tensor_map_encode""".split()
 
 
 class Api(C.Structure):

@@ -28,6 +28,16 @@ class Form:
         return len(self.columns[0])
 
 
+class Later:
+    """A form whose vectors are dear: they are drawn when it is among those that are wanted."""
+
+    def __init__(self, name, make, *arguments):
+        self.name, self.make, self.arguments = name, make, arguments
+
+    def form(self):
+        return self.make(*self.arguments)
+
+
 def expand(pattern):
     """'a{b,c}{,d}' → ab, abd, ac, acd."""
     parts = re.split(r"\{([^}]*)\}", pattern)

@@ -8,7 +8,7 @@ import random
 from fractions import Fraction
 
 from exact import FORMATS
-from forms import Form
+from forms import Form, Later
 
 
 def a_place(lane, index, m, e):
@@ -103,13 +103,18 @@ def products():
         rows += [(m, k, x + letter, y + letter, "s32", "s32") for x in "su" for y in "su" for m, k in shapes]
     for m, k, a, b, c, d in rows:
         name = f"mma.sync.aligned.m{m}n8k{k}.row.col.{d}.{a}.{b}.{c}"
-        yield finish(*mma(name, m, k, a, b, c, d))
+        yield Later(name, product, name, m, k, a, b, c, d)
         if d == "s32":
-            yield finish(*mma(name.replace(".row.col.", ".row.col.satfinite."), m, k, a, b, c, d, limit=clamp))
+            name = name.replace(".row.col.", ".row.col.satfinite.")
+            yield Later(name, product, name, m, k, a, b, c, d, None, clamp)
     for op, combine in (("xor", lambda x, y: x ^ y), ("and", lambda x, y: x & y)):
         for m, k in ((8, 128), (16, 128), (16, 256)):
             name = f"mma.sync.aligned.m{m}n8k{k}.row.col.s32.b1.b1.s32.{op}.popc"
-            yield finish(*mma(name, m, k, "b1", "b1", "s32", "s32", combine))
+            yield Later(name, product, name, m, k, "b1", "b1", "s32", "s32", combine)
+
+
+def product(name, m, k, a, b, c, d, combine=None, limit=None):
+    return finish(*mma(name, m, k, a, b, c, d, combine or (lambda x, y: x * y), limit))
 
 
 def finish(form, results):

@@ -54,8 +54,10 @@ def entry(name, form):
                 f"mad.lo.u32 %w2, %w3, {block}, %w2;", f"setp.ge.u32 %p1, %w2, {count};", "@%p1 bra $end;",
                 "mul.wide.u32 %d3, %w2, 8;", "add.u64 %d1, %d1, %d3;", "add.u64 %d2, %d2, %d3;"]
     lines = [line.replace(" table;", f" table_{name};") for line in lines]
+    tensor = ", .param .align 64 .b8 map[128]" if getattr(form, "map", None) else ""
+    directives = getattr(form, "directives", "")
     body = "\n".join("\t" + x for x in [form.declare] * bool(form.declare) + decl + prologue + lines + stores)
-    return f"{getattr(form, 'module', '').replace('table', 'table_' + name)}.visible .entry {name}(.param .u64 in, .param .u64 out)\n{{\n{body}\n$end:\n\tret;\n}}\n"
+    return f"{getattr(form, 'module', '').replace('table', 'table_' + name)}.visible .entry {name}(.param .u64 in, .param .u64 out{tensor}) {directives}\n{{\n{body}\n$end:\n\tret;\n}}\n"
 
 
 def geometry(form):
@@ -98,6 +100,26 @@ class Refused(Exception):
     pass
 
 
+class TensorMap(C.Structure):
+    """cameo_ptx_tensor_map"""
+    _fields_ = [("struct_size", U32), ("element_type", U32), ("rank", U32), ("interleave", U32), ("swizzle", U32),
+                ("l2_promotion", U32), ("oob_fill", U32), ("reserved", U32), ("address", U64), ("size", U64 * 5),
+                ("stride_bytes", U64 * 4), ("box", U32 * 5), ("element_stride", U32 * 5), ("mode", U32),
+                ("lower", C.c_int32 * 3), ("upper", C.c_int32 * 3), ("channels", U32), ("pixels", U32)]
+
+
+def fill_map(value, fields, addresses):
+    """`over`: 0 the input buffer, 1 the output buffer; the others are the driver's, lists from the innermost on."""
+    for name, field in fields.items():
+        if name == "over":
+            value.address = addresses[field]
+        elif isinstance(field, (list, tuple)):
+            for i, v in enumerate(field):
+                getattr(value, name)[i] = v
+        else:
+            setattr(value, name, field)
+
+
 class Simulator:
     """The PTX machine, through its C interface."""
 
@@ -133,11 +155,14 @@ class Simulator:
             assert self.call("memory_alloc", memory, U64(array.nbytes), U64(256), b"buffer", C.pointer(address)) == 0
             self.call("memory_write", memory, address, P(array.ctypes.data), U64(array.nbytes))
             addresses.append(address.value)
-        packed = (C.c_uint64 * 2)(*addresses)
+        packed = (C.c_uint64 * 24)(*addresses)  # a tensor map begins at a multiple of 64
+        if getattr(form, "map", None):
+            self.encode(form.map, addresses, C.addressof(packed) + 64)
         launch = sized(Launch)
         launch.grid[:], launch.block[:] = [grid, 1, 1], [block, 1, 1]
-        launch.args, launch.arg_bytes, launch.checks, launch.host_threads = C.addressof(packed), 16, 2, 1
-        launch.schedule, launch.seed = seed % 5, seed
+        launch.args, launch.arg_bytes = C.addressof(packed), 192 if getattr(form, "map", None) else 16
+        launch.checks, launch.host_threads = 2, 1
+        launch.schedule, launch.async_point, launch.seed = seed % 5, seed // 5 % 3, seed
         result = P()
         status = self.call("launch", module, U32(index), memory, C.pointer(launch), C.pointer(result))
         said = self.call("result_text", result, result=C.c_char_p).decode(errors="replace")
@@ -147,6 +172,12 @@ class Simulator:
         if status:
             raise Refused(f"status {status}: {said}")
         return outputs
+
+    def encode(self, fields, addresses, into):
+        value, error = sized(TensorMap), P()
+        fill_map(value, fields, addresses)
+        if self.call("tensor_map_encode", C.pointer(value), P(into), C.pointer(error)):
+            raise Refused(self.call("text_data", error, result=C.c_char_p).decode())
 
     def destroy(self, module):
         self.call("module_destroy", module, result=None)
@@ -193,13 +224,31 @@ class Gpu:
             self.check(self.cuda.cuMemAlloc_v2(C.byref(pointer), C.c_size_t(array.nbytes)), "cuMemAlloc")
             self.check(self.cuda.cuMemcpyHtoD_v2(pointer, P(array.ctypes.data), C.c_size_t(array.nbytes)), "cuMemcpyHtoD")
             pointers.append(pointer)
-        arguments = (P * 2)(*(C.addressof(p) for p in pointers))
+        space = (C.c_uint8 * 192)()
+        opaque = (C.addressof(space) + 63) // 64 * 64
+        if getattr(form, "map", None):
+            self.encode(form.map, [p.value for p in pointers], opaque)
+        arguments = (P * 3)(*(C.addressof(p) for p in pointers), opaque)
         self.check(self.cuda.cuLaunchKernel(function, grid, 1, 1, block, 1, 1, 0, None, arguments, None), "cuLaunchKernel")
         self.check(self.cuda.cuCtxSynchronize(), "cuCtxSynchronize")
         self.check(self.cuda.cuMemcpyDtoH_v2(P(outputs.ctypes.data), pointers[1], C.c_size_t(outputs.nbytes)), "cuMemcpyDtoH")
         for pointer in pointers:
             self.cuda.cuMemFree_v2(pointer)
         return outputs
+
+    def encode(self, fields, addresses, into):
+        m = TensorMap()
+        fill_map(m, fields, addresses)
+        strides = P(C.addressof(m) + TensorMap.element_stride.offset)
+        of = lambda name: P(C.addressof(m) + getattr(TensorMap, name).offset)
+        ends = (m.interleave, m.swizzle, m.l2_promotion, m.oob_fill)
+        if m.mode:
+            status = self.cuda.cuTensorMapEncodeIm2col(P(into), m.element_type, m.rank, P(m.address), of("size"), of("stride_bytes"),
+                                                       of("lower"), of("upper"), m.channels, m.pixels, strides, *ends)
+        else:
+            status = self.cuda.cuTensorMapEncodeTiled(P(into), m.element_type, m.rank, P(m.address), of("size"),
+                                                      of("stride_bytes"), of("box"), strides, *ends)
+        self.check(status, "cuTensorMapEncode")
 
     def destroy(self, module):
         self.cuda.cuModuleUnload(module)

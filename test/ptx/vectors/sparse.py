@@ -7,7 +7,7 @@
 # The selector says in which lanes of four.
 import random
 
-from forms import Form
+from forms import Form, Later
 from matrices import a_place, accumulator, b_place, c_place, clamp, element, finish, packed
 from exact import FORMATS
 
@@ -118,6 +118,7 @@ def forms():
             for c in results:
                 for selector in range(selectors(a, k)):
                     name = f"mma.{sp}.sync.aligned.m16n8k{k}.row.col.{c}.{a}.{b}.{c}"
-                    yield product(name, k, a, b, c, c, selector)
+                    yield Later(name, product, name, k, a, b, c, c, selector)
                     if c == "s32":
-                        yield product(name.replace(".row.col.", ".row.col.satfinite."), k, a, b, c, c, selector, clamp)
+                        name = name.replace(".row.col.", ".row.col.satfinite.")
+                        yield Later(name, product, name, k, a, b, c, c, selector, clamp)

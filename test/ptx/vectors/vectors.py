@@ -22,17 +22,18 @@ import numpy as np
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 import runner  # noqa: E402
+from forms import Later  # noqa: E402
 
-FAMILIES = ["integers", "floats", "compares", "conversions", "warps", "memory", "matrices", "barriers", "sparse", "wmma", "wgmma"]
+FAMILIES = ["integers", "floats", "compares", "conversions", "warps", "memory", "matrices", "barriers", "sparse", "wmma", "wgmma", "copies", "tensors"]
 
 
-def load(only="", sample=1.0, seed=1, families=FAMILIES):
-    """All forms, or a sample of them by seed."""
+def load(only="", sample=1.0, seed=1, families=FAMILIES, dear=True):
+    """All forms, or a sample of them by seed. dear False: those whose vectors take long to draw stay Later."""
     chosen = []
     for family in families:
         for form in importlib.import_module(family).forms():
             if re.search(only, form.name) and (sample >= 1 or random.Random(f"{seed}/{form.name}").random() < sample):
-                chosen.append(form)
+                chosen.append(form.form() if isinstance(form, Later) and dear else form)
     return chosen
 
 
@@ -108,15 +109,15 @@ def main(arguments=None):
     parser.add_argument("--compare", type=pathlib.Path, help="list the differences from a recording")
     parser.add_argument("--list", action="store_true")
     args = parser.parse_args(arguments)
-    forms = load(args.only, args.sample, args.seed)
     if args.list:
-        print("\n".join(sorted({f.name for f in forms})))
+        print("\n".join(sorted({f.name for f in load(args.only, args.sample, args.seed, dear=False)})))
         return 0
     try:
         device = runner.Gpu() if args.device == "cuda" else runner.Simulator(args.library)
     except runner.Refused as refused:
         print(f"ptx-vectors: {refused}", file=sys.stderr)
         return 9
+    forms = load(args.only, args.sample, args.seed)
     outputs, wrong = run(device, forms, args.seed, getattr(device, "capability", None))
     ran = sum(out is not None for out in outputs)
     vectors = sum(f.count for f, out in zip(forms, outputs) if out is not None)

@@ -10,7 +10,7 @@ from fractions import Fraction
 import numpy as np
 
 from exact import FORMATS
-from forms import Form
+from forms import Form, Later
 from matrices import SMALL, accumulator, clamp
 from sparse import count_of, metadata, sparse_rows, width
 
@@ -220,4 +220,4 @@ def forms():
                     sp, logic = ".sp" * sparse, ".and.popc" * (a == "b1")
                     name = f"wgmma.mma_async{sp}.sync.aligned.m64n{n}k{k}{sat}.{d}.{a}.{b}{logic}"
                     for number in range(3 if n <= 32 else 1):
-                        yield product(name, a, b, d, n, sparse, bool(sat), number)
+                        yield Later(name, product, name, a, b, d, n, sparse, bool(sat), number)

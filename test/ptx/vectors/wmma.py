@@ -8,7 +8,7 @@ import random
 import numpy as np
 
 from exact import FORMATS
-from forms import Form
+from forms import Form, Later
 from matrices import SMALL, accumulator, clamp
 
 LANES = 32
@@ -89,6 +89,15 @@ def product(shape, a, c, d, layouts, options="", number=0):
     return form(shape, (a, a, c, d), images, columns, results, layouts, options, r)
 
 
+def multiplication(shape, kinds, layouts, options):
+    """Its name."""
+    a, b, c, d = kinds
+    types = f"{d}.{c}" if a == "f16" else f"{d}.{a}.{b}.{c}"
+    logic, more = f".{options}" if "popc" in options else "", ".satfinite" if options == "satfinite" else ""
+    return (f"wmma.mma{logic}.sync.aligned.{layouts[0]}.{layouts[1]}.m{shape[0]}n{shape[1]}k{shape[2]}"
+            f"{'.rn' * (options == 'rn')}.{types}{more}")
+
+
 def form(shape, kinds, images, columns, results, layouts, options, r):
     """One warp, one product. The input is an image of A, B and C in global memory already; `spaces` says from where each is
     loaded."""
@@ -119,12 +128,8 @@ def form(shape, kinds, images, columns, results, layouts, options, r):
         if x != "h":
             lines.append(f"{name} {regs}, {address(x, space)}{stride};")
         else:
-            types = f"{kinds[3]}.{kinds[2]}" if kinds[0] == "f16" else ".".join((kinds[3], kinds[0], kinds[1], kinds[2]))
-            logic = f".{options}" if "popc" in options else ""
-            more = ".satfinite" if options == "satfinite" else ""
-            rounding = ".rn" if options == "rn" else ""
             every = ["{" + ", ".join(f"%{y}{i}" for i in range(c)) + "}" for y, c in zip("efgh", counts)]
-            names.append(f"wmma.mma{logic}.sync.aligned.{layouts[0]}.{layouts[1]}.{text}{rounding}.{types}{more}")
+            names.append(multiplication(shape, kinds, layouts, options))
             lines.append(f"{names[-1]} {every[3]}, {every[0]}, {every[1]}, {every[2]};")
             lines.append(f"{name} {address(x, space, True)}, {regs}{stride};")
         offset += 8 * image.words
@@ -151,4 +156,4 @@ def forms():
             for y in ("col",) if narrow else ("row", "col"):
                 for number in range(2):
                     layouts = (x, y, r.choice(("row", "col")), r.choice(("row", "col")))
-                    yield product(shape, a, c, d, layouts, options, number)
+                    yield Later(multiplication(shape, (a, a, c, d), layouts, options), product, shape, a, c, d, layouts, options, number)

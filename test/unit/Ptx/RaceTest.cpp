@@ -45,6 +45,11 @@ TEST(Race, LanesOfOneWarp) {
   expectBroken(neighbours("", 1), race, {"lanes of a warp are in no order", "bar.warp.sync"});
   expectClean(neighbours("bar.warp.sync -1;", 1), threads(32));
   expectClean(neighbours("", 0), threads(64)); // its own word
+  // A fence in between orders nothing by itself, and takes nothing from the barrier.
+  for (const char *fence : {"fence.acq_rel.cta;\n", "fence.proxy.async.shared::cta;\n", "fence.mbarrier_init.release.cluster;\n"}) {
+    expectBroken(neighbours(fence, 1), race, {"lanes of a warp are in no order"});
+    expectClean(neighbours(fence + std::string("bar.warp.sync -1;"), 1), threads(32));
+  }
   // Half of the warp synchronises; lanes 0 and 1 are of one half, 0 and 16 are not.
   std::string halves = "setp.lt.u32 %p, %t, 16;\nselp.b32 %r4, 0xffff, 0xffff0000, %p;\nbar.warp.sync %r4;";
   expectClean(neighbours(halves, 1), threads(32));
