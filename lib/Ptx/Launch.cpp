@@ -216,7 +216,7 @@ void launchKernel(ModuleImpl &module, Kernel &kernel, DeviceMemory &memory,
     fillConstants(launch, program, addresses);
     launch.checks = policy.checks;
     if (request.checks == CAMEO_PTX_CHECK_ALL) {
-      launch.race = std::make_shared<RaceLaunch>();
+      launch.race = std::make_shared<RaceLaunch>(hostThreadsOf(launch, request.hostThreads));
       launch.ordersMemory = ordersMemory(program);
     }
     launch.schedule = request.schedule;

@@ -9,20 +9,25 @@
 
 namespace cameo::ptx {
 
-constexpr uint32_t leastLimit = 16384;
+constexpr size_t leastLimit = 1024, leastCache = 512;
+constexpr size_t flagBytes = sizeof(std::pair<uint64_t, RaceFlag>) + 4 * sizeof(void *); // in a hash table
 
 void RaceBlock::start(const Block &block) {
   this->block = &block;
   linear = block.linear;
   epoch = mbarrierAgents = 0;
-  limit = leastLimit;
-  if (table.size() > leastLimit || !hasEras) {
-    table.clear();
+  if (!hasEras) {
+    table = RaceTable();
     cache.clear();
+    limit = leastLimit;
+    cacheLimit = leastCache;
   }
+  peak = 0;
   for (auto &page : pages)
-    if (page)
+    if (page) {
       page->clear();
+      page->forgetTouched();
+    }
   // Copies of other agents than warps count on.
   hasEras = !launch.program->usesAsync && !launch.program->wgmma;
   eraClocks.assign(warps.size(), 0);
@@ -118,22 +123,33 @@ void RaceBlock::adopt(RaceWarp &warp, uint32_t mask, const KnowledgePtr &given) 
     mergeClasses(warp);
 }
 
+/// What of the table and the cache the memory that has been touched pays for.
+void RaceBlock::setLimits() {
+  size_t touched = 0;
+  for (auto &page : pages)
+    if (page)
+      touched += page->touchedBytes(false);
+  size_t allowance = touched / 2 + launch.race->allowance();
+  limit = std::max({leastLimit, allowance / 4 * 3, 2 * table.bytes()});
+  cacheLimit = std::max(leastCache, allowance / 4);
+}
+
 void RaceBlock::rebuild() {
+  peak = std::max(peak, table.bytes());
   std::vector<uint32_t> frontier(agentsPerWarp * warps.size() + mbarrierAgents, ~0u);
   for (const RaceWarp &warp : warps)
     if (uint32_t alive = block->warps[warp.index].alive)
       for (const RaceClass &c : warp.classes)
         for (uint32_t agent = 0; (c.mask & alive) && agent < frontier.size(); ++agent)
           frontier[agent] = std::min(frontier[agent], c.known->known.ofAll(agent));
-  thread_local RaceTable old(false); // two take turns
+  RaceTable old;
   std::swap(old, table);
-  table.clear();
   std::unordered_map<uint32_t, uint32_t> records, states;
   auto move = [&](uint32_t id) {
     auto [it, added] = records.try_emplace(id, 0);
-    const RaceRecord &r = old.recordAt(id);
+    RaceRecord r = old.recordAt(id);
     if (added && clockOf(r) > frontier[r.agent])
-      it->second = table.record(r);
+      it->second = table.record(0, r);
     return it->second;
   };
   auto moveSet = [&](uint32_t set) {
@@ -143,23 +159,23 @@ void RaceBlock::rebuild() {
         live.push_back(id);
     uint32_t out = 0;
     for (size_t i = live.size(); i--;)
-      out = table.set(out, live[i]);
+      out = table.set(0, out, live[i]);
     return out;
   };
   for (auto &page : pages)
     if (page)
-      page->eachState([&](uint32_t &state, unsigned) {
+      page->renew([&](uint32_t state) {
         if (!state)
-          return;
+          return 0u;
         auto [it, added] = states.try_emplace(state, 0);
         if (added) {
           RaceState s = old.stateAt(state);
-          it->second = table.state(s.write ? move(s.write) : 0, moveSet(s.reads));
+          it->second = table.state(0, s.write ? move(s.write) : 0, moveSet(s.reads));
         }
-        state = it->second;
+        return it->second;
       });
   cache.clear();
-  limit = std::max(leastLimit, 2 * table.size());
+  setLimits();
 }
 
 void RaceBlock::tryNewEra() {
@@ -178,7 +194,7 @@ void RaceBlock::tryNewEra() {
   // What is left of a cell is a copy in flight.
   auto kept = [&](uint32_t state) {
     uint32_t write = state ? table.stateAt(state).write : 0;
-    return write && table.recordAt(write).clock == raceInFlight ? table.state(write, 0) : 0;
+    return write && table.recordAt(write).clock == raceInFlight ? table.state(0, write, 0) : 0u;
   };
   for (auto &page : pages)
     if (page)
@@ -189,19 +205,15 @@ void RaceBlock::tryNewEra() {
 }
 
 void RaceBlock::measure() {
-  uint64_t touched = 0, shadow = table.bytes();
+  uint64_t touched = 0, shadow = std::max(peak, table.bytes()) + cache.bytes() + pages.size() * sizeof pages[0];
   for (auto &page : pages)
     if (page) {
       shadow += page->memory();
-      touched += page->touchedBytes();
+      touched += page->touchedBytes(true);
     }
+  shadow += flags.size() * flagBytes;
   launch.race->touchedBytes += touched;
   launch.race->shadowBytes += shadow + touched / 4;
-}
-
-RacePages::~RacePages() {
-  for (auto &page : pages)
-    delete page.load(std::memory_order_relaxed);
 }
 
 RaceLaunch::~RaceLaunch() {
@@ -222,15 +234,14 @@ RacePages &RaceLaunch::pagesOf(Allocation &a) {
 }
 
 void RaceLaunch::measure() {
-  uint64_t touched = 0, shadow = table.bytes();
+  uint64_t touched = 0, shadow = table.bytes() + flags.size() * flagBytes;
   for (Allocation *a : allocations) {
-    auto &pages = static_cast<RacePages *>(a->race.load())->pages;
-    shadow += pages.size() * sizeof pages[0];
-    for (auto &slot : pages)
-      if (RacePage *page = slot.load()) {
-        shadow += page->memory();
-        touched += page->touchedBytes();
-      }
+    auto &pages = *static_cast<RacePages *>(a->race.load());
+    shadow += pages.memory();
+    pages.eachPage([&](RacePage &page) {
+      shadow += page.memory();
+      touched += page.touchedBytes(true);
+    });
   }
   touchedBytes += touched;
   shadowBytes += shadow + touched / 4; // whether they are written has a byte for each word

@@ -16,8 +16,10 @@
 #define CAMEO_LIB_PTX_RACE_H
 
 #include "RaceClock.h"
+#include "RacePage.h"
 #include "RaceTable.h"
 
+#include <mutex>
 #include <unordered_map>
 
 namespace cameo::ptx {
@@ -74,21 +76,19 @@ struct RaceFlag {
 };
 
 /// What a launch's blocks share: global memory.
-struct RacePages {
-  explicit RacePages(uint64_t bytes) : pages(bytes / RacePage::bytes + 2) {}
-  ~RacePages();
-  std::vector<std::atomic<RacePage *>> pages;
-};
 struct RaceLaunch {
-  static constexpr uint32_t most = 24'000'000; ///< entries of the table: about a gigabyte
-  RaceTable table{true};
+  explicit RaceLaunch(unsigned hostThreads) : table(hostThreads) {}
+  RaceTable table; ///< each host thread writes to a part of its own
   std::mutex mutex;
   std::vector<Allocation *> allocations;
   std::unordered_map<uint64_t, RaceFlag> flags; ///< by address / 4
+  std::atomic<uint64_t> pagesMade{0};
   std::atomic<uint64_t> touchedBytes{0}, shadowBytes{0};
   std::atomic<bool> full{false};
   ~RaceLaunch();
   RacePages &pagesOf(Allocation &allocation);
+  /// What a host thread may spend on tables and caches beside the cells: a part of what is touched.
+  size_t allowance() const { return pagesMade.load(std::memory_order_relaxed) * RacePage::bytes / 4 / table.writers(); }
   void measure();
 };
 
@@ -106,12 +106,14 @@ public:
   std::vector<RaceWarp> warps;
   Knowledge barriers[16];
   KnowledgePtr passed[16]; ///< of the barriers' last completion
-  RaceTable table{false};
+  RaceTable table;
   RaceCache cache;
   std::vector<std::unique_ptr<RacePage>> pages; ///< of shared memory
   std::unordered_map<uint64_t, RaceFlag> flags;
   uint32_t mbarrierAgents = 0;
-  uint32_t limit = 0; ///< of the table's size, until it is rebuilt
+  // The table may take `limit` bytes until it is rebuilt, the cache as many as `cacheLimit`: what is
+  // remembered of memory must not be more than a part of the memory.
+  size_t limit = 0, cacheLimit = 0, peak = 0;
   // Where a barrier leaves every thread knowing everything, the shadow of shared memory begins anew, and records
   // count clocks from there: an iteration of a loop then gives the numbers of the one before.
   uint32_t era = 1;                ///< how often that has happened, over all blocks of the host thread
@@ -152,6 +154,7 @@ public:
   void tryNewEra();
 
 private:
+  void setLimits();
   /// All lanes, where those that have not exited are among them.
   uint32_t widened(const RaceWarp &warp, uint32_t mask) const;
   void splitClasses(RaceWarp &warp, uint32_t mask);

@@ -5,6 +5,7 @@
 #include "RaceWalk.h"
 
 #include <algorithm>
+#include <thread>
 
 namespace cameo::ptx {
 
@@ -15,15 +16,22 @@ RacePage &RaceWalk::pageOf(uint64_t index) {
       page = std::make_unique<RacePage>();
     return *page;
   }
-  std::atomic<RacePage *> &slot = pages->pages[index];
-  RacePage *page = slot.load(std::memory_order_acquire);
-  if (!page) {
-    auto made = std::make_unique<RacePage>();
-    if (slot.compare_exchange_strong(page, made.get(), std::memory_order_acq_rel))
-      page = made.release();
-  }
-  return *page;
+  return pages->at(index, x.launch->race->pagesMade);
 }
+
+/// A page of global memory while this host thread changes it.
+class PageGuard {
+public:
+  explicit PageGuard(RacePage &page) : flag(page.busy) {
+    for (unsigned tries = 1; flag.test_and_set(std::memory_order_acquire); ++tries)
+      if (tries % 64 == 0)
+        std::this_thread::yield(); // who has it may wait for this processor
+  }
+  ~PageGuard() { flag.clear(std::memory_order_release); }
+
+private:
+  std::atomic_flag &flag;
+};
 
 void RaceWalk::range(uint64_t begin, uint64_t end) {
   while (begin < end) {
@@ -31,14 +39,7 @@ void RaceWalk::range(uint64_t begin, uint64_t end) {
     uint64_t stop = std::min(end, first + RacePage::bytes);
     RacePage &page = pageOf(index);
     if (isGlobal) {
-      struct Guard {
-        std::atomic_flag &flag;
-        explicit Guard(std::atomic_flag &f) : flag(f) {
-          while (flag.test_and_set(std::memory_order_acquire)) {
-          }
-        }
-        ~Guard() { flag.clear(std::memory_order_release); }
-      } guard(page.busy);
+      PageGuard guard(page);
       inPage(page, begin, stop);
     } else {
       inPage(page, begin, stop);
@@ -52,7 +53,7 @@ void RaceWalk::inPage(RacePage &page, uint64_t begin, uint64_t end) {
   for (uint64_t at = begin & ~uint64_t(unit - 1); at < end; at += unit) {
     uint32_t index = static_cast<uint32_t>(at % RacePage::bytes / unit), state = page.cell[index];
     if (at >= begin && at + unit <= end && !(state & RacePage::split))
-      page.cell[index] = step(state, at, unit);
+      page.cell[index] = state == lastState ? lastNext : step(state, at, unit);
     else
       cell(page, index, begin, end, at, unit, false);
   }
@@ -62,7 +63,7 @@ void RaceWalk::inPage(RacePage &page, uint64_t begin, uint64_t end) {
 void RaceWalk::cell(RacePage &page, uint32_t index, uint64_t begin, uint64_t end, uint64_t base,
                 unsigned size, bool pooled) {
   // The pool may move while parts are split.
-  auto here = [&]() -> uint32_t & { return pooled ? page.pool[index] : page.cell[index]; };
+  auto here = [&]() -> uint32_t & { return pooled ? page.pooled(index) : page.cell[index]; };
   bool covered = base >= begin && base + size <= end;
   if (!(here() & RacePage::split)) {
     if (covered) {
@@ -80,7 +81,7 @@ void RaceWalk::cell(RacePage &page, uint32_t index, uint64_t begin, uint64_t end
   for (unsigned i = 0; i < 4; ++i)
     if (uint64_t at = base + i * part; at < end && begin < at + part)
       cell(page, group + i, begin, end, at, part, true);
-  const uint32_t *parts = &page.pool[group];
+  const uint32_t *parts = &page.pooled(group);
   if (!(parts[0] & RacePage::split) && parts[0] == parts[1] && parts[0] == parts[2] &&
       parts[0] == parts[3])
     page.drop(here(), parts[0]);
@@ -151,11 +152,11 @@ template <typename Offset>
 void raceAccess(Exec &x, const Op &op, const RaceSpot &spot, const Offset *off, unsigned width,
                 RacePattern pattern, uint8_t kind, RaceSameValue same, const void *view) {
   bool reads = !(kind & RaceWrite);
-  if (spot.allocation && x.launch->race->table.size() > RaceLaunch::most)
+  if (spot.allocation && x.launch->race->table.full(x.race->globalCache.part))
     x.launch->race->full = true;
   if (spot.allocation && ((reads && spot.allocation->readOnly) || x.launch->race->full))
     return;
-  if (!spot.allocation && x.race->table.size() > x.race->limit)
+  if (!spot.allocation && x.race->table.bytes(0) > x.race->limit)
     x.race->rebuild();
   RaceWalk walk(x, op, spot);
   walk.asLanes(kind, width, same, view);
@@ -194,7 +195,7 @@ void raceRange(Exec &x, const Op &op, const RaceSpot &spot, uint64_t offset, uin
 }
 
 void raceCopyIssued(Exec &x, const Op &op, const uint32_t *off, unsigned width, uint32_t mask) {
-  if (x.race->table.size() > x.race->limit)
+  if (x.race->table.bytes(0) > x.race->limit)
     x.race->rebuild();
   RaceSpot spot = raceShared();
   RaceWalk walk(x, op, spot);

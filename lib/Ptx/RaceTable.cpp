@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Interning, and the cells that split.
+// Interning: hash tables of any size that begin with a few slots and grow by halves.
 #include "RaceTable.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace cameo::ptx {
 namespace {
@@ -22,20 +23,22 @@ uint64_t hashOf(const RaceRecord &v) {
 
 } // namespace
 
+template <typename T> size_t Interned<T>::slotOf(const T &value) const {
+  return (hashOf(value) >> 32) * slots.size() >> 32;
+}
+
 template <typename T> void Interned<T>::clear() {
   values.clear();
   values.add(T());
-  if (slots.empty())
-    slots.resize(256);
   std::fill(slots.begin(), slots.end(), 0); // as large as before: it will be again
 }
 
 template <typename T> void Interned<T>::grow() {
-  slots.assign(slots.size() * 2, 0);
+  slots.assign(std::max<size_t>(16, slots.size() + slots.size() / 2), 0);
   for (uint32_t id = 1; id < values.size(); ++id) {
-    size_t at = hashOf(values[id]) & (slots.size() - 1);
+    size_t at = slotOf(values[id]);
     while (slots[at])
-      at = (at + 1) & (slots.size() - 1);
+      at = at + 1 == slots.size() ? 0 : at + 1;
     slots[at] = id;
   }
 }
@@ -43,63 +46,64 @@ template <typename T> void Interned<T>::grow() {
 template <typename T> uint32_t Interned<T>::intern(const T &value) {
   if (value == T())
     return 0;
-  size_t at = hashOf(value) & (slots.size() - 1);
-  for (; slots[at]; at = (at + 1) & (slots.size() - 1))
+  if (values.size() * 5 >= slots.size() * 4)
+    grow();
+  size_t at = slotOf(value);
+  for (; slots[at]; at = at + 1 == slots.size() ? 0 : at + 1)
     if (values[slots[at]] == value)
       return slots[at];
-  uint32_t id = values.add(value);
-  slots[at] = id;
-  if (values.size() * 4 > slots.size() * 3)
-    grow();
-  return id;
+  return slots[at] = values.add(value);
 }
 
 template class Interned<RaceRecord>;
 template class Interned<RaceState>;
 template class Interned<RaceSet>;
 
-template <typename T> uint32_t RaceTable::add(Interned<T> &to, const T &value) {
-  if (!mutex)
-    return to.intern(value);
-  std::lock_guard<std::mutex> lock(*mutex);
-  return to.intern(value);
+RaceTable::RaceTable(unsigned writers)
+    : parts(std::bit_ceil(std::clamp(writers, 1u, mostWriters))) {
+  partMask = static_cast<uint32_t>(parts.size() - 1);
+  partBits = static_cast<uint32_t>(std::bit_width(partMask));
+  shift = residueBits + partBits;
 }
 
-uint32_t RaceTable::record(const RaceRecord &value) { return add(records, value); }
-uint32_t RaceTable::state(uint32_t write, uint32_t reads) {
-  return add(states, RaceState{write, reads});
+uint32_t RaceTable::record(unsigned part, RaceRecord value) {
+  uint32_t residue = std::exchange(value.residue, uint8_t(0));
+  uint32_t id = parts[part].records.intern(value);
+  return id << shift | part << residueBits | residue;
 }
-uint32_t RaceTable::set(uint32_t parent, uint32_t record) {
-  return add(sets, RaceSet{parent, record});
+
+uint32_t RaceTable::state(unsigned part, uint32_t write, uint32_t reads) {
+  if (!reads)
+    return write ? write | onlyWrite : 0;
+  if (!write)
+    return (reads & number) | (reads & list ? onlyReads : onlyRead);
+  return parts[part].states.intern({write, reads}) << partBits | part;
+}
+
+uint32_t RaceTable::set(unsigned part, uint32_t parent, uint32_t record) {
+  if (!parent)
+    return record;
+  return (parts[part].sets.intern({parent, record}) << partBits | part) | list;
+}
+
+size_t RaceTable::bytes() const {
+  size_t sum = 0;
+  for (unsigned part = 0; part < parts.size(); ++part)
+    sum += bytes(part);
+  return sum;
 }
 
 void RaceTable::clear() {
-  records.clear();
-  states.clear();
-  sets.clear();
+  for (Part &part : parts) {
+    part.records.clear();
+    part.states.clear();
+    part.sets.clear();
+  }
 }
 
-uint32_t RacePage::splitCell(uint32_t state) {
-  if (!free.empty()) {
-    uint32_t at = free.back();
-    free.pop_back();
-    for (unsigned i = 0; i < 4; ++i)
-      pool[at + i] = state;
-    return at;
-  }
-  pool.insert(pool.end(), 4, state);
-  return static_cast<uint32_t>(pool.size() - 4);
-}
-
-/// The cell is one state again.
-void RacePage::drop(uint32_t &c, uint32_t state) {
-  if (c & split) {
-    uint32_t at = c & ~split;
-    for (unsigned i = 0; i < 4; ++i)
-      drop(pool[at + i], state);
-    free.push_back(at);
-  }
-  c = state;
+void RaceCache::grow() {
+  steps.assign(steps.size() * 2, Step());
+  misses = 0;
 }
 
 } // namespace cameo::ptx

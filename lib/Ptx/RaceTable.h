@@ -4,8 +4,12 @@
 // which clock, in which pattern of lanes. A state is the last write and the set of reads since; both
 // are interned, so that a cell of the shadow is one number of 32 bits and what an access does to a
 // cell is a step from state to state, which a small cache remembers. All lanes of a warp that access
-// consecutive elements share one record: the lane follows from the address. Numbers stay valid while
-// others are added, also by other host threads; where a block's table has grown it is rebuilt from the cells.
+// consecutive elements share one record: the lane follows from the address. Where lanes are not in
+// their order, their records differ by a shift only, which is a part of the number: one entry for
+// all of them. A state of one access needs no entry either. Tables begin small and grow by thirds,
+// since they count as memory of the shadow, and where a block's has grown it is rebuilt from the cells.
+// Host threads that share a table add each to a part of their own, without waiting for each other: numbers
+// come to others by the cells, whose pages are locked.
 #ifndef CAMEO_LIB_PTX_RACETABLE_H
 #define CAMEO_LIB_PTX_RACETABLE_H
 
@@ -13,8 +17,8 @@
 
 #include <algorithm>
 #include <bit>
-#include <bitset>
-#include <mutex>
+#include <memory>
+#include <vector>
 
 namespace cameo::ptx {
 
@@ -58,38 +62,44 @@ struct RaceState {
   uint32_t reads = 0; ///< a set, or 0
   bool operator==(const RaceState &) const = default;
 };
+/// One more read. A set of one is its record's number.
 struct RaceSet {
   uint32_t parent = 0, record = 0;
   bool operator==(const RaceSet &) const = default;
 };
 
-/// Grows without moving what is there.
+/// Grows by a third or a half, without moving what is there.
 template <typename T> class Chunks {
 public:
-  T &operator[](uint32_t i) {
-    uint32_t chunk = chunkOf(i);
-    return parts[chunk][i - begin(chunk)];
+  const T &operator[](uint32_t i) const {
+    Place p = placeOf(i);
+    return parts[p.chunk][p.at];
   }
-  const T &operator[](uint32_t i) const { return const_cast<Chunks &>(*this)[i]; }
   uint32_t add(const T &value) {
-    uint32_t chunk = chunkOf(count);
-    if (!parts[chunk])
-      parts[chunk].reset(new T[size_t(firstChunk) << chunk]);
-    (*this)[count] = value;
+    Place p = placeOf(count);
+    if (!parts[p.chunk]) {
+      parts[p.chunk].reset(new T[p.size]);
+      capacity += p.size;
+    }
+    parts[p.chunk][p.at] = value;
     return count++;
   }
   void clear() { count = 0; }
   uint32_t size() const { return count; }
-  size_t bytes() const { return size_t(count) * sizeof(T); }
+  size_t bytes() const { return capacity * sizeof(T); }
 
 private:
-  static constexpr uint32_t firstChunk = 256;
-  static uint32_t chunkOf(uint32_t i) {
-    return static_cast<uint32_t>(std::bit_width(i / firstChunk + 1) - 1);
+  struct Place {
+    uint32_t chunk, at, size;
+  };
+  /// Two chunks for each power of two, from 16 entries on.
+  static Place placeOf(uint32_t i) {
+    uint32_t v = i + 32, half = static_cast<uint32_t>(std::bit_width(v)) - 2, two = v >> half;
+    return {(half - 4) * 2 + (two & 1), v - (two << half), 1u << half};
   }
-  static uint32_t begin(uint32_t chunk) { return ((1u << chunk) - 1) * firstChunk; }
-  std::unique_ptr<T[]> parts[24];
+  std::unique_ptr<T[]> parts[48];
   uint32_t count = 0;
+  size_t capacity = 0;
 };
 
 /// Chunks without duplicates; number 0 is the empty value.
@@ -103,6 +113,7 @@ public:
   uint32_t intern(const T &value);
 
 private:
+  size_t slotOf(const T &value) const;
   void grow();
   Chunks<T> values;
   std::vector<uint32_t> slots;
@@ -110,27 +121,74 @@ private:
 
 class RaceTable {
 public:
-  explicit RaceTable(bool shared) : mutex(shared ? new std::mutex : nullptr) {}
-  uint32_t record(const RaceRecord &value);
-  uint32_t state(uint32_t write, uint32_t reads);
-  uint32_t set(uint32_t parent, uint32_t record);
-  const RaceRecord &recordAt(uint32_t i) const { return records[i]; }
-  const RaceState &stateAt(uint32_t i) const { return states[i]; }
-  const RaceSet &setAt(uint32_t i) const { return sets[i]; }
-  uint32_t size() const { return records.size() + states.size() + sets.size(); }
-  size_t bytes() const { return records.bytes() + states.bytes() + sets.bytes(); }
+  static constexpr unsigned mostWriters = 32;
+  explicit RaceTable(unsigned writers = 1);
+  /// `part`: of the host thread.
+  uint32_t record(unsigned part, RaceRecord value);
+  uint32_t state(unsigned part, uint32_t write, uint32_t reads);
+  uint32_t set(unsigned part, uint32_t parent, uint32_t record);
+  RaceRecord recordAt(uint32_t i) const {
+    RaceRecord r = parts[i >> residueBits & partMask].records[(i & number) >> shift];
+    r.residue = static_cast<uint8_t>(i & residueMask);
+    return r;
+  }
+  RaceState stateAt(uint32_t i) const {
+    uint32_t n = i & number;
+    switch (i & kindMask) {
+    case onlyWrite: return {n, 0};
+    case onlyRead: return {0, n};
+    case onlyReads: return {0, n | list};
+    default: return parts[n & partMask].states[n >> partBits];
+    }
+  }
+  RaceSet setAt(uint32_t i) const {
+    uint32_t n = i & number;
+    return i & list ? parts[n & partMask].sets[n >> partBits] : RaceSet{0, n};
+  }
+  unsigned writers() const { return partMask + 1; }
+  size_t bytes(unsigned part) const {
+    const Part &p = parts[part];
+    return p.records.bytes() + p.states.bytes() + p.sets.bytes();
+  }
+  size_t bytes() const;
+  uint32_t entries(unsigned part) const {
+    return parts[part].records.size() + parts[part].states.size() + parts[part].sets.size();
+  }
+  /// No number is left for another record; few are left when it says so.
+  bool full(unsigned part) const { return parts[part].records.size() + 4096 > (1u << (29 - shift)); }
   void clear();
 
 private:
-  template <typename T> uint32_t add(Interned<T> &to, const T &value);
-  Interned<RaceRecord> records;
-  Interned<RaceState> states;
-  Interned<RaceSet> sets;
-  std::unique_ptr<std::mutex> mutex; ///< where host threads share it
+  // Numbers of 29 bits and what they are numbers of.
+  static constexpr uint32_t number = (1u << 29) - 1, list = 1u << 30;
+  static constexpr uint32_t kindMask = 3u << 29, onlyWrite = 1u << 29, onlyRead = 2u << 29,
+                            onlyReads = 3u << 29;
+  static constexpr uint32_t residueBits = 5, residueMask = 31;
+  struct Part {
+    Interned<RaceRecord> records;
+    Interned<RaceState> states;
+    Interned<RaceSet> sets;
+  };
+  std::vector<Part> parts;
+  uint32_t partBits = 0, partMask = 0, shift = residueBits;
 };
 
-/// What one host thread remembers of a table.
-struct RaceCache {
+/// A table as one host thread writes to it.
+struct RaceWriter {
+  RaceTable &table;
+  unsigned part = 0;
+  uint32_t record(const RaceRecord &value) { return table.record(part, value); }
+  uint32_t state(uint32_t write, uint32_t reads) { return table.state(part, write, reads); }
+  uint32_t set(uint32_t parent, uint32_t record) { return table.set(part, parent, record); }
+  RaceRecord recordAt(uint32_t i) const { return table.recordAt(i); }
+  RaceState stateAt(uint32_t i) const { return table.stateAt(i); }
+  RaceSet setAt(uint32_t i) const { return table.setAt(i); }
+};
+
+/// Steps that one host thread remembers of a table. It grows with what it is asked, up to what the
+/// memory that is touched allows.
+class RaceCache {
+public:
   struct Step {
     uint32_t state = ~0u, record = 0, next = 0;
     uint32_t era = 0; ///< of a step that hangs on what a warp knew; 0: it is so in every era
@@ -138,84 +196,25 @@ struct RaceCache {
       return state == s && record == r && (!era || era == now);
     }
   };
-  struct Known {
-    RaceRecord record;
-    uint32_t id = 0;
-  };
-  static constexpr unsigned steps = 4096, records = 8192;
-  Step step[steps];
-  Known known[records];
-  void clear() { *this = RaceCache(); }
-  Known &knownOf(const RaceRecord &r) {
-    uint32_t h = r.op * 0x9E3779B1u ^ r.agent * 0x85EBCA6Bu ^
-                 (uint32_t(r.residue) << 2 | static_cast<uint32_t>(r.form)) * 0xC2B2AE35u;
-    return known[(h * 0x27D4EB2Fu) >> 19];
+  explicit RaceCache(unsigned part = 0) : part(part), steps(least) {}
+  const unsigned part; ///< of the shared table
+  const Step &find(uint32_t state, uint32_t record) const { return steps[placeOf(state, record)]; }
+  void put(const Step &step, size_t mostBytes) {
+    if (++misses > 2 * steps.size() && steps.size() < most && 2 * bytes() <= mostBytes)
+      grow();
+    steps[placeOf(step.state, step.record)] = step;
   }
-  Step &stepOf(uint32_t state, uint32_t record) {
-    return step[(state * 0x9E3779B1u + record * 0x85EBCA6Bu) >> 20];
-  }
-};
-
-/// 4 KiB of memory: a cell for each 16 bytes. A cell is a state, or refers to four cells of words; one
-/// of these may refer to four cells of bytes.
-struct RacePage {
-  static constexpr unsigned bytes = 4096, unit = 16, cells = bytes / unit;
-  static constexpr uint32_t split = 0x80000000u;
-  uint32_t cell[cells] = {};
-  std::bitset<cells> touched;
-  std::vector<uint32_t> pool; ///< groups of four
-  std::vector<uint32_t> free; ///< of these
-  std::atomic_flag busy = ATOMIC_FLAG_INIT;
-
-  uint32_t splitCell(uint32_t state);
-  void drop(uint32_t &cell, uint32_t state);
-  /// As it was made; for the figures of the launch, `touched` remembers the cells that were in use.
-  void clear() {
-    for (unsigned i = 0; i < cells; ++i)
-      touched[i] = touched[i] || cell[i];
-    std::fill(std::begin(cell), std::end(cell), 0);
-    pool.clear();
-    free.clear();
-  }
-  /// Every state becomes kept(state). Cells of which nothing is left are whole again.
-  template <typename F> void renew(F kept) {
-    for (unsigned i = 0; i < cells; ++i) {
-      uint32_t &c = cell[i];
-      if (!c)
-        continue;
-      touched[i] = true;
-      uint32_t left = 0;
-      each(c, unit, [&](uint32_t &state, unsigned) { left |= state = kept(state); });
-      if (!left)
-        drop(c, 0);
-    }
-  }
-  size_t memory() const {
-    return sizeof *this + (pool.capacity() + free.capacity()) * sizeof(uint32_t);
-  }
-  /// Bytes that have been accessed.
-  uint64_t touchedBytes() {
-    uint64_t sum = 0;
-    for (unsigned i = 0; i < cells; ++i)
-      if (touched[i])
-        sum += unit;
-      else
-        each(cell[i], unit, [&](uint32_t state, unsigned size) { sum += state ? size : 0; });
-    return sum;
-  }
-  /// Calls f for every state.
-  template <typename F> void eachState(F f) {
-    for (uint32_t &c : cell)
-      each(c, unit, f);
-  }
+  void clear() { std::fill(steps.begin(), steps.end(), Step()); }
+  size_t bytes() const { return steps.size() * sizeof(Step); }
 
 private:
-  template <typename F> void each(uint32_t &c, unsigned size, F f) {
-    if (!(c & split))
-      return f(c, size);
-    for (unsigned i = 0; i < 4; ++i)
-      each(pool[(c & ~split) + i], size / 4, f);
+  static constexpr size_t least = 32, most = 4096;
+  size_t placeOf(uint32_t state, uint32_t record) const {
+    return ((state * 0x9E3779B1u + record * 0x85EBCA6Bu) >> 20) & (steps.size() - 1);
   }
+  void grow();
+  std::vector<Step> steps;
+  size_t misses = 0;
 };
 
 } // namespace cameo::ptx

@@ -10,13 +10,15 @@
 
 #include "Race.h"
 
+#include <optional>
+
 namespace cameo::ptx {
 
 class RaceWalk {
 public:
   RaceWalk(Exec &x, const Op &op, const RaceSpot &spot)
       : x(x), op(op), spot(spot), race(*x.race), isGlobal(spot.space != Space::Shared),
-        table(isGlobal ? x.launch->race->table : race.table),
+        table{isGlobal ? x.launch->race->table : race.table, isGlobal ? race.globalCache.part : 0},
         cache(isGlobal ? race.globalCache : race.cache),
         pages(isGlobal ? &x.launch->race->pagesOf(*spot.allocation) : nullptr) {
     a.op = static_cast<uint32_t>(x.indexOf(op));
@@ -76,12 +78,12 @@ public:
       a.form = form;
       a.residue = static_cast<uint8_t>(residue);
     }
-    RaceCache::Known &known = cache.knownOf(a);
-    if (known.id == 0 || !(known.record == a)) {
-      known.record = a;
-      known.id = table.record(a);
+    // Records of one access differ in their residue only, which is a part of the number.
+    if (idForm != a.form) {
+      first = table.record(a) & ~31u;
+      idForm = a.form;
     }
-    id = known.id;
+    id = first | a.residue;
     lastState = ~0u;
   }
   void range(uint64_t begin, uint64_t end);
@@ -107,21 +109,24 @@ private:
       return lastNext;
     if (replaces)
       return replacing;
-    RaceCache::Step &known = cache.stepOf(state, id);
-    if (!known.is(state, id, race.era)) {
+    uint32_t next;
+    if (const RaceCache::Step &known = cache.find(state, id); known.is(state, id, race.era)) {
+      next = known.next;
+    } else {
       bool everywhere = true;
       hangsOnKnowledge = false;
-      uint32_t next = workOut(state, offset, size, everywhere);
+      next = workOut(state, offset, size, everywhere);
       if (!everywhere)
         return next;
-      known = {state, id, next, hangsOnKnowledge && race.hasEras && !isGlobal ? race.era : 0};
+      cache.put({state, id, next, hangsOnKnowledge && race.hasEras && !isGlobal ? race.era : 0},
+                isGlobal ? x.launch->race->allowance() / 2 : race.cacheLimit);
     }
-    lastState = state, lastNext = known.next;
-    return known.next;
+    lastState = state, lastNext = next;
+    return next;
   }
   /// The access is known to leave this state as it is.
   bool isUnchanged(uint32_t state) {
-    const RaceCache::Step &known = cache.stepOf(state, id);
+    const RaceCache::Step &known = cache.find(state, id);
     return (replaces && state == replacing) ||
            (!replaces && known.is(state, id, race.era) && known.next == state);
   }
@@ -153,13 +158,14 @@ private:
   const RaceSpot &spot;
   RaceBlock &race;
   bool isGlobal;
-  RaceTable &table;
+  RaceWriter table;
   RaceCache &cache;
   RacePages *pages;
   RaceWarp *warp = nullptr;
   RaceRecord a;
   uint32_t asking = 0; ///< lanes whose knowledge counts
-  uint32_t id = 0, lastState = ~0u, lastNext = 0, replacing = 0;
+  uint32_t id = 0, first = 0, lastState = ~0u, lastNext = 0, replacing = 0;
+  std::optional<LaneForm> idForm; ///< of `first`
   const uint32_t *narrow = nullptr;
   const uint64_t *wide = nullptr;
   bool strict = false, proxy = false, replaces = false;

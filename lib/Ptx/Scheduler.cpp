@@ -322,22 +322,35 @@ void Worker::addTo(GridCounts &sum) const {
     return;
   }
   sum.total.add(counts);
+  if (raceCache)
+    launch.race->shadowBytes += raceCache->bytes();
   for (size_t i = 0; i < byOp.size(); ++i)
     if (byOp[i].warpInstructions)
       sum.lines[launch.program->source[i]].add(byOp[i]);
 }
 
-RunStatus runGrid(LaunchContext &launch, unsigned hostThreads, GridCounts &counts) {
+static uint64_t clustersOf(const LaunchContext &launch) {
   uint64_t clusters = 1;
   for (unsigned d = 0; d < 3; ++d)
     clusters *= launch.grid[d] / launch.cluster[d];
+  return clusters;
+}
+
+unsigned hostThreadsOf(const LaunchContext &launch, unsigned wanted) {
+  if (!wanted)
+    wanted = std::max(1u, std::thread::hardware_concurrency());
+  return static_cast<unsigned>(std::min<uint64_t>(wanted, clustersOf(launch)));
+}
+
+RunStatus runGrid(LaunchContext &launch, unsigned hostThreads, GridCounts &counts) {
+  uint64_t clusters = clustersOf(launch);
   std::atomic<uint64_t> next{0};
-  if (!hostThreads)
-    hostThreads = std::max(1u, std::thread::hardware_concurrency());
-  hostThreads = static_cast<unsigned>(std::min<uint64_t>(hostThreads, clusters));
+  hostThreads = hostThreadsOf(launch, hostThreads);
+  if (launch.race)
+    hostThreads = std::min(hostThreads, launch.race->table.writers());
   std::vector<std::unique_ptr<Worker>> workers;
   for (unsigned i = 0; i < hostThreads; ++i)
-    workers.push_back(std::make_unique<Worker>(launch, next, clusters));
+    workers.push_back(std::make_unique<Worker>(launch, i, next, clusters));
   std::vector<RunStatus> status(hostThreads, RunStatus::Done);
   std::vector<std::thread> threads;
   for (unsigned i = 1; i < hostThreads; ++i)

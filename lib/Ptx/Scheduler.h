@@ -20,6 +20,8 @@ struct GridCounts {
   std::vector<std::unique_ptr<Trace>> traces; ///< of each host thread, where the launch asks
 };
 
+/// 0: as many as the machine has. No more than there is work for.
+unsigned hostThreadsOf(const LaunchContext &launch, unsigned wanted);
 /// Runs the whole grid. Findings go to the context's sink.
 RunStatus runGrid(LaunchContext &launch, unsigned hostThreads, GridCounts &counts);
 

@@ -21,7 +21,8 @@ enum class SliceEnd { Quantum, Blocked, Finished };
 
 class Worker {
 public:
-  Worker(LaunchContext &launch, std::atomic<uint64_t> &nextCluster, uint64_t clusterCount)
+  Worker(LaunchContext &launch, unsigned number, std::atomic<uint64_t> &nextCluster,
+         uint64_t clusterCount)
       : launch(launch), nextCluster(nextCluster), clusterCount(clusterCount) {
     x.program = launch.program;
     x.launch = &launch;
@@ -29,7 +30,7 @@ public:
     x.setMask(0);
     byWarp = launch.program->usesAsync && !synchronisesByMemory(*launch.program);
     if (launch.race)
-      raceCache = std::make_unique<RaceCache>();
+      raceCache = std::make_unique<RaceCache>(number);
   }
 
   RunStatus run(bool count);
