@@ -7,6 +7,7 @@
 // Whenever that is, the destination may be read only behind the wait. Groups are counted per thread.
 #include "Async.h"
 #include "Trace.h"
+#include "Footprints.h"
 #include "Race.h"
 #include "Handlers.h"
 #include "Wgmma.h"
@@ -192,6 +193,7 @@ void commitGroup(Exec &x, const Op &) {
 /// imm: groups that may stay in flight.
 void waitGroup(Exec &x, const Op &op) {
   Warp &warp = *x.warp;
+  logCopyWait(x, op, x.mask);
   for (PendingCopy &copy : warp.copies) {
     uint32_t mine = copy.mask & ~copy.uncommitted & x.mask, done = 0;
     for (unsigned i = 0; i < lanes; ++i)
@@ -200,13 +202,16 @@ void waitGroup(Exec &x, const Op &op) {
     if (done)
       settle(x, copy, done, warp, clockOf(x));
   }
+  logCopyWait(x, op, 0);
   dropLanded(warp);
 }
 
 /// Waits for all copies of the thread, committed or not.
-void waitAll(Exec &x, const Op &) {
+void waitAll(Exec &x, const Op &op) {
+  logCopyWait(x, op, x.mask);
   for (PendingCopy &copy : x.warp->copies)
     settle(x, copy, x.mask, *x.warp, clockOf(x));
+  logCopyWait(x, op, 0);
   dropLanded(*x.warp);
 }
 

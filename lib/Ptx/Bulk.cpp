@@ -5,6 +5,7 @@
 // Copies into shared memory poison their destination; copies out of it own their source until a
 // wait_group releases it. Tensor copies (Tensor.cpp) are the same with more pieces.
 #include "Async.h"
+#include "Footprints.h"
 #include "Trace.h"
 #include "Race.h"
 #include "Handlers.h"
@@ -117,7 +118,9 @@ void bulkStore(Exec &x, const Op &op) {
 void commitGroup(Exec &x, const Op &) { commitBulkGroup(x); }
 /// imm: groups that may stay; size: whether reading the source is enough.
 void waitGroup(Exec &x, const Op &op) {
+  logCopyWait(x, op, x.mask);
   waitBulkGroup(x, static_cast<uint64_t>(op.imm), op.size != 0);
+  logCopyWait(x, op, 0);
 }
 
 } // namespace

@@ -240,7 +240,7 @@ cameo_ptx_status launch(const cameo_ptx_module *module, uint32_t index, cameo_pt
   cameo_ptx_launch l{};
   std::memcpy(&l, given, std::min<size_t>(given->struct_size, sizeof l));
   if (l.schedule > CAMEO_PTX_SCHEDULE_LATER_BLOCKS_STARVED || l.async_point > CAMEO_PTX_ASYNC_RANDOM ||
-      l.checks > CAMEO_PTX_CHECK_ALL || l.mma > CAMEO_PTX_MMA_HARDWARE)
+      l.checks > CAMEO_PTX_CHECK_ALL || l.mma > CAMEO_PTX_MMA_HARDWARE || l.trace > CAMEO_PTX_TRACE_FOOTPRINTS)
     return CAMEO_PTX_BAD_ARGUMENT;
   return guarded([&] {
     LaunchRequest r{};

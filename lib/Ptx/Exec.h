@@ -18,6 +18,7 @@ namespace cameo::ptx {
 
 struct AsyncState; // Async.h
 class Trace;       // Trace.h
+class Footprints;  // Footprints.h
 struct Block;
 struct Cluster; // Cluster.h
 class RaceBlock;   // Race.h
@@ -206,6 +207,7 @@ struct LaunchContext {
   bool ordersMemory = false;        ///< the program has fences, acquires or releases
   unsigned schedule = 0, asyncPoint = 0;
   bool traces = false;
+  std::shared_ptr<Footprints> footprints; ///< null: nobody asked
   bool hardwareMma = false; ///< tensor cores add as published of the hardware, HardwareMma.h
   unsigned sm = 0;          ///< of the module's target: 90
   uint64_t seed = 0, stepLimit = 0;

@@ -3,6 +3,7 @@
 // One launch: the request against what the kernel says of itself, constants of the launch (pool,
 // parameters, addresses of variables), the grid, and what comes back as text.
 #include "Cluster.h"
+#include "Footprints.h"
 #include "ModuleImpl.h"
 #include "Race.h"
 #include "Scheduler.h"
@@ -224,7 +225,9 @@ void launchKernel(ModuleImpl &module, Kernel &kernel, DeviceMemory &memory,
     launch.hardwareMma = request.hardwareMma;
     launch.sm = smOf(module.ast.target);
     launch.seed = request.seed;
-    launch.traces = request.trace;
+    launch.traces = request.trace == CAMEO_PTX_TRACE_TIMELINE;
+    if (request.trace == CAMEO_PTX_TRACE_FOOTPRINTS && launch.race)
+      launch.footprints = std::make_shared<Footprints>();
     launch.stepLimit = request.stepLimit;
     launch.cancel = request.cancel;
     launch.cooperative = request.cooperative;
@@ -234,7 +237,7 @@ void launchKernel(ModuleImpl &module, Kernel &kernel, DeviceMemory &memory,
   if (problem.empty() && launch.program) {
     GridCounts counts;
     counts.counting = request.counts;
-    status = runGrid(launch, request.hostThreads, counts);
+    status = runGrid(launch, launch.footprints ? 1 : request.hostThreads, counts);
     outcome.hasCounts = request.counts;
     outcome.counts = counts.total;
     if (launch.race && request.counts) {
@@ -248,7 +251,9 @@ void launchKernel(ModuleImpl &module, Kernel &kernel, DeviceMemory &memory,
       memory.free(launch.workspace);
     memory.settleAfterLaunch();
     outcome.lines = std::move(counts.lines);
-    if (request.trace)
+    if (launch.footprints)
+      outcome.trace = launch.footprints->text();
+    else if (request.trace)
       outcome.trace = traceText(counts, program, request, module);
   }
   if (!problem.empty()) {

@@ -67,7 +67,8 @@ struct LaunchRequest {
   const void *args;
   uint64_t argBytes;
   unsigned checks, schedule, asyncPoint, hostThreads, maxFindings;
-  bool counts, trace;
+  bool counts;
+  uint32_t trace; ///< CAMEO_PTX_TRACE_...
   bool hardwareMma;
   uint64_t seed, stepLimit;
   const volatile int *cancel;

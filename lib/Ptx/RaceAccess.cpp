@@ -2,6 +2,7 @@
 //
 // Accesses become ranges of bytes, ranges become cells of the shadow, and each cell makes a step from
 // its state (RaceStep.cpp). Cells split where accesses are smaller, and become one again.
+#include "Footprints.h"
 #include "RaceWalk.h"
 
 #include <algorithm>
@@ -114,6 +115,11 @@ RaceSpot raceGlobal(Allocation &allocation) {
 
 namespace {
 
+/// For footprints: an offset in shared memory, an address in global memory.
+uint64_t placeOf(const RaceSpot &spot) {
+  return spot.origin + (spot.allocation ? spot.allocation->base - (spot.allocation->base & 255) : 0);
+}
+
 /// Calls `part(begin, end)` for the ranges of a scattered access, after `walk` has the form of each.
 /// Neighbours in memory of the same record go together.
 template <typename Offset, typename F>
@@ -152,6 +158,8 @@ template <typename Offset>
 void raceAccess(Exec &x, const Op &op, const RaceSpot &spot, const Offset *off, unsigned width,
                 RacePattern pattern, uint8_t kind, RaceSameValue same, const void *view) {
   bool reads = !(kind & RaceWrite);
+  if (Footprints *log = x.launch->footprints.get(); log && !(reads && spot.allocation && spot.allocation->readOnly))
+    log->lanesOf(x, op, reads ? Footprint::Read : Footprint::Write, placeOf(spot), off, width, x.mask);
   if (spot.allocation && x.launch->race->table.full(x.race->globalCache.part))
     x.launch->race->full = true;
   if (spot.allocation && ((reads && spot.allocation->readOnly) || x.launch->race->full))
@@ -197,6 +205,8 @@ void raceRange(Exec &x, const Op &op, const RaceSpot &spot, uint64_t offset, uin
 void raceCopyIssued(Exec &x, const Op &op, const uint32_t *off, unsigned width, uint32_t mask) {
   if (x.race->table.bytes(0) > x.race->limit)
     x.race->rebuild();
+  if (Footprints *log = x.launch->footprints.get())
+    log->lanesOf(x, op, Footprint::Write, 0, off, width, mask);
   RaceSpot spot = raceShared();
   RaceWalk walk(x, op, spot);
   walk.asLanes(RaceWrite | RaceAsync, width, nullptr, nullptr);
@@ -206,6 +216,8 @@ void raceCopyIssued(Exec &x, const Op &op, const uint32_t *off, unsigned width, 
 
 void raceCopyLanded(Exec &x, const Op &op, const uint32_t *off, unsigned width, uint32_t mask,
                     uint32_t warp, uint32_t clock) {
+  if (Footprints *log = x.launch->footprints.get())
+    log->lanesOf(x, op, Footprint::Write, 0, off, width, mask);
   RaceSpot spot = raceShared();
   RaceWalk walk(x, op, spot);
   walk.asLanded(x.race->warps[warp], clock, width, mask);

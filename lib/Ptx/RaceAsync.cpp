@@ -5,6 +5,7 @@
 // wait. A cp.async is nobody's until the wait of its thread: from then on its bytes count as stored by
 // that thread, there and then. An mbarrier hands on what its arrivals knew.
 #include "Async.h"
+#include "Footprints.h"
 #include "Race.h"
 
 #include <algorithm>
@@ -36,10 +37,14 @@ void raceInitMbarrier(Exec &x, Mbarrier &barrier, unsigned lane) {
   barrier.race->initWarp = warp.index, barrier.race->initLane = lane;
   barrier.race->initClock = warp.clock;
   warp.touched = true;
+  if (Footprints *log = x.launch->footprints.get())
+    log->add(x, barrier.init, Footprint::Mbarrier, lane, barrier.address - sharedBase, 8);
 }
 
 void raceUseMbarrier(Exec &x, const Op &op, const Mbarrier &barrier, unsigned lane) {
   const RaceMbarrier &race = *barrier.race;
+  if (Footprints *log = x.launch->footprints.get())
+    log->add(x, &op, Footprint::Mbarrier, lane, barrier.address - sharedBase, 8);
   if (race.initWarp == x.warp->index && race.initLane == lane)
     return;
   for (const RaceClass &c : warpOf(x).classes)
@@ -83,6 +88,10 @@ void racePhase(Mbarrier &barrier) {
 }
 
 void raceWaited(Exec &x, const Mbarrier &barrier, uint32_t mask) {
+  if (Footprints *log = x.launch->footprints.get())
+    for (uint32_t rest = mask; rest; rest &= rest - 1)
+      log->add(x, nullptr, Footprint::Waited, static_cast<unsigned>(std::countr_zero(rest)),
+               barrier.address - sharedBase, 8);
   if (barrier.race->completed)
     x.race->acquire(warpOf(x), mask, *barrier.race->completed);
 }
@@ -103,6 +112,9 @@ void raceBulkLoad(Exec &x, const BulkCopy &copy, const Mbarrier &barrier) {
   readGlobal(x, copy, how);
   how.proxy = false;
   how.kind = RaceAsync | RaceWrite;
+  if (Footprints *log = x.launch->footprints.get())
+    for (const SharedSpan &span : copy.spans)
+      log->add(x, copy.op, Footprint::Write, copy.lane, span.first - sharedBase, span.bytes);
   for (const SharedSpan &span : copy.spans)
     raceRange(x, *copy.op, raceShared(), span.first - sharedBase, span.bytes, how);
 }
@@ -112,6 +124,9 @@ void raceBulkStore(Exec &x, const BulkCopy &copy) {
   uint32_t sequence = ++warp.bulkIssued;
   warp.bulk.push_back({copy.lane, 0, sequence, false});
   RaceCopy how;
+  if (Footprints *log = x.launch->footprints.get())
+    for (const SharedSpan &span : copy.spans)
+      log->pending(x, *copy.op, copy.lane, sequence, span.first - sharedBase, span.bytes);
   how.agent = x.race->readerAgent(warp.index);
   how.clock = sequence;
   how.lane = copy.lane;
@@ -147,6 +162,8 @@ void raceBulkWait(Exec &x, uint64_t mayStay, bool readOnly) {
   for (unsigned lane = 0; lane < lanes; ++lane) {
     if (!newest[lane])
       continue;
+    if (Footprints *log = x.launch->footprints.get())
+      log->waited(x, lane, newest[lane]);
     race.eachClass(warp, 1u << lane, [&](RaceClass &c) {
       auto own = std::make_shared<Knowledge>(*c.known);
       for (Clock *clock : {&own->known, &own->fenced}) {
@@ -171,6 +188,8 @@ void raceWgmmaRead(Exec &x, const Op &op, const std::vector<uint32_t> &units, ui
     size_t end = i + 1;
     while (end < units.size() && units[end] == units[end - 1] + 16)
       ++end;
+    if (Footprints *log = x.launch->footprints.get())
+      log->pendingMatrix(x, op, number, units[i] - sharedBase, (end - i) * 16);
     raceRange(x, op, raceShared(), units[i] - sharedBase, (end - i) * 16, how);
     i = end;
   }
@@ -179,6 +198,8 @@ void raceWgmmaRead(Exec &x, const Op &op, const std::vector<uint32_t> &units, ui
 /// The first wait of any of the four warps does it for the operation as a whole.
 void raceWgmmaWaited(Exec &x, uint64_t number) {
   RaceBlock &race = *x.race;
+  if (Footprints *log = x.launch->footprints.get())
+    log->waitedMatrix(x, number);
   uint32_t agent = race.matrixAgent(x.warp->index / 4 * 4);
   race.eachClass(warpOf(x), x.mask, [&](RaceClass &c) {
     if (c.known->known.ofAll(agent) >= number)

@@ -6,6 +6,7 @@
 // found by the scheduler, when nothing else can run.
 #include "SyncHandlers.h"
 #include "Async.h"
+#include "Footprints.h"
 #include "Race.h"
 
 #include <bit>
@@ -103,6 +104,8 @@ void barrier(Exec &x, const Op &op) {
   state.expected = count;
   if (x.race)
     raceBarrierArrive(x, id);
+  if (Footprints *log = x.launch->footprints.get())
+    log->add(x, &op, Footprint::Barrier, 0, id, x.mask);
   block.async->arrivedWarps[id] |= 1u << x.warp->index;
   // Counted barriers count whole warps.
   state.arrived += count && (op.flags & BarrierAligned)
@@ -154,6 +157,8 @@ void warpBarrier(Exec &x, const Op &op) {
     for (unsigned i = 0; i < lanes; ++i)
       part |= static_cast<uint32_t>((rest >> i & 1) && named[i] == mask) << i;
     raceWarpSync(x, part);
+    if (Footprints *log = x.launch->footprints.get())
+      log->add(x, &op, Footprint::WarpBarrier, 0, 0, part);
     rest &= ~part;
   }
 }

@@ -63,6 +63,8 @@ cl::opt<std::string> outputDir("output-dir", cl::value_desc("DIR"), cl::sub(simC
                                cl::cat(outputCategory()), cl::desc("Write what the kernel wrote as DIR/<name>.npy"));
 cl::opt<std::string> traceFile("trace", cl::value_desc("FILE"), cl::sub(simCommand()), cl::cat(outputCategory()),
                                cl::desc("Write what warps and copies of the last run did when, for Perfetto"));
+cl::opt<std::string> footprintsFile("footprints", cl::value_desc("FILE"), cl::sub(simCommand()), cl::cat(outputCategory()),
+                                    cl::desc("Write which thread touched which bytes between which barriers"));
 cl::opt<bool> asJson("json", cl::sub(simCommand()), cl::cat(outputCategory()),
                      cl::desc("Print everything as JSON on stdout"));
 
@@ -174,7 +176,13 @@ Plan planRuns() {
     return bad(checks.error().message);
   settings.checks = *checks;
   settings.counts = countsOption();
-  settings.trace = !traceFile.empty();
+  if (!traceFile.empty() && !footprintsFile.empty())
+    return bad("--trace and --footprints: one of them at a time");
+  if (!footprintsFile.empty() && settings.checks != CAMEO_PTX_CHECK_ALL)
+    return bad("--footprints needs --check=all");
+  settings.trace = !traceFile.empty()        ? CAMEO_PTX_TRACE_TIMELINE
+                   : !footprintsFile.empty() ? CAMEO_PTX_TRACE_FOOTPRINTS
+                                             : CAMEO_PTX_TRACE_NONE;
   settings.hostThreads = threads;
   if (threads > 1024)
     return bad("--threads " + Twine(threads) + ": expected at most 1024");
@@ -315,9 +323,10 @@ int runPlan(const ptx::Module &module, uint32_t kernel, const LaunchFile &launch
   if (!run.error.empty())
     fail(ExitCode(run.exitCode), run.error);
   int written = writeResults(launch, run);
-  if (!traceFile.empty() && !run.trace.empty())
-    if (Status status = writeFile(traceFile, run.trace); !status)
-      written = fail(ioOrMemory, "--trace: " + status.error().message);
+  for (const auto *file : {&traceFile, &footprintsFile})
+    if (!file->empty() && !run.trace.empty())
+      if (Status status = writeFile(*file, run.trace); !status)
+        written = fail(ioOrMemory, "--" + file->ArgStr + ": " + status.error().message);
   if (asJson)
     outs() << formatv("{0:2}\n", json::Value(json::Object{{"version", 1}, {"kernel", json::fixUTF8(name)},
                                                           {"exit_code", run.exitCode}, {"runs", std::move(all)}}));

@@ -13,7 +13,8 @@ namespace cameo::tool {
 struct SimSettings {
   uint32_t checks = CAMEO_PTX_CHECK_ALL, schedule = 0, asyncPoint = 0, hostThreads = 1, mma = 0;
   uint64_t seed = 1;
-  bool counts = false, trace = false;
+  bool counts = false;
+  uint32_t trace = CAMEO_PTX_TRACE_NONE;
 };
 
 struct SimDifference {
@@ -24,7 +25,7 @@ struct SimRun {
   int exitCode = ok;                       ///< a finding's class comes before a difference
   std::string error;                       ///< why it has no result
   std::string text;                        ///< the findings, and how to see them again
-  std::string trace;                       ///< with `trace`: events for a timeline
+  std::string trace;                       ///< with `trace`: a timeline, or rows of footprints
   llvm::json::Object result;               ///< the machine's own JSON
   std::vector<SimDifference> differences;  ///< only looked for where nothing was found
   std::vector<host::HostTensor> after;     ///< in the order of the launch's buffers

@@ -111,6 +111,9 @@ enum {
 /* How mma and wgmma add: each element by ascending k with one f32 fused multiply-add per step, or
  * as tensor cores of the module's target were found to (aligned to the greatest exponent and cut
  * off; fp8 of sm_89 and of wgmma with 13 bits). */
+/* What a launch keeps: when warps and copies did what, or which thread touched which bytes between which barriers
+ * (with CAMEO_PTX_CHECK_ALL, on one host thread; lib/Ptx/Footprints.h has the rows). */
+enum { CAMEO_PTX_TRACE_NONE = 0, CAMEO_PTX_TRACE_TIMELINE = 1, CAMEO_PTX_TRACE_FOOTPRINTS = 2 };
 enum { CAMEO_PTX_MMA_IEEE = 0, CAMEO_PTX_MMA_HARDWARE = 1 };
 enum { CAMEO_PTX_ASYNC_LATEST = 0, CAMEO_PTX_ASYNC_EARLIEST = 1, CAMEO_PTX_ASYNC_RANDOM = 2 };
 
@@ -129,7 +132,7 @@ typedef struct cameo_ptx_launch {
   const volatile int *cancel; /* may be null; polled atomically; any value but 0 stops the launch */
   uint32_t host_threads;      /* 0: as many as the machine has cores */
   uint32_t max_findings;      /* 0: 16; findings of one PTX line and kind are reported once */
-  uint32_t trace;             /* 1: keep what ran when (slower, and up to some 100 MB) */
+  uint32_t trace;             /* CAMEO_PTX_TRACE_... (slower, and up to some 100 MB) */
   /* -- since clusters (struct_size tells whether they are given) -- */
   uint32_t cluster[3];  /* blocks of a cluster; zeros: what the kernel says of itself, or none */
   uint32_t cooperative; /* 1: all blocks are on the machine together (grid.sync of cooperative groups) */
@@ -273,7 +276,8 @@ typedef struct cameo_ptx_api_v1 {
                                         cameo_ptx_text **error);
 
   /* With `trace`: slices and waits of warps, copies in flight, phases of mbarriers, as JSON of the
-   * Trace Event Format (Perfetto opens it). Its time is warp instructions of the host thread. */
+   * Trace Event Format (Perfetto opens it). Its time is warp instructions of the host thread. Or the
+   * rows of footprints. */
   const char *(*result_trace)(const cameo_ptx_result *);
 } cameo_ptx_api_v1;
 

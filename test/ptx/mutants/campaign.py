@@ -13,9 +13,11 @@ import pathlib
 import random
 import subprocess
 import tempfile
+import threading
 from dataclasses import dataclass
 
 import equivalence
+import footprints
 import kinds
 import launch_sites
 import ptx_text
@@ -57,7 +59,8 @@ class Case:
     def _sites(self):
         for function in self.functions:
             for kind, generate in kinds.KINDS.items():
-                more = {"participants": {"threads": self.threads}, "scope": {"blocks": self.blocks}}.get(kind, {})
+                more = {"participants": {"threads": self.threads}, "scope": {"blocks": self.blocks},
+                        "moved": {"threads": self.threads}}.get(kind, {})
                 for site in generate(function, self.source, **more):
                     if site.edits:
                         yield function, site
@@ -144,9 +147,11 @@ class Verdict:
 class Machine:
     def __init__(self, cameo, runs=9, limit=30, environment=None):
         self.cameo, self.runs, self.limit, self.environment = cameo, runs, limit, environment
+        self.lock, self.known_footprints = threading.Lock(), {}
 
     def simulate(self, text, launch_path, seed, runs=None, launch=None):
-        """(exit code, the last run as JSON, what was said on stderr)."""
+        """(exit code, the last run as JSON, what was said on stderr). Other numbers stay so where the search for a finding in
+        further runs takes too long."""
         with tempfile.TemporaryDirectory(prefix="mutant-") as folder:
             path = pathlib.Path(folder) / "kernel.ptx"
             path.write_text(text)
@@ -163,9 +168,13 @@ class Machine:
             except subprocess.TimeoutExpired:
                 return TIME, {}, "killed after its limit"
         try:
-            last = json.loads(done.stdout)["runs"][-1]
+            made = json.loads(done.stdout)["runs"]
+            last = made[-1]
         except (ValueError, KeyError, IndexError):
-            last = {}
+            made, last = [], {}
+        other = next((run for run in made if run.get("differences")), None)
+        if done.returncode == TIME and other:
+            return NUMBERS, other, done.stderr
         return done.returncode, last, done.stderr
 
     def judge(self, mutant, seed):
@@ -186,12 +195,28 @@ class Machine:
         rule = self.rule_of(mutant, seed)
         return Verdict("equivalent", 0, rule) if rule else Verdict("survived")
 
+    def footprints(self, case):
+        """What the kernel itself touches, in runs of two schedules; None for one that touches too much."""
+        with self.lock:
+            if case.name not in self.known_footprints:
+                self.known_footprints = {case.name: [self._footprints(case, *how) for how in (("round-robin", 1), ("random", 2))]}
+            return self.known_footprints[case.name]
+
+    def _footprints(self, case, schedule, seed):
+        with tempfile.TemporaryDirectory(prefix="footprints-") as folder:
+            path = pathlib.Path(folder) / "rows"
+            subprocess.run([self.cameo, "sim", str(case.ptx), "--launch", str(case.launch_path), "--schedule", schedule, "--seed",
+                            str(seed), "--footprints", str(path)], capture_output=True, env=self.environment)
+            return footprints.read(path.read_text()) if path.exists() else None
+
     def rule_of(self, mutant, seed):
         if mutant.function is None:
             return None
         passes = lambda text: self.simulate(text, mutant.case.launch_path, seed)[0] == 0
         if passes(equivalence.reached_probe(mutant.site, mutant.case.source)):
             return "never executed"
+        if rule := equivalence.footprint_rule(mutant.function, mutant.site, mutant.case.launch, lambda: self.footprints(mutant.case)):
+            return rule
         for rule, make in (("never waits", equivalence.waiting_probe), ("same predicate", equivalence.predicate_probe)):
             probe = make(mutant.site, mutant.case.source)
             if probe is not None and passes(probe):

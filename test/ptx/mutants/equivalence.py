@@ -21,6 +21,7 @@
 #   same predicate     the mutated comparison gives the same result in every execution of every run of the kernel; told
 #                      by running the kernel with a trap where the two would differ
 #   never executed     the edited instruction is not reached in any run of the kernel; told by a trap in its place
+import footprints
 import kinds
 import ptx_text
 
@@ -133,11 +134,17 @@ def commit_beside(function, site, launch):
 
 
 def no_taker(function, site, launch):
-    """An acquire whose result nobody looks at tells nobody anything; where all are so, no release is taken either."""
+    """An acquire whose result nobody looks at, or behind which nothing but the same word is touched, tells nobody
+    anything; where all are so, no release is taken either."""
     def takes(t):
+        if t.is_("mbarrier.test_wait", "mbarrier.try_wait", "barrier.cluster.wait"):
+            return True
         loads = t.is_("ld") and set(t.parts) & {"acquire", "relaxed", "volatile"}
-        atomic = t.is_("atom") and _used(function, t.operands[0].text)
-        return loads or atomic or t.is_("mbarrier.test_wait", "mbarrier.try_wait", "barrier.cluster.wait")
+        if not loads and not (t.is_("atom") and _used(function, t.operands[0].text)):
+            return False
+        word = {o.text for o in t.operands if o.is_address}
+        other = lambda u: _touches(u) and not (_strong(u, u.is_("st", "red", "atom")) and {o.text for o in u.operands if o.is_address} == word)
+        return reaches(function, t.index, function.successors, lambda u: False, other)
     return None if any(takes(t) for t in kinds.instructions(function)) else "no taker"
 
 
@@ -152,7 +159,7 @@ def nothing_behind(function, site, launch):
     never = lambda t: False
     if site.rule == "read only":
         read = lambda t: t.is_("ld", "atom", "ldu", "cp", "red") and not t.is_("ld.param", "ld.shared", "ld.global.nc") or \
-            t.is_("st") or t.is_("mbarrier", "bar", "barrier", "griddepcontrol", "fence")
+            t.is_("st.global", "mbarrier", "barrier.cluster", "griddepcontrol")
         return None if reaches(function, s.index, function.successors, never, read) else "nothing behind"
     if s.is_("atom", "red") and not reaches(function, s.index, function.successors, never, _observes) and \
             not reaches(function, s.index, function.successors, lambda t: t.is_(*kinds.BLOCK_BARRIERS), _reads_shared(function)):
@@ -228,6 +235,22 @@ def registers_ordered(function, site, launch):
     return None if reaches(function, s.index, before, fences, entered) else "registers ordered"
 
 
+def footprint_rule(function, site, launch, recorded):
+    """What threads touch in runs of the kernel itself says that the barrier, or the fence of the block, separates nothing."""
+    s = site.statement
+    if site.rule == "barrier deleted" and s.is_(*kinds.BLOCK_BARRIERS, "bar.warp.sync"):
+        name, asks = "separates nothing", lambda rows: footprints.needless(rows, function, s.line, s.is_("bar.warp.sync"))
+    elif site.rule == "wait deleted" and s.is_("cp.async.wait_group", "cp.async.wait_all", "cp.async.bulk.wait_group.read"):
+        name, asks = "wait of nothing", lambda rows: footprints.wait_of_nothing(rows, s.line)
+    elif site.rule == "fence deleted" and s.is_("membar.cta", "fence.acq_rel.cta", "fence.sc.cta"):
+        name, asks = "no flag in the block", lambda rows: footprints.without_flags(rows, function)
+    else:
+        return None
+    if not function.entry or footprints.says_nothing(function, launch):
+        return None
+    return name if all(rows is not None and asks(rows) for rows in recorded()) else None
+
+
 def one_block(function, site, launch):
     blocks = 1
     for extent in launch["grid"]:
@@ -241,13 +264,20 @@ def one_thread(function, site, launch):
 
 def fence_of_nothing(function, site, launch):
     """The scope of an atomic also says whom it is atomic for; that of a fence only orders."""
-    return nothing_behind(function, site, launch) if site.statement.is_("fence", "membar") else None
+    if not site.statement.is_("fence", "membar"):
+        return None
+    return nothing_behind(function, site, launch) or no_taker(function, site, launch)
+
+
+def orders_nothing(function, site, launch):
+    """A fence of memory in a kernel where nobody takes."""
+    return no_taker(function, site, launch) if site.statement.is_("fence.acq_rel") else None
 
 
 RULES = {"wait succeeds": [last_wait], "scope narrowed": [one_block, fence_of_nothing], "relaxed": [nothing_behind, no_taker],
          "barrier deleted": [one_thread, barrier_beside], "wait deleted": [wait_beside], "commit deleted": [commit_beside],
          "read only": [nothing_behind],
-         "fence deleted": [one_thread, nothing_behind, fence_beside, within_barriers, registers_ordered]}
+         "fence deleted": [one_thread, nothing_behind, orders_nothing, fence_beside, within_barriers, registers_ordered]}
 
 
 def rule_of(function, site, launch):
@@ -259,26 +289,30 @@ def rule_of(function, site, launch):
 
 
 def predicate_probe(site, source):
-    """The kernel with a trap where the mutated comparison gives another result, or None."""
-    s = site.statement
-    if site.rule != "predicate" or not s.operands[0].text.startswith("%") or "|" in s.operands[0].text:
+    """The kernel with a trap where a mutated comparison gives another result, or None."""
+    if site.rule != "predicate":
         return None
-    mutated = ptx_text.edited(source[s.start:s.end], [(a - s.start, b - s.start, text) for a, b, text in site.edits])
-    at = s.operands[0].start - s.start
-    other = mutated[:at] + "%other" + mutated[s.operands[0].end - s.start:]
-    probe = f" {{ .reg .pred %other, %differs; mov.pred %other, {s.operands[0].text}; {' '.join(other.split())} " \
-            f"xor.pred %differs, %other, {s.operands[0].text}; @%differs trap; }}"
-    return ptx_text.edited(source, [(s.end, s.end, probe)])
+    inserted = []
+    for s in site.statements:
+        if not s.operands[0].text.startswith("%") or "|" in s.operands[0].text:
+            return None
+        mutated = ptx_text.edited(source[s.start:s.end], [(a - s.start, b - s.start, text) for a, b, text in site.edits
+                                                          if s.start <= a and b <= s.end])
+        at = mutated.index(s.operands[0].text, mutated.index("setp"))
+        other = mutated[:at] + "%other" + mutated[at + len(s.operands[0].text):]
+        inserted.append((s.end, s.end, f" {{ .reg .pred %other, %differs; mov.pred %other, {s.operands[0].text}; "
+                         f"{' '.join(other.split())} xor.pred %differs, %other, {s.operands[0].text}; @%differs trap; }}"))
+    return ptx_text.edited(source, inserted)
 
 
 def reached_probe(site, source):
-    """The kernel with a trap before the instruction, under the same guard."""
-    return ptx_text.edited(source, [(site.statement.start, site.statement.start, f"{site.statement.guard} trap; ")])
+    """The kernel with a trap before the instructions, under the same guard."""
+    return ptx_text.edited(source, [(s.start, s.start, f"{s.guard} trap; ") for s in site.statements])
 
 
 def waiting_probe(site, source):
     """The kernel with a trap where the wait is not true at once, or None."""
     s = site.statement
-    if site.kind != "wait" or not s.is_(*kinds.TRY_WAITS):
+    if site.kind not in ("wait", "moved") or not s.is_(*kinds.TRY_WAITS):
         return None
     return ptx_text.edited(source, [(s.end, s.end, f" @!{s.operands[0].text.split('|')[0]} trap;")])

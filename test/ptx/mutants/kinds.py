@@ -33,6 +33,11 @@ class Site:
     statement: object = None
     launch: object = None  # a function that changes the launch file
     rule: str = ""         # what equivalence.py looks at: deleted, weakened, ...
+    more: list = field(default_factory=list)  # further statements that are edited
+
+    @property
+    def statements(self):
+        return [self.statement] + self.more
 
 
 def instructions(function):
@@ -263,24 +268,131 @@ def scopes(function, source, blocks=2):
             yield Site("scope", s.line, "weak", with_opcode(s, s.opcode.replace(".volatile", ""), source), s)
 
 
-OTHER_BOUND = {"lt": "le", "le": "lt", "gt": "ge", "ge": "gt", "lo": "ls", "ls": "lo", "hi": "hs", "hs": "hi"}
+ORDERED = ("lt", "le", "gt", "ge", "lo", "ls", "hi", "hs")
+PREDICATES = ("and.pred", "or.pred", "xor.pred", "not.pred", "mov.pred", "selp.pred")
 
 
 def bounds(function, source):
+    """Indices that are compared with a bound before memory is touched. The bound is off by one step of the index in
+    all comparisons of one index, unrolled or not: of thirty that differ by a constant, one meets the bound."""
+    flow = Values(function)
+    found = {}
     for s in instructions(function):
-        if not s.is_("setp") or len(s.parts) < 3 or s.parts[-1] not in ("s16", "u16", "s32", "u32", "s64", "u64"):
-            continue
-        constant = s.operands[2].integer
-        if constant is None and s.parts[1] in OTHER_BOUND:
-            opcode = ".".join([s.parts[0], OTHER_BOUND[s.parts[1]]] + s.parts[2:])
-            yield Site("bound", s.line, f"{s.parts[1]} becomes {OTHER_BOUND[s.parts[1]]}", with_opcode(s, opcode, source),
-                       s, rule="predicate")
-        # A comparison with 0 asks for a sign, one with the ends of the type for padding.
-        if constant and abs(constant) + 1 < 1 << (int(s.parts[-1][1:]) - 1):
-            for by in (1, -1):
-                edits = added(s, 2, by, source)
-                if edits:
-                    yield Site("bound", s.line, f"{by:+d}", edits, s, rule="predicate")
+        if s.is_("setp") and len(s.parts) == 3 and s.parts[1] in ORDERED and len(s.operands) == 3 and \
+                s.parts[2] in ("s16", "u16", "s32", "u32", "s64", "u64") and flow.decides_access(s.operands[0].text):
+            constant = s.operands[2].integer
+            # A comparison with 0 asks for a sign, one with the ends of the type for padding.
+            if constant is None or (constant and abs(constant) + 1 < 1 << (int(s.parts[2][1:]) - 1)):
+                found.setdefault((s.parts[1:][0], s.parts[2], s.operands[2].text, flow.leaves(s.operands[1].text)), []).append(s)
+    for (relation, kind, bound, _), group in found.items():
+        step = min(flow.step(s.operands[1].text) for s in group)
+        for by in (step, -step):
+            edits = [added(s, 2, by, source, int(kind[1:])) for s in group]
+            if all(edits):
+                more = f" in {len(group)} comparisons" if len(group) > 1 else ""
+                yield Site("bound", group[0].line, f"{by:+d}{more}", [e for edit in edits for e in edit], group[0],
+                           rule="predicate", more=group[1:])
+
+
+class Values:
+    """What is known of registers from the instructions that write them."""
+
+    def __init__(self, function):
+        self.writers, self.readers = {}, {}
+        for s in instructions(function):
+            if s.operands and not s.is_("st", "red", "bra", "bar", "barrier"):
+                for name in ptx_text.NAME.findall(s.operands[0].text):
+                    self.writers.setdefault(name, []).append(s)
+            for operand in s.operands[1:]:
+                for name in ptx_text.NAME.findall(operand.text):
+                    self.readers.setdefault(name, []).append(s)
+            if s.guard:
+                self.readers.setdefault(s.guard.lstrip("@!").strip(), []).append(s)
+        self.function = function
+        self._steps = {}
+
+    def leaves(self, name, depth=12):
+        """The registers that the value is a sum (or a join of bits) of, but for constants."""
+        writers = self.writers.get(name, [])
+        if len(writers) == 1 and depth and not writers[0].guard:
+            s = writers[0]
+            if s.is_("mov", "cvt") and len(s.operands) == 2 and s.operands[1].text.startswith("%"):
+                return self.leaves(s.operands[1].text, depth - 1)
+            if s.is_("add", "or") and len(s.operands) == 3:
+                return frozenset(n for o in s.operands[1:] if o.integer is None for n in self.leaves(o.text, depth - 1))
+        return frozenset([name])
+
+    def step(self, name):
+        """The power of two that all values of the register are multiples of, apart from what constants add."""
+        zeros = [self.zeros(leaf) for leaf in self.leaves(name)]
+        return 1 << min(min(zeros, default=0), 12)
+
+    def zeros(self, name):
+        """How many low bits are zero."""
+        if name not in self._steps:
+            self._steps[name] = 64
+            while True:  # to the greatest that holds: loops add to what they began with
+                before = dict(self._steps)
+                for known in list(self._steps):
+                    self._steps[known] = min([self._of(s) for s in self.writers.get(known, [])] or [0])
+                if before == self._steps:
+                    break
+        return self._steps[name]
+
+    def _of(self, s):
+        def bits(operand):
+            value = operand.integer
+            if value is not None:
+                return 64 if value == 0 else (value & -value).bit_length() - 1
+            return self._steps.setdefault(operand.text, 64) if operand.text in self.writers else 0
+        o = s.operands[1:]
+        last = o[-1].integer if o else None
+        if s.is_("mov", "cvt") and len(o) == 1:
+            return bits(o[0])
+        if s.is_("add", "sub", "or", "xor", "min", "max", "selp") and len(o) >= 2:
+            return min(bits(o[0]), bits(o[1]))
+        if s.is_("and") and len(o) == 2:
+            return max(bits(o[0]), bits(o[1]))
+        if s.is_("shl") and last is not None:
+            return bits(o[0]) + last
+        if s.is_("shr") and last is not None:
+            return max(0, bits(o[0]) - last)
+        if s.is_("mul.lo", "mul.wide") and len(o) == 2:
+            return bits(o[0]) + bits(o[1])
+        if s.is_("mad.lo", "mad.wide") and len(o) == 3:
+            return min(bits(o[0]) + bits(o[1]), bits(o[2]))
+        return 0
+
+    def decides_access(self, predicate):
+        """Whether some access of memory is done or not by this predicate: it guards one (or the size of a copy), or a
+        branch around one, itself or by other predicates."""
+        seen, work = set(), [predicate]
+        while work:
+            name = work.pop()
+            if name in seen:
+                continue
+            seen.add(name)
+            for t in self.readers.get(name, []):
+                guards = t.guard.lstrip("@!").strip() == name
+                if guards and (is_memory(t) or t.is_("bra") and self.branches_around(t)):
+                    return True
+                if t.is_(*PREDICATES) or t.is_("setp"):
+                    work += ptx_text.NAME.findall(t.operands[0].text)
+                elif t.is_("selp") and "0" in (t.operands[1].text, t.operands[2].text):
+                    work.append(t.operands[0].text)
+                elif t.is_("cp.async") and any(name in ptx_text.NAME.findall(o.text) for o in t.operands[2:]):
+                    return True
+        return False
+
+    def branches_around(self, branch):
+        """Whether memory is touched on one side of the branch, before the end of its stretch of code."""
+        for index in self.function.successors(branch.index):
+            for t in self.function.statements[index + (self.function.statements[index].kind == "label"):]:
+                if t.kind == "label" or (t.kind == "instruction" and t.is_("bra", "brx", "ret", "exit")):
+                    break
+                if t.kind == "instruction" and is_memory(t):
+                    return True
+        return False
 
 
 UNIT = 16  # bytes: swizzles permute units of 16
@@ -348,29 +460,130 @@ def groups(function, source):
             yield Site("group", s.line, "not committed", replaced(s, ""), s, rule="commit deleted")
 
 
-def moved_waits(function, source):
-    """The wait behind the next instruction that touches memory or synchronises; what lies between only touches
-    registers, and to move over that alone would change nothing."""
+def touches_shared(t):
+    """Data in shared memory, or memory of no named space."""
+    if not is_memory(t) or t.is_("tensormap", "prefetch", "ld.global", "st.global", "atom.global", "red.global"):
+        return False
+    spaces = [p for p in t.parts if p.startswith("shared") or p == "global"]
+    return not spaces or any(p.startswith("shared") for p in spaces)
+
+
+def writes_shared(t):
+    return touches_shared(t) and not t.is_("ld", "ldu", "ldmatrix", "wmma.load", "wgmma.mma_async") and \
+        not t.is_("cp.async.bulk.global", "cp.async.bulk.tensor") or \
+        (t.is_("cp.async.bulk.tensor") and not _stores_bulk(t))
+
+
+def _stores_bulk(t):
+    spaces = [p for p in t.parts if p.startswith("shared") or p == "global"]
+    return spaces[:1] == ["global"]
+
+
+def hands_over(t):
+    """Tells other threads that something is over."""
+    return t.is_(*BLOCK_BARRIERS, "bar.arrive", "barrier.arrive", "barrier.cta.arrive", "barrier.cluster.arrive") or \
+        (t.is_("mbarrier.arrive", "mbarrier.arrive_drop") and "expect_tx" not in t.parts)
+
+
+def protected_by(function, s, threads):
+    """Whether an instruction is one that this wait stands before: it touches what the wait says is over, or hands
+    that on to threads of which one touches it before they meet again. Other waits, fences, votes and
+    what only computes are not: a wait that moves behind them still stands before all that matters."""
+    def follows(t, touches):
+        return touches(t) or (hands_over(t) and reaches(function, t.index, touches, BLOCK_BARRIERS))
+    if s.is_("wgmma.wait_group"):
+        names = {n for t in instructions(function) if t.is_("wgmma.mma_async") for o in t.operands[:2]
+                 for n in ptx_text.NAME.findall(o.text) if o.text.startswith("{")}
+        products = lambda t: t.is_("wgmma.mma_async")
+        # The copies that an arrival lets go are of the next round: there is one, and they are of another warpgroup.
+        return lambda t: (bool(t.registers & names) and not t.is_("wgmma")) or \
+            (threads > 128 and hands_over(t) and t.is_("mbarrier") and reaches(function, t.index, products, ()))
+    if s.is_("cp.async.bulk.wait_group"):
+        writes = writes_shared if "read" in s.parts else lambda t: is_memory(t) and not t.is_("ld.global.nc", "prefetch")
+        return lambda t: follows(t, writes)
+    if s.is_("cp.async.wait_group", "cp.async.wait_all"):
+        return lambda t: follows(t, touches_shared)
+    return lambda t: touches_shared(t) or (t.is_("mbarrier.arrive") and "expect_tx" not in t.parts)
+
+
+def reaches(function, start, matters, stops):
+    """Whether behind `start`, on some path and before a stop, something matters."""
+    seen, work = {start}, list(function.successors(start))
+    while work:
+        index = work.pop()
+        if index in seen:
+            continue
+        seen.add(index)
+        statement = function.statements[index]
+        if statement.kind == "instruction":
+            if matters(statement):
+                return True
+            if statement.is_(*stops):
+                continue
+        work += function.successors(index)
+    return False
+
+
+def skipped_part(function, index):
+    """The label behind a part that a branch forward skips, where nothing else leads into the part or out of it; or
+    None."""
+    branch = function.statements[index]
+    target = (function.successors(index) or [0])[0]
+    if not branch.is_("bra") or not branch.guard or target <= index:
+        return None
+    inside = set(range(index + 1, target))
+    for i, t in enumerate(function.statements):
+        if t.kind == "instruction" and t.is_("bra", "brx", "ret", "exit", "call"):
+            if i in inside and (t.is_("brx", "ret", "exit", "call") or not set(function.successors(i)) <= inside | {target}):
+                return None
+            if i not in inside and i != index and set(function.successors(i)) & (inside | {target}):
+                return None
+    return target
+
+
+def moved_waits(function, source, threads=1024):
+    """The wait behind the first instruction that it stands before (or behind the part around it that a branch skips).
+    What lies between goes along; a wait before which control comes together or apart has no such place."""
     for s in instructions(function):
         if not s.is_(*WAIT_GROUPS) and not s.is_(*TRY_WAITS):
             continue
         first, last = (s.index, s.index) if s.is_(*WAIT_GROUPS) else wait_loop(function, s)
         if first is None:
             continue
-        passed = None
-        for t in function.statements[last + 1:]:
-            if t.kind != "instruction" or t.is_("bra", "brx", "ret", "exit", "call", "trap"):
-                break
-            expects = t.is_("mbarrier.expect_tx") or "expect_tx" in t.parts  # its phase ends with the copy that follows
-            if (is_memory(t) or is_synchronisation(t)) and t.parts[:-1] != s.parts[:-1] and not expects:
-                passed = t
-                break
+        passed, target = first_protected(function, last, protected_by(function, s, threads))
         if passed is None:
             continue
         start = function.statements[first].start
-        text = ptx_text.without_comments(source)[function.statements[last].end:passed.end]
+        end = function.statements[target].end
+        text = ptx_text.without_comments(source)[function.statements[last].end:end]
         yield Site("moved", s.line, f"behind line {passed.line}", [(start, start, " ".join(text.split()) + " "),
-                   (function.statements[last].end, passed.end, "")], s, rule="wait deleted")
+                   (function.statements[last].end, end, "")], s, rule="wait deleted")
+
+
+def first_protected(function, last, protected):
+    """(the instruction, the statement behind which a wait that ends with `last` comes), or (None, None)."""
+    joins, found = [], None
+    for index in range(last + 1, len(function.statements)):
+        t = function.statements[index]
+        if joins and index == joins[-1]:
+            joins = [j for j in joins if j != index]
+            if found and not joins:
+                return found, index
+            continue
+        if t.kind == "label":
+            break
+        if t.kind != "instruction":
+            continue
+        if t.is_("bra", "brx", "ret", "exit", "call", "trap"):
+            join = skipped_part(function, index)
+            if join is None or (joins and join > joins[-1]):
+                break
+            joins.append(join)
+        elif found is None and protected(t):
+            found = t
+            if not joins:
+                return t, index
+    return None, None
 
 
 def wait_loop(function, s):

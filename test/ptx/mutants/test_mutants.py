@@ -12,6 +12,7 @@ sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "foreign"))
 
 import campaign  # noqa: E402
 import equivalence
+import footprints
 import kinds
 import ours
 import ptx_text
@@ -97,6 +98,53 @@ def test_rules_of_equivalence():
     assert equivalence.rule_of(function, narrowed, launch) is None
     function, found = sites_of(SAMPLE)
     assert not any(equivalence.rule_of(function, s, launch) for s in found["barrier"] + found["wait"])
+
+
+def test_one_index_is_one_bound():
+    """Comparisons of an unrolled index change together, by the index's step; what only selects values is no bound."""
+    text = SAMPLE.replace("setp.lt.s32 %p2, %r4, 7;", "shl.b32 %r4, %r1, 3; or.b32 %r6, %r4, 1; setp.lt.s32 %p2, %r4, %r7; "
+                          "setp.lt.s32 %p3, %r6, %r7; @%p3 ld.global.u32 %r8, [%rd1]; setp.gt.s32 %p0, %r4, 3; "
+                          "selp.b32 %r8, %r8, %r4, %p0;")
+    _, found = sites_of(text)
+    assert [(s.what, len(s.statements)) for s in found["bound"]] == [("+8 in 2 comparisons", 2), ("-8 in 2 comparisons", 2)]
+    assert equivalence.predicate_probe(found["bound"][0], text).count("trap") == 2
+
+
+BARRIERS = """.entry k() {
+  st.shared.u32 [%r1], %r2;
+  bar.sync 0;
+  bar.sync 0;
+  ld.shared.u32 %r3, [%r4];
+  atom.global.add.u32 %r5, [%rd1], 1;
+  cp.async.wait_group 0;
+}
+"""
+
+
+def rows(*wanted):
+    """(warp, kind, line, bytes, address) of lane 0 of each of two warps."""
+    return footprints.read("".join(f"0 {w} 0 {k} {l} {b} {a}\n" for w, k, l, b, a in wanted))
+
+
+def test_footprints_say_what_a_barrier_separates():
+    function, = ptx_text.functions(BARRIERS)
+    write, read, barrier, wait = footprints.WRITE, footprints.READ, footprints.BARRIER, footprints.COPY_WAIT
+    meets = lambda line: [(w, barrier, line, 1, 0) for w in (0, 1)]
+    stored, loaded = (0, write, 2, 4, 16), (1, read, 5, 4, 16)
+    needless = lambda *given: footprints.needless(rows(*given), function, 3, False)
+    assert not needless(stored, *meets(3), loaded)
+    assert needless(stored, *meets(3), *meets(4), loaded)            # another barrier is there, too
+    assert needless(stored, *meets(3), (0, read, 5, 4, 16))          # the same thread
+    assert needless(stored, *meets(3), (1, read, 5, 4, 20))          # other bytes
+    assert needless(loaded, *meets(3), (0, read, 5, 4, 16))          # nobody writes
+    assert not needless(loaded, *meets(3), stored)                   # a write behind a read
+    assert not needless((1, write, 2, 4, 1 << 40), *meets(3), (0, write, 6, 4, 2 << 40))  # a flag that tells others
+    assert not needless(stored, (0, barrier, 3, 1, 0), (1, barrier, 4, 1, 0), (1, read, 5, 4, 20))  # they part
+    over = [(0, wait, 7, 1, 0), (0, write, 2, 16, 64), (0, wait, 7, 0, 0)]
+    assert footprints.wait_of_nothing(rows(*over, loaded), 7)
+    assert not footprints.wait_of_nothing(rows(*over, (1, read, 5, 4, 68)), 7)
+    flags = [(0, write, 6, 4, 1 << 40), (1, write, 6, 4, 1 << 40)]
+    assert not footprints.without_flags(rows(*flags), function) and footprints.without_flags(rows(flags[0]), function)
 
 
 def test_a_sample_is_even_and_repeats():
