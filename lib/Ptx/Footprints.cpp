@@ -19,9 +19,9 @@ void Footprints::add(const Exec &x, const Op *op, Footprint kind, unsigned lane,
                   static_cast<uint16_t>(x.warp->index), static_cast<uint8_t>(lane), static_cast<uint8_t>(kind)});
 }
 
-void Footprints::pending(const Exec &x, const Op &op, unsigned lane, uint64_t sequence, uint64_t address,
-                         uint64_t bytes) {
-  add(x, &op, Footprint::Read, lane, address, bytes);
+void Footprints::pending(const Exec &x, const Op &op, Footprint kind, unsigned lane, uint64_t sequence,
+                         uint64_t address, uint64_t bytes) {
+  add(x, &op, kind, lane, address, bytes);
   if (!truncated)
     stores.push_back({x.warp->block->linear, sequence, x.warp->index, lane, rows.back()});
 }

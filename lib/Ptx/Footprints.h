@@ -41,8 +41,9 @@ public:
       add(x, &op, kind, i, origin + off[i], width);
     }
   }
-  /// What is read until a wait: bulk stores by lane and sequence, products by warpgroup and number.
-  void pending(const Exec &x, const Op &op, unsigned lane, uint64_t sequence, uint64_t address, uint64_t bytes);
+  /// What goes on until a wait: bulk stores by lane and sequence, products by warpgroup and number.
+  void pending(const Exec &x, const Op &op, Footprint kind, unsigned lane, uint64_t sequence, uint64_t address,
+               uint64_t bytes);
   void pendingMatrix(const Exec &x, const Op &op, uint64_t number, uint64_t address, uint64_t bytes);
   void waited(const Exec &x, unsigned lane, uint64_t sequence);
   void waitedMatrix(const Exec &x, uint64_t number);

@@ -124,9 +124,13 @@ void raceBulkStore(Exec &x, const BulkCopy &copy) {
   uint32_t sequence = ++warp.bulkIssued;
   warp.bulk.push_back({copy.lane, 0, sequence, false});
   RaceCopy how;
-  if (Footprints *log = x.launch->footprints.get())
+  if (Footprints *log = x.launch->footprints.get()) {
+    for (const BulkPiece &piece : copy.pieces)
+      if (!piece.zeros && piece.bytes)
+        log->pending(x, *copy.op, Footprint::Write, copy.lane, sequence, piece.global, piece.bytes);
     for (const SharedSpan &span : copy.spans)
-      log->pending(x, *copy.op, copy.lane, sequence, span.first - sharedBase, span.bytes);
+      log->pending(x, *copy.op, Footprint::Read, copy.lane, sequence, span.first - sharedBase, span.bytes);
+  }
   how.agent = x.race->readerAgent(warp.index);
   how.clock = sequence;
   how.lane = copy.lane;

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #
-# When a mutant means the same as its kernel. All rules but the last are decided from the text and the launch, by the flow
-# of the kernel: what they cover is no site, and is counted as such. The last three are asked of survivors, which then
-# count as equivalent.
+# When a mutant means the same as its kernel. The first rules are decided from the text and the launch, by the flow of the
+# kernel; those behind the line are asked of survivors. A mutant that a rule covers is counted as equivalent.
 #
 #   one block          a scope narrowed to .cta where the launch has one block
 #   one thread         a barrier or fence of a block of one thread
@@ -13,10 +12,19 @@
 #   commit beside      no wait lets exactly those groups be pending that come after the commit that is missing
 #   nothing behind     a wait, acquire, release or fence (or a wait until writes are visible) behind which no memory is
 #                      touched, or before which none was; after an atomic, other atomics without a result do not count
-#   no taker           an order of atomics in a kernel where no result of an atomic or strong load is looked at
+#   no taker           an order of atomics in a kernel where no result of an atomic or strong load is looked at, or
+#                      nothing but the same word is touched behind one
 #   fence beside       no memory is touched between a fence and another one at least as strong, or a barrier of the block
 #   within barriers    a fence of the block that neither releases nor acquires weak accesses between two barriers
 #   registers ordered  a wgmma.fence since whose predecessor no register of the products behind it was written
+#   ---
+#   separates nothing  a barrier on whose sides, up to the barriers of other lines, no two threads touch the same bytes, one
+#                      of them writing, and none tells others what has been done; by what threads touch in two runs of the
+#                      kernel (footprints.py)
+#   wait of nothing    a wait for copies that covers none in two runs of the kernel, or only some whose bytes no thread
+#                      touches any more
+#   no flag in the block  a fence of the block in a kernel that has no word which two threads of a block access by strong
+#                      accesses, one of them writing: it orders nothing for anybody in its scope
 #   never waits        an mbarrier wait that is true at the first look in every run of the kernel; told by a trap
 #   same predicate     the mutated comparison gives the same result in every execution of every run of the kernel; told
 #                      by running the kernel with a trap where the two would differ

@@ -25,7 +25,16 @@ def read(text):
     """Rows, or None where there are too many."""
     if len(text) > MOST_TEXT or text.endswith("truncated\n"):
         return None
-    return np.array(text.split(), dtype=np.int64).reshape(-1, 7)
+    rows = np.array(text.split(), dtype=np.int64).reshape(-1, 7)
+    # Global memory that nobody writes in this run orders nothing.
+    outside = (rows[:, KIND] <= WRITE) & (rows[:, ADDRESS] >= SHARED_END)
+    written = rows[outside & (rows[:, KIND] == WRITE)]
+    first, last = written[:, ADDRESS] >> 4, (written[:, ADDRESS] + written[:, BYTES] - 1) >> 4
+    length = last - first + 1
+    units = np.unique(np.repeat(first, length) + np.arange(length.sum()) - np.repeat(np.cumsum(length) - length, length))
+    constant = outside & ~np.isin(rows[:, ADDRESS] >> 4, units) & \
+        ~np.isin((rows[:, ADDRESS] + rows[:, BYTES] - 1) >> 4, units)
+    return rows[~constant]
 
 
 def says_nothing(function, launch):
@@ -59,8 +68,9 @@ def wait_of_nothing(rows, line):
 
 def _is_touched(rows, begin):
     end = begin + 1 + int(np.argmax(rows[begin + 1:, KIND] == COPY_WAIT))
-    covered, later = rows[begin + 1:end], rows[end + 1:]
-    later = later[(later[:, KIND] <= MATRIX_READ) & (later[:, ADDRESS] < SHARED_END)]
+    shared = rows[:, ADDRESS] < SHARED_END
+    covered = rows[begin + 1:end][shared[begin + 1:end]]
+    later = rows[end + 1:][shared[end + 1:] & (rows[end + 1:, KIND] <= MATRIX_READ)]
     reads = covered[:, KIND] == READ
     return _overlap(covered[~reads], later) or _overlap(covered[reads], later[later[:, KIND] == WRITE])
 
@@ -138,7 +148,6 @@ def _needless_in_block(rows, opcodes, line, of_warp):
     updates = arrives | ((kind == MBARRIER) & marks(lambda s: s.is_("mbarrier.expect_tx", "mbarrier.complete_tx", "cp")))
     data = kind <= WRITE
     outside = data & (rows[:, ADDRESS] >= SHARED_END)
-    stores = data & marks(lambda s: s.is_("cp.async.bulk", "cp.reduce.async.bulk") and _writes_global(s))
     flags = outside & marks(_is_strong)
     writes = (kind == WRITE) | starts
 
@@ -159,13 +168,8 @@ def _needless_in_block(rows, opcodes, line, of_warp):
     here = {(key, a) for key, a in _distinct(stretch[waits], rows[waits, ADDRESS])}
     heard = arrives & np.array([(key, a) in here for key, a in zip(stretch.tolist(), rows[:, ADDRESS].tolist())], bool)
     return not (_later(stretch, side, thread, touched | matrix, heard) or
-                _later(stretch, side, thread, outside | stores, flags) or
-                _later(stretch, side, thread, flags, outside | stores))
-
-
-def _writes_global(s):
-    spaces = [p for p in s.parts if p.startswith("shared") or p == "global"]
-    return spaces[:1] == ["global"]
+                _later(stretch, side, thread, outside, flags) or
+                _later(stretch, side, thread, flags, outside))
 
 
 def _conflict(rows, stretch, side, thread, touched, writes):
