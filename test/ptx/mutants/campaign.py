@@ -14,6 +14,7 @@ import random
 import subprocess
 import tempfile
 import threading
+import time
 from dataclasses import dataclass
 
 import equivalence
@@ -215,6 +216,8 @@ class Machine:
         passes = lambda text: self.simulate(text, mutant.case.launch_path, seed)[0] == 0
         if passes(equivalence.reached_probe(mutant.site, mutant.case.source)):
             return "never executed"
+        if rule := equivalence.last_wait(mutant.function, mutant.site, mutant.case.launch):
+            return rule
         if rule := equivalence.footprint_rule(mutant.function, mutant.site, mutant.case.launch, lambda: self.footprints(mutant.case)):
             return rule
         for rule, make in (("never waits", equivalence.waiting_probe), ("same predicate", equivalence.predicate_probe)):
@@ -281,6 +284,38 @@ def clean(machine, case, seed, runs):
         return None
     found = [f"line {f['line']}: {f['message']}" for f in last.get("findings", [])]
     return {"exit_code": code, "what": found or last.get("differences") or said.strip()[:500]}
+
+
+def clean_all(machine, cases, seed, seeds, jobs, minutes, progress=None):
+    """(what is wrong by case, the names of those that all seeds were run of): each once, then the rest of the seeds of the
+    fastest first, as far as the minutes go."""
+    wrong, took, done = {}, {}, []
+    until = time.monotonic() + 60 * minutes
+
+    def first(case):
+        begin = time.monotonic()
+        return case, clean(machine, case, seed, 1), time.monotonic() - begin
+
+    def others(case):
+        if time.monotonic() > until:
+            return case, "no time"
+        patient = Machine(machine.cameo, limit=int(max(30, until - time.monotonic())), environment=machine.environment)
+        return case, clean(patient, case, seed + 1, seeds - 1)
+
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        for case, problem, seconds in pool.map(first, cases):
+            took[case.name] = seconds
+            if problem:
+                wrong[case.name] = problem
+        rest = sorted((c for c in cases if c.name not in wrong), key=lambda c: took[c.name])
+        for case, problem in pool.map(others, rest):
+            if problem and problem != "no time" and problem["exit_code"] != TIME:
+                wrong[case.name] = problem
+            elif not problem:
+                done.append(case.name)
+            if progress:
+                progress(case, problem)
+    return wrong, done
 
 
 def stored(source):

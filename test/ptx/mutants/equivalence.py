@@ -18,11 +18,14 @@
 #   within barriers    a fence of the block that neither releases nor acquires weak accesses between two barriers
 #   registers ordered  a wgmma.fence since whose predecessor no register of the products behind it was written
 #   ---
+#   nothing behind     survivors among waits on mbarriers that were changed otherwise (parity, stage) and behind which the
+#                      thread only ends, in a kernel without clusters
 #   separates nothing  a barrier on whose sides, up to the barriers of other lines, no two threads touch the same bytes, one
 #                      of them writing, and none tells others what has been done; by what threads touch in two runs of the
 #                      kernel (footprints.py)
 #   wait of nothing    a wait for copies that covers none in two runs of the kernel, or only some whose bytes no thread
 #                      touches any more
+#   nobody else's word  the scope or the order of an access to words that no other block (thread) touches in two runs
 #   no flag in the block  a fence of the block in a kernel that has no word which two threads of a block access by strong
 #                      accesses, one of them writing: it orders nothing for anybody in its scope
 #   never waits        an mbarrier wait that is true at the first look in every run of the kernel; told by a trap
@@ -243,15 +246,29 @@ def registers_ordered(function, site, launch):
     return None if reaches(function, s.index, before, fences, entered) else "registers ordered"
 
 
+def near(function, s):
+    """The lines that are reached from the statement, or it from them, with no barrier of the block between."""
+    lines = {s.line}
+    def collect(t):
+        lines.add(t.line)
+        return False
+    for follows in (function.successors, lambda i: function.predecessors[i]):
+        reaches(function, s.index, follows, lambda t: t.is_(*kinds.BLOCK_BARRIERS), collect)
+    return sorted(lines)
+
+
 def footprint_rule(function, site, launch, recorded):
     """What threads touch in runs of the kernel itself says that the barrier, or the fence of the block, separates nothing."""
     s = site.statement
     if site.rule == "barrier deleted" and s.is_(*kinds.BLOCK_BARRIERS, "bar.warp.sync"):
-        name, asks = "separates nothing", lambda rows: footprints.needless(rows, function, s.line, s.is_("bar.warp.sync"))
+        name, asks = "separates nothing", lambda rows: footprints.needless(rows, function, s.line, s.is_("bar.warp.sync"),
+                                                                           site.what == "of the warp only")
+    elif site.rule in ("scope narrowed", "relaxed") and s.is_("ld", "st", "atom", "red"):
+        name, asks = "nobody else's word", lambda rows: footprints.own_words(rows, s.line, site.rule == "relaxed")
     elif site.rule == "wait deleted" and s.is_("cp.async.wait_group", "cp.async.wait_all", "cp.async.bulk.wait_group.read"):
         name, asks = "wait of nothing", lambda rows: footprints.wait_of_nothing(rows, s.line)
     elif site.rule == "fence deleted" and s.is_("membar.cta", "fence.acq_rel.cta", "fence.sc.cta"):
-        name, asks = "no flag in the block", lambda rows: footprints.without_flags(rows, function)
+        name, asks = "no flag in the block", lambda rows: footprints.without_flags(rows, function, near(function, s))
     else:
         return None
     if not function.entry or footprints.says_nothing(function, launch):

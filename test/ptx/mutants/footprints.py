@@ -43,15 +43,16 @@ def says_nothing(function, launch):
         any(s.kind == "instruction" and s.is_(*outside) for s in function.statements)
 
 
-def needless(rows, function, line, of_warp):
-    """Whether the barrier of that line separates nothing in these rows."""
+def needless(rows, function, line, of_warp, warps_stay=False):
+    """Whether the barrier of that line separates nothing in these rows; with `warps_stay` a barrier of the warp is left in
+    its place, and only what is of different warps counts."""
     opcodes = {}
     for s in function.statements:
         if s.kind == "instruction":
             if s.line in opcodes and line == s.line:
                 return False
             opcodes[s.line] = s
-    return all(_needless_in_block(rows[rows[:, BLOCK] == block], opcodes, line, of_warp)
+    return all(_needless_in_block(rows[rows[:, BLOCK] == block], opcodes, line, of_warp, warps_stay)
                for block in np.unique(rows[:, BLOCK]))
 
 
@@ -84,16 +85,34 @@ def _overlap(some, others):
     return bool(touched[others[:, ADDRESS] >> 4].any() or touched[(others[:, ADDRESS] + others[:, BYTES] - 1) >> 4].any())
 
 
-def without_flags(rows, function):
-    """No thread reads or writes by a strong access what another one of its block has written so: a fence of the block
-    has nothing there to hang on."""
+def own_words(rows, line, among_threads):
+    """What the access of that line touches no other block touches (or no other thread): nobody shares a word with it."""
+    data = rows[rows[:, KIND] <= WRITE]
+    owner = data[:, BLOCK] * 65536 + (data[:, WARP] * 32 + data[:, LANE] if among_threads else 0)
+    owner = np.where((data[:, ADDRESS] < SHARED_END) & ~among_threads, -1, owner)
+    shared = _same_words(data, data[:, LINE] == line)
+    return not _conflict(data[shared], np.zeros(shared.sum(), np.int64), owner[shared], owner[shared],
+                         np.ones(shared.sum(), bool), np.ones(shared.sum(), bool))
+
+
+def without_flags(rows, function, near):
+    """Near a fence of the block (`near`: the lines that are reached from it, or it from them, with no barrier of the block
+    between) no thread reads or writes by a strong access what another one of its block has written so, or
+    writes so what another one reads: nothing there for the fence to hang on."""
     if any(s.kind == "instruction" and s.is_("mbarrier") and "relaxed" in s.parts for s in function.statements):
         return False
     lines = [s.line for s in function.statements if s.kind == "instruction" and _is_strong(s)]
     rows = rows[np.isin(rows[:, LINE], lines) & (rows[:, KIND] <= WRITE)]
+    rows = rows[_same_words(rows, np.isin(rows[:, LINE], near))]
     # Each row has a side of its own thread: then all pairs of threads count.
     thread = rows[:, WARP] * 32 + rows[:, LANE]
     return not _conflict(rows, rows[:, BLOCK], thread, thread, rows[:, KIND] <= WRITE, rows[:, KIND] == WRITE)
+
+
+def _same_words(rows, asked):
+    """The rows that touch a word that one of `asked` touches."""
+    units = np.stack([np.where(at < rows[:, BYTES], (rows[:, ADDRESS] + at) >> 2, -1) for at in (0, 4, 8, 12)])
+    return np.isin(units, np.setdiff1d(units[:, asked], [-1])).any(axis=0)
 
 
 def _is_strong(s):
@@ -125,7 +144,7 @@ def _counted(rows, of_warp, line):
     return stretch, side
 
 
-def _needless_in_block(rows, opcodes, line, of_warp):
+def _needless_in_block(rows, opcodes, line, of_warp, warps_stay):
     counted = _counted(rows, of_warp, line)
     if counted is None:
         return False
@@ -152,7 +171,7 @@ def _needless_in_block(rows, opcodes, line, of_warp):
     writes = (kind == WRITE) | starts
 
     touched = data | (kind == MBARRIER)
-    if _conflict(rows, stretch, side, thread, touched, writes):
+    if _conflict(rows, stretch, side, rows[:, WARP] if warps_stay else thread, touched, writes):
         return False
     matrix = kind == MATRIX_READ
     written = kind == WRITE

@@ -140,11 +140,16 @@ def test_footprints_say_what_a_barrier_separates():
     assert not needless(loaded, *meets(3), stored)                   # a write behind a read
     assert not needless((1, write, 2, 4, 1 << 40), *meets(3), (0, write, 6, 4, 2 << 40))  # a flag that tells others
     assert not needless(stored, (0, barrier, 3, 1, 0), (1, barrier, 4, 1, 0), (1, read, 5, 4, 20))  # they part
+    neighbour = [footprints.read(f"0 0 {l} {k} {n} 4 16\n") for l, k, n in ((0, write, 2), (1, read, 5))]
+    apart = footprints.np.concatenate([neighbour[0], rows(*meets(3)), neighbour[1]])
+    assert not footprints.needless(apart, function, 3, False) and footprints.needless(apart, function, 3, False, True)
     over = [(0, wait, 7, 1, 0), (0, write, 2, 16, 64), (0, wait, 7, 0, 0)]
     assert footprints.wait_of_nothing(rows(*over, loaded), 7)
     assert not footprints.wait_of_nothing(rows(*over, (1, read, 5, 4, 68)), 7)
+    assert footprints.own_words(rows(stored, loaded), 2, False) and not footprints.own_words(rows(stored, loaded), 2, True)
     flags = [(0, write, 6, 4, 1 << 40), (1, write, 6, 4, 1 << 40)]
-    assert not footprints.without_flags(rows(*flags), function) and footprints.without_flags(rows(flags[0]), function)
+    assert not footprints.without_flags(rows(*flags), function, [6])
+    assert footprints.without_flags(rows(flags[0]), function, [6]) and footprints.without_flags(rows(*flags), function, [2])
 
 
 def test_a_sample_is_even_and_repeats():
