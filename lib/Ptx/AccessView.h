@@ -9,7 +9,7 @@
 
 #include "Cluster.h"
 #include "Lanes.h"
-#include "Race.h"
+#include "RaceApi.h"
 
 namespace cameo::ptx {
 namespace CAMEO_PTX_ISA {

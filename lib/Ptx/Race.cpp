@@ -9,7 +9,7 @@
 
 namespace cameo::ptx {
 
-constexpr size_t leastLimit = 1024, leastCache = 512;
+constexpr size_t leastLimit = 1024, leastCache = 512, leastMerged = 2048;
 constexpr size_t flagBytes = sizeof(std::pair<uint64_t, RaceFlag>) + 4 * sizeof(void *); // in a hash table
 
 void RaceBlock::start(const Block &block) {
@@ -21,6 +21,7 @@ void RaceBlock::start(const Block &block) {
     cache.clear();
     limit = leastLimit;
     cacheLimit = leastCache;
+    mergesLoads = false;
   }
   peak = 0;
   for (auto &page : pages)
@@ -123,15 +124,13 @@ void RaceBlock::adopt(RaceWarp &warp, uint32_t mask, const KnowledgePtr &given) 
     mergeClasses(warp);
 }
 
-/// What of the table and the cache the memory that has been touched pays for.
-void RaceBlock::setLimits() {
+/// What the memory that has been touched pays for, of the table and the cache.
+size_t RaceBlock::allowance() const {
   size_t touched = 0;
   for (auto &page : pages)
     if (page)
       touched += page->touchedBytes(false);
-  size_t allowance = touched / 2 + launch.race->allowance();
-  limit = std::max({leastLimit, allowance / 4 * 3, 2 * table.bytes()});
-  cacheLimit = std::max(leastCache, allowance / 4);
+  return touched / 2 + launch.race->allowance();
 }
 
 void RaceBlock::rebuild() {
@@ -145,18 +144,25 @@ void RaceBlock::rebuild() {
   RaceTable old;
   std::swap(old, table);
   std::unordered_map<uint32_t, uint32_t> records, states;
+  std::unordered_map<uint64_t, uint32_t> loads; // by agent and clock: the operation that stands for all
   auto move = [&](uint32_t id) {
     auto [it, added] = records.try_emplace(id, 0);
     RaceRecord r = old.recordAt(id);
-    if (added && clockOf(r) > frontier[r.agent])
+    if (added && clockOf(r) > frontier[r.agent]) {
+      if (mergesLoads && !r.writes() && !r.async()) {
+        r.op = loads.try_emplace(uint64_t(r.agent) << 32 | r.clock, r.op).first->second;
+        r.kind |= raceMerged;
+      }
       it->second = table.record(0, r);
+    }
     return it->second;
   };
   auto moveSet = [&](uint32_t set) {
     std::vector<uint32_t> live;
     for (; set; set = old.setAt(set).parent)
       if (uint32_t id = move(old.setAt(set).record))
-        live.push_back(id);
+        if (std::find(live.begin(), live.end(), id) == live.end())
+          live.push_back(id);
     uint32_t out = 0;
     for (size_t i = live.size(); i--;)
       out = table.set(0, out, live[i]);
@@ -175,7 +181,14 @@ void RaceBlock::rebuild() {
         return it->second;
       });
   cache.clear();
-  setLimits();
+  size_t pays = allowance(), needs = 2 * table.bytes();
+  cacheLimit = std::max(leastCache, pays / 4);
+  limit = std::max(leastLimit, pays / 4 * 3);
+  if (needs > std::max(limit, leastMerged) && !mergesLoads) {
+    mergesLoads = true;
+    return rebuild();
+  }
+  limit = std::max(limit, needs);
 }
 
 void RaceBlock::tryNewEra() {

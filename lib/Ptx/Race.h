@@ -15,6 +15,7 @@
 #ifndef CAMEO_LIB_PTX_RACE_H
 #define CAMEO_LIB_PTX_RACE_H
 
+#include "RaceApi.h"
 #include "RaceClock.h"
 #include "RacePage.h"
 #include "RaceTable.h"
@@ -57,6 +58,7 @@ struct RaceWarp {
   uint32_t bulkIssued = 0;
   std::vector<RaceBulk> bulk;
   bool touched = false; ///< there are accesses at this clock
+  uint32_t loadClock = 0, loadOp = 0; ///< the first load at this clock, where loads are merged
   std::vector<RaceClass> classes;
 };
 
@@ -114,6 +116,7 @@ public:
   // The table may take `limit` bytes until it is rebuilt, the cache as many as `cacheLimit`: what is
   // remembered of memory must not be more than a part of the memory.
   size_t limit = 0, cacheLimit = 0, peak = 0;
+  bool mergesLoads = false; ///< what is live is too much: loads of a warp at one clock are one record
   // Where a barrier leaves every thread knowing everything, the shadow of shared memory begins anew, and records
   // count clocks from there: an iteration of a loop then gives the numbers of the one before.
   uint32_t era = 1;                ///< how often that has happened, over all blocks of the host thread
@@ -143,7 +146,10 @@ public:
       if (c.mask & mask)
         f(c);
   }
-  void rebuild();
+  void keepSmall() {
+    if (table.bytes(0) > limit)
+      rebuild();
+  }
   void measure();
   /// A record of shared memory counts from the era's beginning.
   uint32_t sinceEra(uint32_t warp, uint32_t clock) const { return clock - eraClocks[warp]; }
@@ -154,31 +160,15 @@ public:
   void tryNewEra();
 
 private:
-  void setLimits();
+  void rebuild();
+  size_t allowance() const;
   /// All lanes, where those that have not exited are among them.
   uint32_t widened(const RaceWarp &warp, uint32_t mask) const;
   void splitClasses(RaceWarp &warp, uint32_t mask);
   void mergeClasses(RaceWarp &warp);
 };
 
-// -- accesses (RaceAccess.cpp) ----------------------------------------------------------------------
-
-/// The object of an access: `origin` is where its offsets count from, in shared memory from its
-/// beginning, in global memory from the 256 bytes in which the allocation begins.
-struct RaceSpot {
-  Space space = Space::Shared;
-  Allocation *allocation = nullptr;
-  uint64_t origin = 0;
-};
-/// Whether the lane stores what is there already.
-using RaceSameValue = bool (*)(const Exec &x, const Op &op, const void *view, unsigned lane);
-enum class RacePattern : uint8_t { Consecutive, Uniform, Scattered };
-
-/// An access of the lanes of x.mask, before it is executed.
-template <typename Offset>
-void raceAccess(Exec &x, const Op &op, const RaceSpot &spot, const Offset *off, unsigned width,
-                RacePattern pattern, uint8_t kind, RaceSameValue same = nullptr,
-                const void *view = nullptr);
+// -- accesses (RaceAccess.cpp), beside those of RaceApi.h ------------------------------------------
 
 /// An access by something else than the lanes of x.mask: one range, one record.
 struct RaceCopy {
@@ -196,12 +186,6 @@ void raceCopyIssued(Exec &x, const Op &op, const uint32_t *off, unsigned width, 
 /// … and counts, from its wait on, as stored by its lane at that clock of its warp.
 void raceCopyLanded(Exec &x, const Op &op, const uint32_t *off, unsigned width, uint32_t mask,
                     uint32_t warp, uint32_t clock);
-RaceSpot raceGlobal(Allocation &allocation);
-inline RaceSpot raceShared() { return {}; }
-/// Several lanes stored different values to the same bytes in one instruction.
-void reportLaneConflict(Exec &x, const Op &op, const RaceSpot &spot, uint64_t offset, unsigned lane,
-                        unsigned width);
-
 // -- copies and mbarriers (RaceAsync.cpp) ---------------------------------------------------------------
 
 struct Mbarrier;
@@ -238,10 +222,6 @@ void raceClusterArrive(Exec &x, bool relaxed);
 void raceClusterWait(Exec &x);
 /// From this scope on, other blocks are in it: those of a cluster where the launch has clusters.
 Scope raceWideScope(const Exec &x);
-/// What a strong access publishes or sees. Lanes of x.mask, at spot.origin + off[lane].
-template <typename Offset>
-void raceStrong(Exec &x, const Op &op, const RaceSpot &spot, const Offset *off, unsigned width,
-                bool loads, bool stores);
 
 // -- reports (RaceReport.cpp) -------------------------------------------------------------------------
 

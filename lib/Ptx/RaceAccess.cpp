@@ -49,6 +49,24 @@ void RaceWalk::range(uint64_t begin, uint64_t end) {
   }
 }
 
+void RaceWalk::units(const std::vector<uint32_t> &addresses) {
+  static_assert(RacePage::unit == 16);
+  uint64_t last = ~uint64_t(0);
+  RacePage *page = nullptr;
+  for (uint32_t address : addresses) {
+    uint32_t at = address - sharedBase;
+    if (at / RacePage::bytes != last) {
+      last = at / RacePage::bytes;
+      page = &pageOf(last);
+    }
+    uint32_t &c = page->cell[at % RacePage::bytes / RacePage::unit];
+    if (c == lastState)
+      c = lastNext;
+    else
+      inPage(*page, at, at + RacePage::unit);
+  }
+}
+
 void RaceWalk::inPage(RacePage &page, uint64_t begin, uint64_t end) {
   constexpr unsigned unit = RacePage::unit;
   for (uint64_t at = begin & ~uint64_t(unit - 1); at < end; at += unit) {
@@ -164,8 +182,8 @@ void raceAccess(Exec &x, const Op &op, const RaceSpot &spot, const Offset *off, 
     x.launch->race->full = true;
   if (spot.allocation && ((reads && spot.allocation->readOnly) || x.launch->race->full))
     return;
-  if (!spot.allocation && x.race->table.bytes(0) > x.race->limit)
-    x.race->rebuild();
+  if (!spot.allocation)
+    x.race->keepSmall();
   RaceWalk walk(x, op, spot);
   walk.asLanes(kind, width, same, view);
   walk.setPlaces(off);
@@ -197,16 +215,17 @@ void raceRange(Exec &x, const Op &op, const RaceSpot &spot, uint64_t offset, uin
   if (spot.allocation && ((!(copy.kind & RaceWrite) && spot.allocation->readOnly) ||
                           x.launch->race->full))
     return;
+  if (!spot.allocation)
+    x.race->keepSmall();
   RaceWalk walk(x, op, spot);
   walk.asCopy(copy);
   walk.range(offset, offset + bytes);
 }
 
 void raceCopyIssued(Exec &x, const Op &op, const uint32_t *off, unsigned width, uint32_t mask) {
-  if (x.race->table.bytes(0) > x.race->limit)
-    x.race->rebuild();
   if (Footprints *log = x.launch->footprints.get())
     log->lanesOf(x, op, Footprint::Write, 0, off, width, mask);
+  x.race->keepSmall();
   RaceSpot spot = raceShared();
   RaceWalk walk(x, op, spot);
   walk.asLanes(RaceWrite | RaceAsync, width, nullptr, nullptr);

@@ -6,7 +6,7 @@
 // that thread, there and then. An mbarrier hands on what its arrivals knew.
 #include "Async.h"
 #include "Footprints.h"
-#include "Race.h"
+#include "RaceWalk.h"
 
 #include <algorithm>
 #include <bit>
@@ -188,15 +188,17 @@ void raceWgmmaRead(Exec &x, const Op &op, const std::vector<uint32_t> &units, ui
   how.agent = x.race->matrixAgent(x.warp->index / 4 * 4);
   how.clock = static_cast<uint32_t>(number);
   how.proxy = true;
-  for (size_t i = 0; i < units.size();) { // neighbours go together
-    size_t end = i + 1;
-    while (end < units.size() && units[end] == units[end - 1] + 16)
-      ++end;
-    if (Footprints *log = x.launch->footprints.get())
+  if (Footprints *log = x.launch->footprints.get())
+    for (size_t i = 0, end; i < units.size(); i = end) { // neighbours go together
+      for (end = i + 1; end < units.size() && units[end] == units[end - 1] + 16;)
+        ++end;
       log->pendingMatrix(x, op, number, units[i] - sharedBase, (end - i) * 16);
-    raceRange(x, op, raceShared(), units[i] - sharedBase, (end - i) * 16, how);
-    i = end;
-  }
+    }
+  x.race->keepSmall();
+  RaceSpot spot = raceShared();
+  RaceWalk walk(x, op, spot);
+  walk.asCopy(how);
+  walk.units(units);
 }
 
 /// The first wait of any of the four warps does it for the operation as a whole.

@@ -7,18 +7,18 @@ namespace cameo::ptx {
 
 uint32_t RacePage::splitCell(uint32_t state) {
   uint32_t at = free;
-  if (at != none) {
-    free = pool[at];
+  if (free != none) {
+    free = static_cast<uint16_t>(pool[at]);
   } else {
     if (poolSize == poolCapacity) {
-      uint32_t wider = poolCapacity + std::max(8u, poolCapacity / 8 * 4);
+      uint32_t wider = std::min(20 * cells, poolCapacity + std::max(8u, poolCapacity / 8u * 4));
       auto grown = std::make_unique_for_overwrite<uint32_t[]>(wider);
       std::copy_n(pool.get(), poolSize, grown.get());
       pool = std::move(grown);
-      poolCapacity = wider;
+      poolCapacity = static_cast<uint16_t>(wider);
     }
     at = poolSize;
-    poolSize += 4;
+    poolSize = static_cast<uint16_t>(poolSize + 4);
   }
   std::fill_n(&pool[at], 4, state);
   return at;
@@ -30,7 +30,7 @@ void RacePage::drop(uint32_t &c, uint32_t state) {
     for (unsigned i = 0; i < 4; ++i)
       drop(pool[at + i], state);
     pool[at] = free;
-    free = at;
+    free = static_cast<uint16_t>(at);
   }
   c = state;
 }

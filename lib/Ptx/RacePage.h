@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The shadow of 1 KiB of memory: a cell for each 16 bytes. A cell is a state, or refers to four cells
-// of words; one of these may refer to four cells of bytes. Groups of four are in a pool of the
-// page, those that are not used in a list through it, so that the shadow of memory that is accessed in units of 16
-// bytes is a third of its size, by words one and a half, by bytes less than six times.
+// The shadow of 512 bytes of memory: a cell for each 16 bytes. A cell is a state, or refers to four cells
+// of words; one of these may refer to four cells of bytes. Groups of four are in a pool of the page,
+// those that are not used in a list through it. So the shadow of memory that is accessed in units of
+// 16 bytes is a third of its size, by words one and a third, by bytes less than six times.
 #ifndef CAMEO_LIB_PTX_RACEPAGE_H
 #define CAMEO_LIB_PTX_RACEPAGE_H
 
@@ -17,10 +17,9 @@
 namespace cameo::ptx {
 
 struct RacePage {
-  static constexpr unsigned bytes = 1024, unit = 16, cells = bytes / unit;
+  static constexpr unsigned bytes = 512, unit = 16, cells = bytes / unit;
   static constexpr uint32_t split = 0x80000000u;
   uint32_t cell[cells] = {};
-  std::atomic_flag busy = ATOMIC_FLAG_INIT;
 
   uint32_t &pooled(uint32_t i) { return pool[i]; }
   /// The first of four new ones.
@@ -55,8 +54,12 @@ private:
     for (unsigned i = 0; i < 4; ++i)
       each(pool[(c & ~split) + i], size / 4, f);
   }
-  static constexpr uint32_t none = ~0u;
-  uint32_t poolSize = 0, poolCapacity = 0, free = none;
+  static constexpr uint16_t none = 0xffff;
+  uint16_t poolSize = 0, poolCapacity = 0, free = none;
+public:
+  std::atomic_flag busy = ATOMIC_FLAG_INIT;
+
+private:
   std::unique_ptr<uint32_t[]> pool;
   uint64_t touched[bytes / 4 / 64] = {}; ///< a bit for each word
 };

@@ -159,6 +159,7 @@ void reportRace(Exec &x, const Op &op, const RacePair &pair) {
   std::string message =
       "this " + verbOf(info, op, pair.now) + " (" + whoText(info, race, pair.now, pair.offset, otherBlock) +
       ") races with the " + verbOf(info, before, pair.before) + " of line " + std::to_string(other.line) +
+      (pair.before.merged() ? " or of one behind it" : "") +
       " (" + whoText(info, race, pair.before, pair.offset, otherBlock) +
       (other.clock == raceInFlight ? ", in flight" : ", clock " + std::to_string(other.clock)) +
       "): " + advice.why;

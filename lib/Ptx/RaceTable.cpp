@@ -29,12 +29,11 @@ template <typename T> size_t Interned<T>::slotOf(const T &value) const {
 
 template <typename T> void Interned<T>::clear() {
   values.clear();
-  values.add(T());
   std::fill(slots.begin(), slots.end(), 0); // as large as before: it will be again
 }
 
 template <typename T> void Interned<T>::grow() {
-  slots.assign(std::max<size_t>(16, slots.size() + slots.size() / 2), 0);
+  slots.assign(std::max<size_t>(4, slots.size() + slots.size() / 2), 0);
   for (uint32_t id = 1; id < values.size(); ++id) {
     size_t at = slotOf(values[id]);
     while (slots[at])
@@ -102,7 +101,7 @@ void RaceTable::clear() {
 }
 
 void RaceCache::grow() {
-  steps.assign(steps.size() * 2, Step());
+  steps.assign(steps.size() < 32 ? 32 : steps.size() * 2, Step());
   misses = 0;
 }
 

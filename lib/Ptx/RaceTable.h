@@ -13,7 +13,7 @@
 #ifndef CAMEO_LIB_PTX_RACETABLE_H
 #define CAMEO_LIB_PTX_RACETABLE_H
 
-#include "SyncHandlers.h"
+#include "RaceApi.h"
 
 #include <algorithm>
 #include <bit>
@@ -22,10 +22,10 @@
 
 namespace cameo::ptx {
 
-/// What an access does. Bits 4 and 5 have the scope of a strong one.
-enum RaceAccess : uint8_t { RaceWrite = 1, RaceStrong = 2, RaceAsync = 4, RaceCollective = 8 };
 constexpr uint32_t raceInFlight = ~0u; ///< the clock of a cp.async that nobody has waited for
-constexpr uint8_t raceScope(Scope scope) { return static_cast<uint8_t>(static_cast<unsigned>(scope) << 4); }
+
+/// A kind beside those of RaceAccess: several loads of a warp at one clock, of which `op` is the first.
+constexpr uint8_t raceMerged = 0x40;
 
 /// Which lane accessed a byte of a record.
 enum class LaneForm : uint8_t {
@@ -50,6 +50,7 @@ struct RaceRecord {
   bool writes() const { return kind & RaceWrite; }
   bool strong() const { return kind & RaceStrong; }
   bool async() const { return kind & RaceAsync; }
+  bool merged() const { return kind & raceMerged; }
   Scope scope() const { return static_cast<Scope>(kind >> 4 & 3); }
   /// The lanes that accessed the byte at `offset`.
   uint32_t lanesAt(uint64_t offset) const {
@@ -68,7 +69,7 @@ struct RaceSet {
   bool operator==(const RaceSet &) const = default;
 };
 
-/// Grows by a third or a half, without moving what is there.
+/// Grows by a third or a half, without moving what is there. Entry 0 is nobody's and takes no memory.
 template <typename T> class Chunks {
 public:
   const T &operator[](uint32_t i) const {
@@ -84,7 +85,7 @@ public:
     parts[p.chunk][p.at] = value;
     return count++;
   }
-  void clear() { count = 0; }
+  void clear() { count = 1; }
   uint32_t size() const { return count; }
   size_t bytes() const { return capacity * sizeof(T); }
 
@@ -92,20 +93,19 @@ private:
   struct Place {
     uint32_t chunk, at, size;
   };
-  /// Two chunks for each power of two, from 16 entries on.
+  /// Two chunks for each power of two, from 4 entries on.
   static Place placeOf(uint32_t i) {
-    uint32_t v = i + 32, half = static_cast<uint32_t>(std::bit_width(v)) - 2, two = v >> half;
-    return {(half - 4) * 2 + (two & 1), v - (two << half), 1u << half};
+    uint32_t v = i + 7, half = static_cast<uint32_t>(std::bit_width(v)) - 2, two = v >> half;
+    return {(half - 2) * 2 + (two & 1), v - (two << half), 1u << half};
   }
-  std::unique_ptr<T[]> parts[48];
-  uint32_t count = 0;
+  std::unique_ptr<T[]> parts[56];
+  uint32_t count = 1;
   size_t capacity = 0;
 };
 
 /// Chunks without duplicates; number 0 is the empty value.
 template <typename T> class Interned {
 public:
-  Interned() { clear(); }
   const T &operator[](uint32_t i) const { return values[i]; }
   uint32_t size() const { return values.size(); }
   size_t bytes() const { return values.bytes() + slots.size() * 4; }
@@ -138,7 +138,7 @@ public:
     case onlyWrite: return {n, 0};
     case onlyRead: return {0, n};
     case onlyReads: return {0, n | list};
-    default: return parts[n & partMask].states[n >> partBits];
+    default: return n ? parts[n & partMask].states[n >> partBits] : RaceState();
     }
   }
   RaceSet setAt(uint32_t i) const {
@@ -196,7 +196,7 @@ public:
       return state == s && record == r && (!era || era == now);
     }
   };
-  explicit RaceCache(unsigned part = 0) : part(part), steps(least) {}
+  explicit RaceCache(unsigned part = 0) : part(part), steps(1) {}
   const unsigned part; ///< of the shared table
   const Step &find(uint32_t state, uint32_t record) const { return steps[placeOf(state, record)]; }
   void put(const Step &step, size_t mostBytes) {
@@ -208,7 +208,7 @@ public:
   size_t bytes() const { return steps.size() * sizeof(Step); }
 
 private:
-  static constexpr size_t least = 32, most = 4096;
+  static constexpr size_t most = 4096;
   size_t placeOf(uint32_t state, uint32_t record) const {
     return ((state * 0x9E3779B1u + record * 0x85EBCA6Bu) >> 20) & (steps.size() - 1);
   }

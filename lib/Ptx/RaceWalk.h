@@ -35,6 +35,8 @@ public:
     a.mask = asking = x.mask;
     a.kind = kind;
     a.widthLog = static_cast<uint8_t>(std::countr_zero(width));
+    if (!isGlobal && race.mergesLoads && !a.writes() && !a.async())
+      mergeLoad();
     same = sameValue, view = valueView;
     strict = kind & RaceCollective;
     byBlock = isGlobal && !a.writes() && (x.launch->grid[0] > 1 || x.launch->grid[1] > 1 || x.launch->grid[2] > 1) &&
@@ -87,6 +89,8 @@ public:
     lastState = ~0u;
   }
   void range(uint64_t begin, uint64_t end);
+  /// Of shared memory: units of 16 bytes at these addresses.
+  void units(const std::vector<uint32_t> &addresses);
   void replace(uint64_t begin, uint64_t end) {
     replacing = table.state(id, 0);
     replaces = true;
@@ -94,6 +98,14 @@ public:
   }
 
 private:
+  void mergeLoad() {
+    if (warp->loadClock != warp->clock) {
+      warp->loadClock = warp->clock;
+      warp->loadOp = a.op;
+    }
+    a.op = warp->loadOp;
+    a.kind |= raceMerged;
+  }
   uint32_t clockHere(uint32_t clock) const {
     return isGlobal ? clock : race.sinceEra(warp->index, clock);
   }

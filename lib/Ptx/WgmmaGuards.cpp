@@ -202,10 +202,19 @@ void checkWgmmaTile(Exec &x, const Op &op, uint64_t bits, uint32_t unit, char wh
 
 void checkWgmmaOperand(Exec &x, const Op &op, const std::vector<uint32_t> &units, char which) {
   const uint8_t *shadow = x.block->sharedShadow;
-  for (uint32_t unit : units) {
+  auto flagsOf = [&](uint32_t unit) {
     uint32_t four;
     std::memcpy(&four, shadow + (unit - sharedBase) / 4, 4);
-    if (four == 0x0f0f0f0fu) [[likely]]
+    return four;
+  };
+  uint32_t differs = 0;
+  for (uint32_t unit : units)
+    differs |= flagsOf(unit) ^ 0x0f0f0f0fu;
+  if (!differs) [[likely]]
+    return;
+  for (uint32_t unit : units) {
+    uint32_t four = flagsOf(unit);
+    if (four == 0x0f0f0f0fu)
       continue;
     if ((four & 0x0f0f0f0fu) != 0x0f0f0f0fu) {
       uint64_t address[lanes];

@@ -176,9 +176,12 @@ void issueWgmma(Exec &x, const Op &op) {
   WgmmaOperation &operation = group.operations[index];
   if (x.launch->checks) {
     checkWgmmaRegisters(x, op, form, operation.accumulates);
-    if (operation.unitsA)
+    // The first and the last warp's view of the operands: what the two between have stored, the last one sees.
+    bool first = !operation.arrived, last = (operation.arrived | 1 << rank) == allWarps;
+    if (operation.unitsA && (first || last))
       checkWgmmaOperand(x, op, *operation.unitsA, 'A');
-    checkWgmmaOperand(x, op, *operation.unitsB, 'B');
+    if (first || last)
+      checkWgmmaOperand(x, op, *operation.unitsB, 'B');
   }
   if (x.race && !operation.arrived) {
     if (operation.unitsA)

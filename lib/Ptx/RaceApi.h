@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What the handlers of memory instructions tell the race checks (Race.h), and no more: the handlers are
+// compiled for several processors, and the shadow's layout is none of their business.
+#ifndef CAMEO_LIB_PTX_RACEAPI_H
+#define CAMEO_LIB_PTX_RACEAPI_H
+
+#include "SyncHandlers.h"
+
+namespace cameo::ptx {
+
+/// What an access does. Bits 4 and 5 have the scope of a strong one.
+enum RaceAccess : uint8_t { RaceWrite = 1, RaceStrong = 2, RaceAsync = 4, RaceCollective = 8 };
+constexpr uint8_t raceScope(Scope scope) { return static_cast<uint8_t>(static_cast<unsigned>(scope) << 4); }
+
+/// The object of an access: `origin` is where its offsets count from, in shared memory from its
+/// beginning, in global memory from the 256 bytes in which the allocation begins.
+struct RaceSpot {
+  Space space = Space::Shared;
+  Allocation *allocation = nullptr;
+  uint64_t origin = 0;
+};
+/// Whether the lane stores what is there already.
+using RaceSameValue = bool (*)(const Exec &x, const Op &op, const void *view, unsigned lane);
+enum class RacePattern : uint8_t { Consecutive, Uniform, Scattered };
+
+/// An access of the lanes of x.mask, before it is executed.
+template <typename Offset>
+void raceAccess(Exec &x, const Op &op, const RaceSpot &spot, const Offset *off, unsigned width,
+                RacePattern pattern, uint8_t kind, RaceSameValue same = nullptr,
+                const void *view = nullptr);
+
+RaceSpot raceGlobal(Allocation &allocation);
+inline RaceSpot raceShared() { return {}; }
+/// Several lanes stored different values to the same bytes in one instruction.
+void reportLaneConflict(Exec &x, const Op &op, const RaceSpot &spot, uint64_t offset, unsigned lane,
+                        unsigned width);
+
+/// What a strong access publishes or sees. Lanes of x.mask, at spot.origin + off[lane].
+template <typename Offset>
+void raceStrong(Exec &x, const Op &op, const RaceSpot &spot, const Offset *off, unsigned width,
+                bool loads, bool stores);
+
+} // namespace cameo::ptx
+
+#endif
