@@ -229,7 +229,7 @@ class Machine:
 
 def digest(mutant, seed):
     launch = json.dumps(mutant.site.launch(mutant.case.launch)) if mutant.site.launch else ""
-    return hashlib.sha256(f"{mutant.name}\0{seed}\0{mutant.text()}\0{launch}".encode()).hexdigest()[:24]
+    return hashlib.sha256(f"{mutant.case.name}\0{mutant.kind}\0{seed}\0{mutant.text()}\0{launch}".encode()).hexdigest()[:24]
 
 
 def run(machine, mutants, seed, jobs=2, journal=None, progress=None):

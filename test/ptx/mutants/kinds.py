@@ -273,18 +273,20 @@ PREDICATES = ("and.pred", "or.pred", "xor.pred", "not.pred", "mov.pred", "selp.p
 
 
 def bounds(function, source):
-    """Indices that are compared with a bound before memory is touched. The bound is off by one step of the index in
-    all comparisons of one index, unrolled or not: of thirty that differ by a constant, one meets the bound."""
+    """A bound with which indices are compared before memory is touched is off by one step of the index, wherever the
+    kernel compares with it so: of thirty comparisons of an unrolled index one meets the bound. An index hangs on the thread, on
+    the block or on a loop; what only hangs on the arguments of a launch is a question about the launch."""
     flow = Values(function)
     found = {}
     for s in instructions(function):
         if s.is_("setp") and len(s.parts) == 3 and s.parts[1] in ORDERED and len(s.operands) == 3 and \
-                s.parts[2] in ("s16", "u16", "s32", "u32", "s64", "u64") and flow.decides_access(s.operands[0].text):
+                s.parts[2] in ("s16", "u16", "s32", "u32", "s64", "u64") and flow.varies(s.operands[1].text) and \
+                flow.decides_access(s.operands[0].text):
             constant = s.operands[2].integer
-            # A comparison with 0 asks for a sign, one with the ends of the type for padding.
-            if constant is None or (constant and abs(constant) + 1 < 1 << (int(s.parts[2][1:]) - 1)):
-                found.setdefault((s.parts[1:][0], s.parts[2], s.operands[2].text, flow.leaves(s.operands[1].text)), []).append(s)
-    for (relation, kind, bound, _), group in found.items():
+            # A comparison with 0 asks for a sign, one with a huge number for padding or for the bits of a float.
+            if constant is None or (constant and abs(constant) < 1 << 24):
+                found.setdefault((s.parts[1], s.parts[2], s.operands[2].text), []).append(s)
+    for (_, kind, _), group in found.items():
         step = min(flow.step(s.operands[1].text) for s in group)
         for by in (step, -step):
             edits = [added(s, 2, by, source, int(kind[1:])) for s in group]
@@ -292,6 +294,9 @@ def bounds(function, source):
                 more = f" in {len(group)} comparisons" if len(group) > 1 else ""
                 yield Site("bound", group[0].line, f"{by:+d}{more}", [e for edit in edits for e in edit], group[0],
                            rule="predicate", more=group[1:])
+
+
+THREAD = ("%tid", "%ctaid", "%laneid", "%warpid", "%cluster_ctaid", "%cluster_ctarank")
 
 
 class Values:
@@ -321,6 +326,21 @@ class Values:
             if s.is_("add", "or") and len(s.operands) == 3:
                 return frozenset(n for o in s.operands[1:] if o.integer is None for n in self.leaves(o.text, depth - 1))
         return frozenset([name])
+
+    def varies(self, name):
+        """Whether the value hangs on the thread, the block, on memory or on a loop."""
+        seen, work = set(), [name]
+        while work:
+            name = work.pop()
+            if name in seen:
+                continue
+            seen.add(name)
+            writers = self.writers.get(name, [])
+            if name.startswith(THREAD) or len(writers) > 1 or \
+                    any(s.is_("ld", "atom", "shfl") and not s.is_("ld.param") for s in writers):
+                return True
+            work += [n for s in writers for o in s.operands[1:] for n in ptx_text.NAME.findall(o.text)]
+        return False
 
     def step(self, name):
         """The power of two that all values of the register are multiples of, apart from what constants add."""

@@ -56,7 +56,7 @@ SAMPLE = """.version 8.0
   cp.async.cg.shared.global [%r3+512], [%rd1], 16;
   cp.async.commit_group; cp.async.wait_group 1;
   bar.sync 0;
-  setp.lt.s32 %p2, %r4, 7;
+  mov.u32 %r4, %tid.x; setp.lt.s32 %p2, %r4, 7;
   @%p2 atom.global.gpu.acq_rel.add.u32 %r5, [%rd1], 1;
   ret;
 }
@@ -102,7 +102,7 @@ def test_rules_of_equivalence():
 
 def test_one_index_is_one_bound():
     """Comparisons of an unrolled index change together, by the index's step; what only selects values is no bound."""
-    text = SAMPLE.replace("setp.lt.s32 %p2, %r4, 7;", "shl.b32 %r4, %r1, 3; or.b32 %r6, %r4, 1; setp.lt.s32 %p2, %r4, %r7; "
+    text = SAMPLE.replace("mov.u32 %r4, %tid.x; setp.lt.s32 %p2, %r4, 7;", "mov.u32 %r1, %tid.x; shl.b32 %r4, %r1, 3; or.b32 %r6, %r4, 1; setp.lt.s32 %p2, %r4, %r7; "
                           "setp.lt.s32 %p3, %r6, %r7; @%p3 ld.global.u32 %r8, [%rd1]; setp.gt.s32 %p0, %r4, 3; "
                           "selp.b32 %r8, %r8, %r4, %p0;")
     _, found = sites_of(text)
