@@ -593,3 +593,33 @@ def test_trace_needs_a_place(cameo, source_dir, tmp_path):
     result = cameo("sim", folder / "kernel.ptx", "--launch", folder / "launch.json", "--trace", tmp_path / "no" / "t.json",
                    check=False)
     assert result.returncode == 9 and "--trace" in result.stderr
+
+
+# --- footprints ----------------------------------------------------------------------------------
+
+def test_footprints_are_rows_of_threads_and_bytes(cameo, tmp_path):
+    waits = EARLY.replace("cp.async.commit_group;", "cp.async.wait_all; bar.sync 0;")
+    (tmp_path / "k.ptx").write_text(waits)
+    cameo("sim", tmp_path / "k.ptx", "--block", "1", "--arg", "in=f32:4", "--arg", "out=f32:1", "--footprints", tmp_path / "rows")
+    rows = [[int(n) for n in line.split()] for line in (tmp_path / "rows").read_text().splitlines()]
+    read, write, barrier, wait = 0, 1, 6, 8
+    copy, waited, loaded = 9, 10, 11
+    assert all(row[:3] == [0, 0, 0] for row in rows)
+    shared = [row[3:] for row in rows if row[6] < 1 << 24]
+    assert shared == [[write, copy, 16, 0], [wait, waited, 1, 0], [write, copy, 16, 0], [wait, waited, 0, 0],
+                      [barrier, waited, 1, 0], [read, loaded, 4, 0], [wait, 13, 1, 0], [wait, 13, 0, 0]]
+    assert [row[3:6] for row in rows if row[6] >= 1 << 24 and row[3] == write] == [[write, 12, 4]]
+
+
+def test_footprints_have_every_barrier(cameo, source_dir, tmp_path):
+    folder = source_dir / "test/ptx/foreign/block_scan"
+    result = cameo("sim", folder / "kernel.ptx", "--launch", folder / "launch.json", "--counts", "--json", "--footprints", tmp_path / "rows")
+    rows = [line.split() for line in (tmp_path / "rows").read_text().splitlines()]
+    assert sum(row[3] == "6" for row in rows) == json.loads(result.stdout)["runs"][-1]["counts"]["barriers"]
+
+
+@pytest.mark.parametrize("more", [["--trace", "t.json"], ["--check", "memory"]])
+def test_footprints_alone_and_with_all_checks(cameo, source_dir, tmp_path, more):
+    folder = source_dir / "test/ptx/foreign/block_scan"
+    result = cameo("sim", folder / "kernel.ptx", "--launch", folder / "launch.json", "--footprints", tmp_path / "rows", *more, check=False)
+    assert result.returncode == 1 and "--footprints" in result.stderr and not (tmp_path / "rows").exists()
