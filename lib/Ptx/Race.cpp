@@ -34,6 +34,7 @@ void RaceBlock::start(const Block &block) {
   eraClocks.assign(warps.size(), 0);
   ++era;
   flags.clear();
+  firstLoads.clear();
   pages.resize(launch.sharedBytes / RacePage::bytes + 2);
   for (unsigned i = 0; i < 16; ++i) {
     barriers[i] = Knowledge();
@@ -133,6 +134,51 @@ size_t RaceBlock::allowance() const {
   return touched / 2 + launch.race->allowance();
 }
 
+namespace {
+
+/// States of one table as numbers of another. `keep` says which records, and may change them.
+template <typename F> class Renewal {
+public:
+  Renewal(const RaceTable &from, RaceWriter to, F keep) : from(from), to(to), keep(keep) {}
+  uint32_t operator()(uint32_t state) {
+    if (!state)
+      return 0;
+    auto [it, added] = states.try_emplace(state, 0);
+    if (added) {
+      RaceState s = from.stateAt(state);
+      it->second = to.state(s.write ? record(s.write) : 0, set(s.reads));
+    }
+    return it->second;
+  }
+
+private:
+  uint32_t record(uint32_t id) {
+    auto [it, added] = records.try_emplace(id, 0);
+    if (RaceRecord r = from.recordAt(id); added && keep(r))
+      it->second = to.record(r);
+    return it->second;
+  }
+  uint32_t set(uint32_t old) {
+    if (auto it = sets.find(old); it != sets.end())
+      return it->second;
+    std::vector<uint32_t> live;
+    for (uint32_t at = old; at; at = from.setAt(at).parent)
+      if (uint32_t id = record(from.setAt(at).record))
+        if (std::find(live.begin(), live.end(), id) == live.end())
+          live.push_back(id);
+    uint32_t out = 0;
+    for (size_t i = live.size(); i--;)
+      out = to.set(out, live[i]);
+    return sets[old] = out;
+  }
+  const RaceTable &from;
+  RaceWriter to;
+  F keep;
+  std::unordered_map<uint32_t, uint32_t> records, sets, states;
+};
+
+} // namespace
+
 void RaceBlock::rebuild() {
   peak = std::max(peak, table.bytes());
   std::vector<uint32_t> frontier(agentsPerWarp * warps.size() + mbarrierAgents, ~0u);
@@ -141,47 +187,22 @@ void RaceBlock::rebuild() {
       for (const RaceClass &c : warp.classes)
         for (uint32_t agent = 0; (c.mask & alive) && agent < frontier.size(); ++agent)
           frontier[agent] = std::min(frontier[agent], c.known->known.ofAll(agent));
+  std::unordered_map<uint64_t, uint32_t> loads; // by agent and clock: the operation that stands for all
+  auto keep = [&](RaceRecord &r) {
+    if (mergesLoads && !r.writes() && !r.async()) {
+      r.op = loads.try_emplace(uint64_t(r.agent) << 32 | r.clock, r.op).first->second;
+      r.kind |= raceMerged;
+    }
+    return clockOf(r) > frontier[r.agent];
+  };
   RaceTable old;
   std::swap(old, table);
-  std::unordered_map<uint32_t, uint32_t> records, states;
-  std::unordered_map<uint64_t, uint32_t> loads; // by agent and clock: the operation that stands for all
-  auto move = [&](uint32_t id) {
-    auto [it, added] = records.try_emplace(id, 0);
-    RaceRecord r = old.recordAt(id);
-    if (added && clockOf(r) > frontier[r.agent]) {
-      if (mergesLoads && !r.writes() && !r.async()) {
-        r.op = loads.try_emplace(uint64_t(r.agent) << 32 | r.clock, r.op).first->second;
-        r.kind |= raceMerged;
-      }
-      it->second = table.record(0, r);
-    }
-    return it->second;
-  };
-  auto moveSet = [&](uint32_t set) {
-    std::vector<uint32_t> live;
-    for (; set; set = old.setAt(set).parent)
-      if (uint32_t id = move(old.setAt(set).record))
-        if (std::find(live.begin(), live.end(), id) == live.end())
-          live.push_back(id);
-    uint32_t out = 0;
-    for (size_t i = live.size(); i--;)
-      out = table.set(0, out, live[i]);
-    return out;
-  };
+  Renewal renewal(old, RaceWriter{table}, keep);
   for (auto &page : pages)
     if (page)
-      page->renew([&](uint32_t state) {
-        if (!state)
-          return 0u;
-        auto [it, added] = states.try_emplace(state, 0);
-        if (added) {
-          RaceState s = old.stateAt(state);
-          it->second = table.state(0, s.write ? move(s.write) : 0, moveSet(s.reads));
-        }
-        return it->second;
-      });
+      page->renew([&](uint32_t state) { return renewal(state); });
   cache.clear();
-  size_t pays = allowance(), needs = 2 * table.bytes();
+  size_t pays = allowance(), needs = table.bytes() / 2 * 3;
   cacheLimit = std::max(leastCache, pays / 4);
   limit = std::max(leastLimit, pays / 4 * 3);
   if (needs > std::max(limit, leastMerged) && !mergesLoads) {
@@ -189,6 +210,25 @@ void RaceBlock::rebuild() {
     return rebuild();
   }
   limit = std::max(limit, needs);
+}
+
+void RaceLaunch::enter(RaceCache &cache) {
+  if (cache.generation == generation)
+    return;
+  cache.clear();
+  cache.generation = generation;
+}
+
+void RaceLaunch::rebuild(unsigned part) {
+  RaceTable old(table.writers());
+  std::swap(old, table);
+  Renewal renewal(old, RaceWriter{table, part}, [](RaceRecord &) { return true; });
+  for (Allocation *a : allocations)
+    static_cast<RacePages *>(a->race.load())->eachPage([&](RacePage &page) {
+      page.renew([&](uint32_t state) { return renewal(state); });
+    });
+  limit = std::max({leastLimit, 2 * table.bytes(), allowance() * table.writers()});
+  ++generation;
 }
 
 void RaceBlock::tryNewEra() {

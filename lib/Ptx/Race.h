@@ -21,6 +21,7 @@
 #include "RaceTable.h"
 
 #include <mutex>
+#include <shared_mutex>
 #include <unordered_map>
 
 namespace cameo::ptx {
@@ -87,7 +88,19 @@ struct RaceLaunch {
   std::atomic<uint64_t> pagesMade{0};
   std::atomic<uint64_t> touchedBytes{0}, shadowBytes{0};
   std::atomic<bool> full{false};
+  // While a host thread runs blocks it has `running`; who rebuilds the table has all of it.
+  std::shared_mutex running;
+  uint32_t generation = 0;
+  size_t limit = leastLimit; ///< bytes of the table
+  static constexpr size_t leastLimit = 2048;
   ~RaceLaunch();
+  /// Of the host thread with this cache, before it runs blocks: what it remembers may be out of date.
+  void enter(RaceCache &cache);
+  bool hasGrown(const RaceCache &cache) const {
+    return table.bytes(cache.part) * table.writers() > limit;
+  }
+  /// States that no cell has any more are forgotten. Nobody is running.
+  void rebuild(unsigned part);
   RacePages &pagesOf(Allocation &allocation);
   /// What a host thread may spend on tables and caches beside the cells: a part of what is touched.
   size_t allowance() const { return pagesMade.load(std::memory_order_relaxed) * RacePage::bytes / 4 / table.writers(); }
@@ -112,6 +125,15 @@ public:
   RaceCache cache;
   std::vector<std::unique_ptr<RacePage>> pages; ///< of shared memory
   std::unordered_map<uint64_t, RaceFlag> flags;
+  /// Of loads of which only the block is remembered: the first one of each allocation stands for all.
+  std::vector<std::pair<const Allocation *, uint32_t>> firstLoads;
+  uint32_t firstLoadOf(const Allocation &allocation, uint32_t op) {
+    for (const auto &[known, first] : firstLoads)
+      if (known == &allocation)
+        return first;
+    firstLoads.emplace_back(&allocation, op);
+    return op;
+  }
   uint32_t mbarrierAgents = 0;
   // The table may take `limit` bytes until it is rebuilt, the cache as many as `cacheLimit`: what is
   // remembered of memory must not be more than a part of the memory.

@@ -11,7 +11,9 @@ uint32_t RacePage::splitCell(uint32_t state) {
     free = static_cast<uint16_t>(pool[at]);
   } else {
     if (poolSize == poolCapacity) {
-      uint32_t wider = std::min(20 * cells, poolCapacity + std::max(8u, poolCapacity / 8u * 4));
+      // To exactly what all words take, then on to all bytes.
+      uint32_t more = poolCapacity < 16 ? 8 : poolCapacity < 64 ? 16 : poolCapacity < 128 ? 32 : 64;
+      uint32_t wider = poolCapacity + more;
       auto grown = std::make_unique_for_overwrite<uint32_t[]>(wider);
       std::copy_n(pool.get(), poolSize, grown.get());
       pool = std::move(grown);

@@ -198,6 +198,7 @@ public:
   };
   explicit RaceCache(unsigned part = 0) : part(part), steps(1) {}
   const unsigned part; ///< of the shared table
+  uint32_t generation = 0; ///< of that table, of which the steps are
   const Step &find(uint32_t state, uint32_t record) const { return steps[placeOf(state, record)]; }
   void put(const Step &step, size_t mostBytes) {
     if (++misses > 2 * steps.size() && steps.size() < most && 2 * bytes() <= mostBytes)

@@ -39,8 +39,13 @@ public:
       mergeLoad();
     same = sameValue, view = valueView;
     strict = kind & RaceCollective;
-    byBlock = isGlobal && !a.writes() && (x.launch->grid[0] > 1 || x.launch->grid[1] > 1 || x.launch->grid[2] > 1) &&
+    const uint32_t *grid = x.launch->grid;
+    byBlock = isGlobal && !a.writes() && (grid[0] > 1 || grid[1] > 1 || grid[2] > 1) &&
               !spot.allocation->stored.load(std::memory_order_relaxed);
+    if (byBlock) {
+      a.op = race.firstLoadOf(*spot.allocation, a.op);
+      a.kind |= raceMerged;
+    }
   }
   void asLanded(RaceWarp &of, uint32_t clock, unsigned width, uint32_t mask) {
     warp = &of;

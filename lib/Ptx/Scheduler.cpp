@@ -252,6 +252,24 @@ Worker::Resident Worker::takeCluster(std::vector<Resident> &idle) {
   return resident;
 }
 
+/// The table of global memory is rebuilt between two slices, while no host thread is in one.
+RunStatus Worker::runChecked(Resident &resident, uint64_t round, bool &finished) {
+  if (!launch.race)
+    return runCluster(resident, round, finished);
+  bool grown = false;
+  RunStatus status;
+  {
+    std::shared_lock<std::shared_mutex> lock(launch.race->running);
+    launch.race->enter(*raceCache);
+    status = runCluster(resident, round, finished);
+    grown = launch.race->hasGrown(*raceCache);
+  }
+  if (grown)
+    if (std::unique_lock<std::shared_mutex> lock(launch.race->running); launch.race->hasGrown(*raceCache))
+      launch.race->rebuild(raceCache->part);
+  return status;
+}
+
 RunStatus Worker::run(bool count) {
   if (launch.traces) {
     trace = std::make_unique<Trace>();
@@ -294,7 +312,7 @@ RunStatus Worker::run(bool count) {
           ++i;
           continue;
         }
-        RunStatus status = runCluster(resident[i], round, finished);
+        RunStatus status = runChecked(resident[i], round, finished);
         if (status != RunStatus::Done)
           return status;
         resident[i].slice = std::min(resident[i].slice * 2, last);

@@ -51,6 +51,7 @@ private:
   void startCluster(Resident &resident, uint64_t number);
   Resident takeCluster(std::vector<Resident> &idle);
   RunStatus runCluster(Resident &resident, uint64_t round, bool &finished);
+  RunStatus runChecked(Resident &resident, uint64_t round, bool &finished);
   RunStatus reviveCluster(Resident &resident);
   RunStatus runBlock(Block &block, uint64_t slice, SliceEnd &end);
   Warp *pickWarp(Block &block);
