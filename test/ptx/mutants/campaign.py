@@ -61,7 +61,7 @@ class Case:
         for function in self.functions:
             for kind, generate in kinds.KINDS.items():
                 more = {"participants": {"threads": self.threads}, "scope": {"blocks": self.blocks},
-                        "moved": {"threads": self.threads}}.get(kind, {})
+                        "moved": {"threads": self.threads}, "barrier": {"threads": self.threads}}.get(kind, {})
                 for site in generate(function, self.source, **more):
                     if site.edits:
                         yield function, site

@@ -137,7 +137,7 @@ def arrivals(function, source):
                        with_opcode(s, s.opcode.replace(".expect_tx", ""), source) + [(comma, last.end, "")], s)
 
 
-def barriers(function, source):
+def barriers(function, source, threads=1024):
     previous = None
     for s in instructions(function):
         if s.is_(*BARRIERS):
@@ -145,7 +145,7 @@ def barriers(function, source):
             if s.is_("barrier.cluster.wait") and previous and previous.is_("barrier.cluster.arrive"):
                 edits += replaced(previous, "")
             yield Site("barrier", s.line, "deleted", edits, s, rule="barrier deleted")
-        if s.is_(*BLOCK_BARRIERS):
+        if s.is_(*BLOCK_BARRIERS) and threads > 32:
             yield Site("barrier", s.line, "of the warp only", replaced(s, f"{s.guard} bar.warp.sync -1;"), s,
                        rule="barrier deleted")
         previous = s
@@ -285,7 +285,9 @@ def bounds(function, source):
             constant = s.operands[2].integer
             # A comparison with 0 asks for a sign, one with a huge number for padding or for the bits of a float.
             if constant is None or (constant and abs(constant) < 1 << 24):
-                found.setdefault((s.parts[1], s.parts[2], s.operands[2].text), []).append(s)
+                # Of a bound that is known when it is compiled the unrolled index's constant is taken away.
+                of = s.operands[2].text if constant is None else flow.leaves(s.operands[1].text)
+                found.setdefault((s.parts[1], s.parts[2], of), []).append(s)
     for (_, kind, _), group in found.items():
         step = min(flow.step(s.operands[1].text) for s in group)
         for by in (step, -step):
