@@ -4,7 +4,11 @@
 // (never instructions): one role, a ring of two parts, a prologue that fills all slots but one, a loop
 // that waits for the oldest slot, starts filling the free one and multiplies, and a tail without copies.
 // The wait's barrier stands between the last release of a slot and the copies into it, so that a step
-// costs one barrier. Tiles past the end of k are zeros: K = 0 needs no case of its own.
+// costs one barrier.
+//
+// What is left of k by whole tiles comes first: its copy alone tests k, the loop's copies do not. Tiles of
+// the prologue past the end of k are zeros: K = 0 needs no case of its own. Rows past the end of m or n
+// are copies of the last one, which no result inside depends on.
 #include "cameo/Dialect/Kernel/IR/Staged.h"
 #include "cameo/Stage/Stage.h"
 
@@ -103,23 +107,47 @@ private:
     builder.setInsertionPointToStart(&role.getBody().front());
   }
 
-  void copy(Operand &operand, Value slot, unsigned part, Value k) {
+  /// The view with what is left of k instead of its size along k.
+  Value remainderOf(Operand &operand) {
+    Operation *view = builder.clone(*operand.load.getView().getDefiningOp());
+    if (auto strided = dyn_cast<StridedViewOp>(view))
+      strided.getSizesMutable()[operand.depth].set(remainder);
+    else
+      cast<ComputedViewOp>(view).getSizesMutable()[operand.depth].set(remainder);
+    return view->getResult(0);
+  }
+
+  /// How far k is tested.
+  enum class Depth { Remainder, Tested, Inside };
+
+  void copy(Operand &operand, Value slot, unsigned part, Value k, Depth depth) {
     SmallVector<Value> position(operand.load.getOffsets().begin(), operand.load.getOffsets().end());
     position[operand.depth] = k;
     int64_t rows = operand.transposed ? operand.depth : operand.along;
     int64_t cols = operand.transposed ? operand.along : operand.depth;
     bool async = operand.copyBytes != 0;
-    CopyAsyncOp::create(builder, loc, async ? CopyEngine::CpAsync : CopyEngine::Plain, operand.load.getView(), position,
-                        slot, part, DenseI64ArrayAttr::get(builder.getContext(), {rows, cols}),
-                        async ? builder.getI32IntegerAttr(int32_t(operand.copyBytes)) : IntegerAttr(),
-                        operand.rowsFirst);
+    Value view = depth == Depth::Remainder ? remainderOf(operand) : operand.load.getView();
+    auto copy = CopyAsyncOp::create(
+        builder, loc, async ? CopyEngine::CpAsync : CopyEngine::Plain, view, position, slot, part,
+        DenseI64ArrayAttr::get(builder.getContext(), {rows, cols}),
+        async ? builder.getI32IntegerAttr(int32_t(operand.copyBytes)) : IntegerAttr(), operand.rowsFirst);
+    if (!async)
+      return;
+    if (depth == Depth::Inside)
+      operand.transposed ? copy.setRowBound(CopyBound::Inside) : copy.setColBound(CopyBound::Inside);
+    if (!view.getDefiningOp<StridedViewOp>())
+      return;
+    if (!operand.transposed)
+      copy.setRowBound(CopyBound::Clamp);
+    else if (runsAlong(view, operand.along) || operand.copyBytes == operand.part.getElementBytes())
+      copy.setColBound(CopyBound::Clamp);
   }
 
   /// Takes a free slot and starts filling it with the tiles at `k`.
-  void fill(Value k) {
+  void fill(Value k, Depth depth) {
     Value slot = AcquireOp::create(builder, loc, slotType(SlotState::Write), ring, Value(), UnitAttr());
-    copy(a, slot, 0, k);
-    copy(b, slot, 1, k);
+    copy(a, slot, 0, k, depth);
+    copy(b, slot, 1, k, depth);
     CommitOp::create(builder, loc, slot);
   }
 
@@ -145,14 +173,20 @@ private:
   Value multiply() {
     int64_t ahead = schedule.getStages() - 1, step = schedule.getTile()[2];
     Value acc = AccEmptyOp::create(builder, loc, accType(AccState::Inflight));
-    for (int64_t i = 0; i < ahead; ++i)
-      fill(constant(i * step));
-    auto main = scf::ForOp::create(builder, loc, constant(ahead * step), loop.getUpperBound(), constant(step), acc);
+    Value end = loop.getUpperBound();
+    // K - (K - 1) / step * step, which is 0 for K = 0.
+    Value whole = arith::DivSIOp::create(builder, loc, arith::SubIOp::create(builder, loc, end, constant(1)), constant(step));
+    remainder = arith::SubIOp::create(builder, loc, end, arith::MulIOp::create(builder, loc, whole, constant(step)));
+    auto after = [&](int64_t tiles) { return builder.createOrFold<arith::AddIOp>(loc, remainder, constant(tiles * step)); };
+    fill(constant(0), Depth::Remainder);
+    for (int64_t i = 1; i < ahead; ++i)
+      fill(after(i - 1), Depth::Tested);
+    auto main = scf::ForOp::create(builder, loc, after(ahead - 1), end, constant(step), acc);
     {
       OpBuilder::InsertionGuard guard(builder);
       builder.setInsertionPointToStart(main.getBody());
       Value slot = take();
-      fill(main.getInductionVar());
+      fill(main.getInductionVar(), Depth::Inside);
       scf::YieldOp::create(builder, loc, product(slot, main.getRegionIterArg(0)));
     }
     acc = main.getResult(0);
@@ -187,7 +221,7 @@ private:
   linalg::GenericOp contraction;
   scf::ForOp loop;
   Operand a, b;
-  Value ring;
+  Value ring, remainder; ///< of k
   RoleOp role;
 };
 

@@ -32,7 +32,8 @@ public:
     if (!steps(role))
       return success();
     rewriter.setInsertionPointToStart(&role.getBody().front());
-    auto type = CursorType::get(role.getContext(), cast<RingType>(ring.getType()).getDepth());
+    auto ringType = cast<RingType>(ring.getType());
+    auto type = CursorType::get(role.getContext(), ringType.getDepth(), ringType.getCursorStep());
     return success(succeeded(through(role.getBody().front(),
                                      CursorOp::create(rewriter, role.getLoc(), type, ring))));
   }

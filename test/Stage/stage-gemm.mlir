@@ -6,7 +6,8 @@
 //
 // An exact f32 contraction: reference body, block programs of its variants, staged program. The k of a is
 // contiguous, so that its copies transpose, an element at a time, down the rows; b is copied 16 bytes at
-// a time where its pitch and base allow.
+// a time where its pitch and base allow. What is left of k comes first, so that only the first copies test
+// k; columns past the end of m or n are copies of the last ones.
 
 // BLOCK-LABEL: kernel.variant @large attributes {align = array<i32: 0, 16, 0>
 // BLOCK-SAME: mod(s1,4)
@@ -25,11 +26,16 @@
 // STAGED-LABEL: kernel.variant @large
 // STAGED: kernel.role @all attributes {warps = 8 : i32}
 // STAGED: kernel.acc_empty
-// STAGED: kernel.copy_async cp_async {{.*}}[0] {bytes = 4 : i32, dims = array<i64: 3, 2>, rows_first}
-// STAGED: kernel.copy_async cp_async {{.*}}[1] {bytes = 16 : i32, dims = array<i64: 2, 3>}
+// STAGED: arith.divsi
+// STAGED: %[[LEFT:.*]] = arith.subi
+// STAGED: kernel.strided_view {{.*}}%[[LEFT]]
+// STAGED: kernel.copy_async cp_async {{.*}}[0] cols clamp {bytes = 4 : i32, dims = array<i64: 3, 2>, rows_first}
+// STAGED: kernel.copy_async cp_async {{.*}}[1] cols clamp {bytes = 16 : i32, dims = array<i64: 2, 3>}
 // STAGED: scf.for
 // STAGED: %[[SLOT:.*]] = kernel.wait
 // STAGED: kernel.acquire
+// STAGED: kernel.copy_async cp_async {{.*}}[0] rows inside cols clamp
+// STAGED: kernel.copy_async cp_async {{.*}}[1] rows inside cols clamp
 // STAGED: kernel.commit
 // STAGED: kernel.mma_async %[[SLOT]], {{.*}} {trans_a, trans_b}
 // STAGED: kernel.release %[[SLOT]]

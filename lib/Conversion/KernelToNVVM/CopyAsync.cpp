@@ -100,6 +100,8 @@ private:
       return success();
     if (computed && (!computed.getIndexedRead() || run != 1 || readsMore()))
       return op.emitOpError("cp_async copies a computed view only where its element is one read, one at a time");
+    if (computed && (op.getRowBound() == CopyBound::Clamp || op.getColBound() == CopyBound::Clamp))
+      return op.emitOpError("clamps positions in strided views only");
     if (run > 1 && !isConstantIntValue(strided.getStrides()[colDim], 1))
       return op.emitOpError("copies runs of ") << run << " elements along a dimension that is not contiguous";
     return success();
@@ -130,19 +132,32 @@ private:
     for (int64_t j = 0; j < division.colSteps; ++j)
       colCoordinate.push_back(index.add(first[colDim], index.constant(j * division.colStride)));
     for (Value row : rowCoordinate)
-      rowInside.push_back(index.less(row, sizes()[rowDim]));
+      rowInside.push_back(op.getRowBound() == CopyBound::Zero ? index.less(row, sizes()[rowDim]) : Value());
     for (Value col : colCoordinate)
-      colInside.push_back(index.less(col, sizes()[colDim]));
+      colInside.push_back(op.getColBound() == CopyBound::Zero ? index.less(col, sizes()[colDim]) : Value());
+    clamp(op.getRowBound(), rowDim, rowCoordinate, 1, rowDistance);
+    clamp(op.getColBound(), colDim, colCoordinate, run, colDistance);
     if (strided) {
       Value linear = strided.getOffset();
-      for (auto [coordinate, stride] : llvm::zip_equal(first, strided.getStrides()))
-        linear = index.add(linear, index.mul(coordinate, stride));
+      for (auto [dim, coordinate, stride] : llvm::enumerate(first, strided.getStrides()))
+        if ((rowDistance.empty() || int64_t(dim) != rowDim) && (colDistance.empty() || int64_t(dim) != colDim))
+          linear = index.add(linear, index.mul(coordinate, stride));
       Value buffer = rewriter.getRemappedValue(strided.getBuffer());
       threadBase = elementAddress(rewriter, loc, buffer, element, linear);
     }
     destination = slotAt(rewriter, loc, op.getSlot().getType().getRing(), slot, op.getPart(),
                          placedOffset(rewriter, loc, part, division.row,
                                       math.mul(division.col, part.getElementBytes())));
+  }
+
+  /// Where the chunks are along `dim`, from the view's first element on, none beyond the last one inside.
+  void clamp(CopyBound bound, int64_t dim, ArrayRef<Value> coordinates, int64_t length, SmallVector<Value> &distances) {
+    if (bound != CopyBound::Clamp)
+      return;
+    IndexMath index{rewriter, loc};
+    Value last = index.add(sizes()[dim], index.constant(-length));
+    for (Value coordinate : coordinates)
+      distances.push_back(index.mul(arith::MinSIOp::create(rewriter, loc, coordinate, last), strided.getStrides()[dim]));
   }
 
   Value sharedAddress(int64_t i, int64_t j) {
@@ -158,8 +173,10 @@ private:
 
   Value stridedAddress(int64_t i, int64_t j) {
     IndexMath index{rewriter, loc};
-    Value distance = index.add(index.mul(index.constant(i * division.rowStride), strided.getStrides()[rowDim]),
-                               index.mul(index.constant(j * division.colStride), strided.getStrides()[colDim]));
+    auto along = [&](ArrayRef<Value> clamped, int64_t step, int64_t by, int64_t dim) {
+      return clamped.empty() ? index.mul(index.constant(step * by), strided.getStrides()[dim]) : clamped[step];
+    };
+    Value distance = index.add(along(rowDistance, i, division.rowStride, rowDim), along(colDistance, j, division.colStride, colDim));
     return elementAddress(rewriter, loc, threadBase, element, distance);
   }
 
@@ -178,7 +195,7 @@ private:
     Value source, size;
     if (strided) {
       source = stridedAddress(i, j);
-      size = run == 1 ? select(inside(i, j), bytes) : runBytes(i, j);
+      size = run > 1 && colInside[j] ? runBytes(i, j) : select(inside(i, j), bytes);
     } else {
       auto [address, ok] = readAddress(i, j);
       source = address;
@@ -188,7 +205,10 @@ private:
     NVVM::CpAsyncOp::create(rewriter, loc, sharedAddress(i, j), source, uint32_t(bytes), cache, size);
   }
 
+  /// Null where all is inside: a copy of fixed size.
   Value select(Value ok, int64_t bytes) {
+    if (!ok)
+      return Value();
     I32Math math{rewriter, loc};
     return arith::SelectOp::create(rewriter, loc, ok, math.constant(bytes), math.constant(0));
   }
@@ -201,8 +221,8 @@ private:
     Value most = arith::MinSIOp::create(rewriter, loc, left, index.constant(run));
     Value least = arith::MaxSIOp::create(rewriter, loc, most, index.constant(0));
     Value count = arith::IndexCastOp::create(rewriter, loc, rewriter.getI32Type(), least);
-    return arith::SelectOp::create(rewriter, loc, rowInside[i], math.mul(count, part.getElementBytes()),
-                                   math.constant(0));
+    Value bytes = math.mul(count, part.getElementBytes());
+    return rowInside[i] ? arith::SelectOp::create(rewriter, loc, rowInside[i], bytes, math.constant(0)) : bytes;
   }
 
   /// Address of the one element that an indexed view reads, and whether it does.
@@ -250,7 +270,9 @@ private:
   ComputedViewOp computed;
   int64_t rowDim, colDim, run;
   Division division;
-  SmallVector<Value> first, rowCoordinate, colCoordinate, rowInside, colInside;
+  SmallVector<Value> first, rowCoordinate, colCoordinate;
+  SmallVector<Value> rowInside, colInside; ///< null: it is
+  SmallVector<Value> rowDistance, colDistance; ///< of clamped ones, from the view's first
   Value threadBase, destination;
 };
 

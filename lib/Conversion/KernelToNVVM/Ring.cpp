@@ -94,9 +94,10 @@ struct LowerAdvance : OpConversionPattern<AdvanceOp> {
                                 ConversionPatternRewriter &rewriter) const override {
     Location loc = op.getLoc();
     I32Math math{rewriter, loc};
-    Value next = arith::AddIOp::create(rewriter, loc, adaptor.getCursor()[0], math.constant(1));
+    CursorType type = op.getCursor().getType();
+    Value next = arith::AddIOp::create(rewriter, loc, adaptor.getCursor()[0], math.constant(type.getStep()));
     Value wraps = arith::CmpIOp::create(rewriter, loc, arith::CmpIPredicate::eq, next,
-                                        math.constant(op.getCursor().getType().getDepth()));
+                                        math.constant(type.getDepth() * type.getStep()));
     Value index = arith::SelectOp::create(rewriter, loc, wraps, math.constant(0), next);
     Value flip = arith::ExtUIOp::create(rewriter, loc, rewriter.getI32Type(), wraps);
     Value phase = arith::XOrIOp::create(rewriter, loc, adaptor.getCursor()[1], flip);

@@ -60,7 +60,7 @@ Value slotAt(OpBuilder &builder, Location loc, RingType ring, const LoweredSlot 
              Value offset, int64_t constant) {
   I32Math math{builder, loc};
   Value invariant = sharedAt(builder, loc, slot.base, offset);
-  Value inSlot = sharedAt(builder, loc, invariant, math.mul(slot.index, ring.getSlotBytes()));
+  Value inSlot = sharedAt(builder, loc, invariant, math.mul(slot.index, ring.getSlotBytes() / ring.getCursorStep()));
   return sharedAt(builder, loc, inSlot, Value(), ring.getPartOffset(part) + constant);
 }
 

@@ -28,7 +28,7 @@ struct I32Math {
   mlir::Value index(mlir::Value a); ///< to type index
 };
 
-/// The values that stand for a slot.
+/// The values that stand for a slot; `index` in the cursor's steps.
 struct LoweredSlot {
   mlir::Value base, index, barrier;
 

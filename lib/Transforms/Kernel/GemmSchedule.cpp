@@ -7,10 +7,10 @@
 // alignment ask for it and a variant with single elements follows.
 //
 // Sources. 128 x 128 x 16 with 8 x 8 elements a thread and 128 x 128 x 32 with 64 x 32 elements a warp
-// are the tiles of CUTLASS's default sm_80 kernels for f32 and f16; 64 x 64 when those leave
-// multiprocessors idle. Two stages: with one barrier a step the copies of the next step run under the
-// products of this one, and deeper rings gain only on tensor cores at large k (guide of the sm_80
-// recipe; to be measured).
+// (64 x 64 where copies are 16 bytes) are the tiles of CUTLASS's default sm_80 kernels for f32 and f16; 64 x 64 when those leave
+// multiprocessors idle. Two stages for fma: with one barrier a step the copies of the next step run under
+// the products of this one; three for the large tile of tensor cores, which eat faster than memory delivers
+// (two blocks of 52 KB on sm_80, one where a multiprocessor has 100 KB).
 #include "GemmSchedule.h"
 #include "IndexAnalysis.h"
 
@@ -22,21 +22,33 @@ namespace {
 
 struct GemmTile {
   const char *name;
-  int64_t m, n, k, warpRows, warpCols;
+  int64_t m, n, k, warpRows, warpCols, stages;
 };
 struct GemmTiles {
   GemmEngine engine;
   unsigned bytes; ///< of one accumulator element
+  bool wide;      ///< for operands that are both copied 16 bytes at a time
   GemmTile large, small, index64; ///< the last for what needs 64-bit indices
 };
 constexpr GemmTiles gemmTiles[] = {
-    {GemmEngine::Fma, 4, {"large", 128, 128, 16, 2, 4}, {"small", 64, 64, 16, 2, 2}, {"small", 64, 64, 16, 2, 2}},
+    {GemmEngine::Fma, 4, false, {"large", 128, 128, 16, 2, 4, 2}, {"small", 64, 64, 16, 2, 2, 2}, {"small", 64, 64, 16, 2, 2, 2}},
     // Eight-byte elements take two registers each: no large tile.
-    {GemmEngine::Fma, 8, {"large", 64, 64, 8, 2, 4}, {"small", 64, 64, 8, 2, 4}, {"small", 64, 64, 8, 2, 4}},
+    {GemmEngine::Fma, 8, false, {"large", 64, 64, 8, 2, 4, 2}, {"small", 64, 64, 8, 2, 4, 2}, {"small", 64, 64, 8, 2, 4, 2}},
+    // 64 x 64 sums a warp halve the loads of fragments per product against 64 x 32; what copies element by
+    // element wants more threads instead.
+    {GemmEngine::MmaSync, 4, true, {"large", 128, 128, 32, 2, 2, 3}, {"small", 64, 64, 64, 2, 2, 2}, {"small", 64, 64, 32, 2, 4, 2}},
     // 64-bit indices of a gathered operand and 32 x 32 sums a warp spill on 128 threads.
-    {GemmEngine::MmaSync, 4, {"large", 128, 128, 32, 2, 4}, {"small", 64, 64, 32, 2, 2}, {"small", 64, 64, 32, 2, 4}},
+    {GemmEngine::MmaSync, 4, false, {"large", 128, 128, 32, 2, 4, 2}, {"small", 64, 64, 32, 2, 2, 2}, {"small", 64, 64, 32, 2, 4, 2}},
 };
-constexpr int64_t stages = 2;
+
+/// The table's row for what is multiplied; null: no engine does that.
+const GemmTiles *tilesFor(GemmEngine engine, unsigned bytes, bool wide) {
+  const GemmTiles *found = nullptr;
+  for (const GemmTiles &entry : gemmTiles)
+    if (entry.engine == engine && entry.bytes == bytes && (!found || entry.wide == wide))
+      found = &entry;
+  return found;
+}
 
 unsigned bytesOf(Type element) { return std::max(1u, element.getIntOrFloatBitWidth() / 8); }
 
@@ -56,14 +68,12 @@ public:
     bool half = source.a.element == source.b.element && (source.a.element.isF16() || source.a.element.isBF16()) &&
                 source.accumulator.isF32() && target.cpAsync;
     GemmEngine engine = half ? GemmEngine::MmaSync : GemmEngine::Fma;
-    const GemmTiles *tiles = nullptr;
-    for (const GemmTiles &entry : gemmTiles)
-      if (entry.engine == engine && entry.bytes == bytesOf(source.accumulator))
-        tiles = &entry;
-    if (!tiles)
-      return source.contraction.emitOpError("sums in ") << source.accumulator << ", which no engine does", failure();
     Type element = half ? source.a.element : source.accumulator;
     OperandCopy a = copyOf(source.a, element, K, M), b = copyOf(source.b, element, K, N);
+    const GemmTiles *tiles = tilesFor(engine, bytesOf(source.accumulator), a.wide && b.wide && !loadsTilesAfter());
+    const GemmTiles *narrowTiles = tilesFor(engine, bytesOf(source.accumulator), false);
+    if (!tiles)
+      return source.contraction.emitOpError("sums in ") << source.accumulator << ", which no engine does", failure();
     KernelDomain domain{SmallVector<SizeExpr>(source.extents.begin(), source.extents.end())};
     SizeExpr narrow = fitsIndex32(kernel, domain).value_or(SizeExpr(0));
 
@@ -73,7 +83,7 @@ public:
     add(plans, tiles->engine, tiles->large, "", logicalAnd(aligned, fills(tiles->large)), a, b, wide);
     add(plans, tiles->engine, tiles->small, "", aligned, a, b, wide);
     if (wide)
-      add(plans, tiles->engine, tiles->small, "_single", narrow, a, b, false);
+      add(plans, tiles->engine, narrowTiles->small, "_single", narrow, a, b, false);
     bool last = !plans.empty() && plans.back().guard == "1" && plans.back().align.empty();
     if (!last) {
       add(plans, tiles->engine, tiles->index64, "_any", SizeExpr(1), a, b, false);
@@ -83,6 +93,25 @@ public:
   }
 
 private:
+  /// Whether what follows the contraction loads as many elements as there are sums: both do not fit into the
+  /// registers of few threads.
+  bool loadsTilesAfter() {
+    llvm::DenseSet<Value> sums{source.contraction.getResult(0)};
+    bool found = false;
+    for (Operation &op : source.kernel.getEntry()) {
+      auto generic = dyn_cast<linalg::GenericOp>(op);
+      if (!generic || llvm::none_of(generic.getDpsInputs(), [&](Value input) { return sums.contains(input); }))
+        continue;
+      sums.insert(generic.result_begin(), generic.result_end());
+      for (OpOperand *input : generic.getDpsInputOperands()) {
+        AffineMap map = generic.getMatchingIndexingMap(input);
+        unsigned dims = llvm::count_if(map.getResults(), llvm::IsaPred<AffineDimExpr>);
+        found |= !sums.contains(input->get()) && dims == map.getNumDims();
+      }
+    }
+    return found;
+  }
+
   /// When the large tile is worth it: it covers no edge twice over, and there are blocks for all
   /// multiprocessors.
   SizeExpr fills(const GemmTile &tile) {
@@ -124,7 +153,8 @@ private:
         guard = logicalAnd(guard, eq(mod(*expr, SizeExpr(run)), SizeExpr(0)));
       return true;
     };
-    bool known = require(strided.getOffset());
+    // Tiles begin where what is left of k ends; along m and n no copy is half inside.
+    bool known = require(strided.getOffset()) && require(strided.getSizes()[*contiguous]);
     for (auto [dim, stride] : llvm::enumerate(strided.getStrides()))
       known = known && (dim == *contiguous || require(stride));
     if (!known || guard.isConstant(0))
@@ -161,8 +191,8 @@ private:
     SizeExpr blocks = ceilDiv(e[M], SizeExpr(tile.m)) * ceilDiv(e[N], SizeExpr(tile.n)) * e[B0] * e[B1];
     plan.grid = {blocks.str(), "1", "1"};
     plan.threads = int32_t(tile.warpRows * tile.warpCols * 32);
-    plan.schedule = GemmAttr::get(kernel.getContext(), {tile.m, tile.n, tile.k}, {tile.warpRows, tile.warpCols}, stages,
-                                  engine, wide && a.wide ? 16 : a.single, wide && b.wide ? 16 : b.single);
+    plan.schedule = GemmAttr::get(kernel.getContext(), {tile.m, tile.n, tile.k}, {tile.warpRows, tile.warpCols},
+                                  tile.stages, engine, wide && a.wide ? 16 : a.single, wide && b.wide ? 16 : b.single);
     if (wide) {
       plan.align.assign(kernel.getNumBuffers(), 0);
       for (const OperandCopy *copy : {&a, &b})

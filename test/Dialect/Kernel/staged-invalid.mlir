@@ -583,3 +583,35 @@ kernel.roles { kernel.role @all attributes {warps = 4 : i32} {
     kernel.release %t : !r
   }
 } }
+
+// -----
+
+// Only cp_async copies choose what is done about positions outside.
+!s = !kernel.smem<64x32xf16, sw64>
+!ring = !kernel.ring<2 groups : !s, !s>
+!w = !kernel.slot<write, !ring>
+%ring = kernel.ring_alloc : !ring
+kernel.roles { kernel.role @all attributes {warps = 4 : i32} {
+  %c0 = arith.constant 0 : index
+  %x = "test.view"() : () -> tensor<?x?xf16>
+  %w = kernel.acquire %ring : !ring
+  // expected-error@+1 {{bounds are what cp_async copies choose, not plain}}
+  kernel.copy_async plain %x[%c0, %c0] -> %w[0] rows clamp : tensor<?x?xf16> -> !w
+  kernel.commit %w : !w
+} }
+
+// -----
+
+// A cursor that does not grow by the ring's slots.
+!s = !kernel.smem<64x32xf16, sw64>
+!ring = !kernel.ring<2 groups : !s, !s>
+%ring = kernel.ring_alloc : !ring
+kernel.roles { kernel.role @all attributes {warps = 4 : i32} {
+  // expected-error@+1 {{a cursor of this ring grows by 8192}}
+  %c = kernel.cursor %ring : !ring -> !kernel.cursor<2>
+} }
+
+// -----
+
+// expected-error@+1 {{a cursor grows from slot to slot, not by 0}}
+func.func private @f(!kernel.cursor<2, 0>)

@@ -82,6 +82,8 @@ LogicalResult RingAllocOp::verify() {
 LogicalResult CursorOp::verify() {
   if (getCursor().getType().getDepth() != getRing().getType().getDepth())
     return emitOpError("the cursor's depth is not the ring's");
+  if (getCursor().getType().getStep() != getRing().getType().getCursorStep())
+    return emitOpError("a cursor of this ring grows by ") << getRing().getType().getCursorStep();
   return success();
 }
 
@@ -146,6 +148,8 @@ LogicalResult CopyAsyncOp::verify() {
   if (getPart() >= ring.getParts().size())
     return emitOpError("the slot has ") << ring.getParts().size() << " parts, not part " << getPart();
   bool bulk = getEngine() == CopyEngine::Bulk;
+  if (getEngine() != CopyEngine::CpAsync && (getRowBound() != CopyBound::Zero || getColBound() != CopyBound::Zero))
+    return emitOpError("bounds are what cp_async copies choose, not ") << stringifyCopyEngine(getEngine());
   if (bulk != (ring.getSync() == RingSync::Tx))
     return emitOpError() << stringifyCopyEngine(getEngine()) << " copies do not signal a ring of '"
                          << keyword(ring.getSync()) << "'";

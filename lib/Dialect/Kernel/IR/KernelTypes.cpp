@@ -196,21 +196,32 @@ void SlotType::print(AsmPrinter &printer) const {
   printer << ">";
 }
 
-LogicalResult CursorType::verify(function_ref<InFlightDiagnostic()> emitError, int64_t depth) {
+LogicalResult CursorType::verify(function_ref<InFlightDiagnostic()> emitError, int64_t depth, int64_t step) {
   if (depth < 2)
     return emitError() << "a cursor counts through at least 2 slots";
+  if (step < 1)
+    return emitError() << "a cursor grows from slot to slot, not by " << step;
   return success();
 }
 
 Type CursorType::parse(AsmParser &parser) {
-  int64_t depth;
+  int64_t depth, step = 1;
   llvm::SMLoc loc = parser.getCurrentLocation();
-  if (parser.parseLess() || parser.parseInteger(depth) || parser.parseGreater())
+  if (parser.parseLess() || parser.parseInteger(depth))
     return {};
-  return parser.getChecked<CursorType>(loc, parser.getContext(), depth);
+  if (succeeded(parser.parseOptionalComma()) && parser.parseInteger(step))
+    return {};
+  if (parser.parseGreater())
+    return {};
+  return parser.getChecked<CursorType>(loc, parser.getContext(), depth, step);
 }
 
-void CursorType::print(AsmPrinter &printer) const { printer << "<" << getDepth() << ">"; }
+void CursorType::print(AsmPrinter &printer) const {
+  printer << "<" << getDepth();
+  if (getStep() != 1)
+    printer << ", " << getStep();
+  printer << ">";
+}
 
 LogicalResult TmapType::verify(function_ref<InFlightDiagnostic()> emitError, SmemType box) {
   if (box.getPlacement() == Placement::Pad16)

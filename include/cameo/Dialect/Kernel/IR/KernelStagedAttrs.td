@@ -20,7 +20,8 @@ def Kernel_GemmAttr : Kernel_Attr<"Gemm", "gemm", [DeclareAttrInterfaceMethods<K
   let description = [{
     `tile` is m, n, k of one block step; `warps` the grid of warps over m and n; `stages` the ring's
     depth. `copyA` and `copyB` are the bytes of one asynchronous copy of each operand: 16 where the
-    guard proves pitches and bases, 8 or 4 for single elements, 0 for plain loads and stores.
+    guard proves pitches, bases and the size of the contiguous dimension, 8 or 4 for single elements, 0
+    for plain loads and stores.
     Example: `#kernel.gemm<tile = [128, 128, 16], warps = [2, 4], stages = 2, engine = fma, copyA = 4, copyB = 16>`.
   }];
   let parameters = (ins ArrayRefParameter<"int64_t">:$tile, ArrayRefParameter<"int64_t">:$warps,

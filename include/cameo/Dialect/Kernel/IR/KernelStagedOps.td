@@ -32,6 +32,13 @@ def Kernel_CopyEngine : I32EnumAttr<"CopyEngine", "Who copies from global to sha
   let cppNamespace = "::cameo::kernel";
 }
 
+def Kernel_CopyBound : I32EnumAttr<"CopyBound", "What a copy does about positions outside the view", [
+    I32EnumAttrCase<"Zero", 0, "zero">,     // they arrive as zero
+    I32EnumAttrCase<"Clamp", 1, "clamp">,   // the last position inside is copied instead: nobody looks at them
+    I32EnumAttrCase<"Inside", 2, "inside">]> { // there are none
+  let cppNamespace = "::cameo::kernel";
+}
+
 //===----------------------------------------------------------------------===//
 // Roles
 //===----------------------------------------------------------------------===//
@@ -170,20 +177,25 @@ def Kernel_CopyAsyncOp : Kernel_StagedOp<"copy_async", [HasAncestorRole]> {
   let description = [{
     `cp_async` copies `bytes` (16 unless written: 4, 8, 16) at a time and is for views that read
     memory as it is; `plain` loads and stores element by element, whatever the view computes; `bulk`
-    is one bulk copy through a tensor map. Elements outside the view's sizes arrive as zero.
+    is one bulk copy through a tensor map. Elements outside the view's sizes arrive as zero, unless
+    `row_bound` or `col_bound` (cp_async only) says that there are none along the part's rows or
+    columns, or that they do not matter: a copy without a test is one instruction. Clamping columns
+    takes a size that is a positive multiple of a copy's elements, clamping rows a positive one.
     `dims` says which dimensions of the view run along the rows and columns of the part (the last
     two unless written); `rows_first`: neighbouring lanes go down the rows, for views whose memory
     is contiguous along them.
 
     ```mlir
-    kernel.copy_async cp_async %x[%i, %k] -> %s[0] : tensor<?x?xf16> -> !slot
+    kernel.copy_async cp_async %x[%i, %k] -> %s[0] rows clamp cols inside : tensor<?x?xf16> -> !slot
     ```
   }];
   let arguments = (ins Kernel_CopyEngine:$engine, AnyType:$source, Variadic<Index>:$indices,
                        Kernel_WriteSlot:$slot, I64Attr:$part, OptionalAttr<DenseI64ArrayAttr>:$dims,
-                       OptionalAttr<I32Attr>:$bytes, UnitAttr:$rows_first);
+                       OptionalAttr<I32Attr>:$bytes, UnitAttr:$rows_first,
+                       DefaultValuedAttr<Kernel_CopyBound, "CopyBound::Zero">:$row_bound,
+                       DefaultValuedAttr<Kernel_CopyBound, "CopyBound::Zero">:$col_bound);
   let assemblyFormat = [{
-    $engine $source `[` $indices `]` `->` $slot `[` $part `]` attr-dict
+    $engine $source `[` $indices `]` `->` $slot `[` $part `]` (`rows` $row_bound^)? (`cols` $col_bound^)? attr-dict
     `:` type($source) `->` type($slot)
   }];
   let hasVerifier = 1;

@@ -54,6 +54,8 @@ def Kernel_RingType : Kernel_StagedType<"Ring", "ring"> {
     /// a part is swizzled, else of 128).
     int64_t getPartOffset(unsigned index) const;
     int64_t getSlotBytes() const { return getPartOffset(getParts().size()); }
+    /// The step of the ring's cursors.
+    int64_t getCursorStep() const { return getSync() == RingSync::Groups ? getSlotBytes() : 1; }
     /// Bytes that the copies into one slot transfer.
     int64_t getTransactionBytes() const;
     int64_t getAlignment() const;
@@ -86,7 +88,11 @@ def Kernel_AccType : Kernel_StagedType<"Acc", "acc"> {
 
 def Kernel_CursorType : Kernel_StagedType<"Cursor", "cursor"> {
   let summary = "The position in a ring: slot index and phase (resolved form only)";
-  let parameters = (ins "int64_t":$depth);
+  let description = [{
+    The index grows by `step` from slot to slot: by the slot's bytes where nothing but data is found by
+    it (rings of cp.async groups), by 1 where barriers are too. Example: `!kernel.cursor<3, 16384>`.
+  }];
+  let parameters = (ins "int64_t":$depth, "int64_t":$step);
 }
 
 def Kernel_TmapType : Kernel_StagedType<"Tmap", "tmap"> {
