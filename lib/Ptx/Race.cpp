@@ -227,7 +227,9 @@ void RaceLaunch::rebuild(unsigned part) {
     static_cast<RacePages *>(a->race.load())->eachPage([&](RacePage &page) {
       page.renew([&](uint32_t state) { return renewal(state); });
     });
-  limit = std::max({leastLimit, 2 * table.bytes(), allowance() * table.writers()});
+  rebuiltPart = part;
+  rebuiltBytes = table.bytes();
+  mayGrow = std::max({leastGrowth, rebuiltBytes, allowance() * table.writers()});
   ++generation;
 }
 

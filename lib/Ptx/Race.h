@@ -91,13 +91,16 @@ struct RaceLaunch {
   // While a host thread runs blocks it has `running`; who rebuilds the table has all of it.
   std::shared_mutex running;
   uint32_t generation = 0;
-  size_t limit = leastLimit; ///< bytes of the table
-  static constexpr size_t leastLimit = 2048;
+  static constexpr size_t leastGrowth = 2048;
+  size_t mayGrow = leastGrowth;          ///< bytes of the table, all parts together, until it is rebuilt
+  unsigned rebuiltPart = 0;              ///< the last time all of it was in this part …
+  size_t rebuiltBytes = 0;               ///< … and had this size
   ~RaceLaunch();
   /// Of the host thread with this cache, before it runs blocks: what it remembers may be out of date.
   void enter(RaceCache &cache);
   bool hasGrown(const RaceCache &cache) const {
-    return table.bytes(cache.part) * table.writers() > limit;
+    size_t grown = table.bytes(cache.part) - (cache.part == rebuiltPart ? rebuiltBytes : 0);
+    return grown * table.writers() > mayGrow;
   }
   /// States that no cell has any more are forgotten. Nobody is running.
   void rebuild(unsigned part);
