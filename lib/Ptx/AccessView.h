@@ -282,11 +282,13 @@ inline u8 raceKind(const Op &o, u8 kind) {
              ? u8(kind | RaceStrong | raceScope(static_cast<Scope>(o.traits / TraitScope & 3)))
              : kind;
 }
+/// The shared memory of another block of the cluster.
+bool raceSpotInCluster(const Exec &x, const View &v, RaceSpot &spot);
 /// False: memory that no race can be in.
 inline bool raceSpotOf(const Exec &x, const View &v, RaceSpot &spot) {
   if (v.space == Space::Shared) {
     spot.origin = static_cast<u64>(v.host - x.block->shared);
-    return spot.origin < x.launch->sharedBytes; // else it is another block's of the cluster
+    return spot.origin < x.launch->sharedBytes || raceSpotInCluster(x, v, spot);
   }
   if (!v.allocation || v.space != Space::Global)
     return false;

@@ -86,8 +86,10 @@ struct BulkCopy {
   bool shown = false;    ///< the warp that runs is one of them: the bytes count as written
   std::vector<uint32_t> carriers; ///< mbarriers on which one of them has arrived since
   std::vector<uint8_t> data; ///< what a Store has read; of a Load without source: what it brings
-  std::shared_ptr<const Knowledge> race; ///< Arrive: what it hands on
+  std::shared_ptr<const Knowledge> race; ///< Arrive, and of st.async: what it hands on
   uint32_t raceClock = 0;                ///< of the lanes' warp then
+  bool multicast = false;
+  std::vector<uint8_t> lanes; ///< of st.async: by piece, whose it is
 };
 
 /// The last ordinary store of an instruction to shared memory since the last proxy fence.

@@ -117,7 +117,7 @@ void remove(Block &block, size_t index) {
 
 /// The bytes arrive at the barrier of the phase in which they were sent, or something is wrong.
 void completeLoad(Exec &x, Block &block, const Op &op, uint32_t address, uint64_t phase,
-                  uint32_t bytes, unsigned lane) {
+                  uint32_t bytes, unsigned lane, const std::shared_ptr<const Knowledge> &given) {
   Mbarrier &barrier = useMbarrier(x, op, block, address, lane);
   if (barrier.phase != phase) {
     report(x, op, FindingKind::Mbarrier, 1u << lane, address, 8,
@@ -129,6 +129,8 @@ void completeLoad(Exec &x, Block &block, const Op &op, uint32_t address, uint64_
   }
   if (barrier.race)
     raceCompleteBytes(barrier);
+  if (barrier.race && given)
+    barrier.race->current.join(*given);
   completeBytes(x, op, block, barrier, bytes, lane);
 }
 
@@ -189,12 +191,13 @@ void land(Exec &x, Block &block, size_t index) {
   uint32_t barrier = copy.barrier, bytes = copy.bytes;
   uint64_t phase = copy.phase;
   unsigned lane = copy.lane;
+  std::shared_ptr<const Knowledge> given = std::move(copy.race);
   switch (copy.kind) {
   case BulkKind::Load:
     landLoad(x, block, copy);
     if (!x.launch->checks)
       remove(block, index); // nobody asks who has seen it
-    completeLoad(x, block, op, barrier, phase, bytes, lane);
+    completeLoad(x, block, op, barrier, phase, bytes, lane, given);
     break;
   case BulkKind::Store:
     if (!copy.landed) {
@@ -214,7 +217,6 @@ void land(Exec &x, Block &block, size_t index) {
   case BulkKind::Arrive: {
     uint32_t mask = copy.mask;
     landCopies(x, block.warps[copy.warp], mask, copy.sequence, copy.raceClock);
-    std::shared_ptr<const Knowledge> given = std::move(copy.race);
     remove(block, index);
     Mbarrier &b = useMbarrier(x, op, block, barrier, lane);
     if (b.race && given)

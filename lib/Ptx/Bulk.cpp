@@ -180,8 +180,7 @@ void launchCopy(Exec &x, BulkCopy copy) {
   AsyncState &async = *x.block->async;
   if (x.race && copy.kind == BulkKind::Store)
     raceBulkStore(x, copy);
-  else if (x.race && copy.kind == BulkKind::Load && x.block == x.warp->block && !copy.fromShared &&
-           copy.data.empty()) // copies between blocks have no clocks yet
+  else if (x.race && copy.kind == BulkKind::Load)
     raceBulkLoad(x, copy, useMbarrier(x, *copy.op, *x.block, copy.barrier, copy.lane));
   if (copy.kind == BulkKind::Load)
     for (const SharedSpan &span : copy.spans) {

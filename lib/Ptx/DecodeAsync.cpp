@@ -4,6 +4,7 @@
 // the forms that the ISA lists; what fits none is refused with its line.
 #include "Async.h"
 #include "Decode.h"
+#include "RaceClock.h"
 #include "SyncHandlers.h"
 
 namespace cameo::ptx {
@@ -224,6 +225,7 @@ void Decoder::decodeMbarrier() {
   flags |= expects ? MbarrierExpect : 0;
   flags |= m.has(".parity") ? MbarrierParity : 0;
   flags |= m.has(".relaxed") ? MbarrierRelaxed : 0;
+  flags |= m.has(".cta") ? MbarrierOwnScope : 0;
   if (waits)
     return decodeMbarrierWait(m, row->handler, flags, space);
   uint32_t d = noOperand, b = noOperand;
@@ -295,8 +297,7 @@ void Decoder::decodeFence() {
     if (!m.has(".release") || !m.has(".cluster"))
       return error("it is fence.mbarrier_init.release.cluster");
   } else if (m.has(".proxy")) {
-    bool sharedToo = !m.has(".global");
-    kind = m.has(".async") && sharedToo ? FenceAsyncProxy : FenceOtherProxy;
+    kind = m.has(".async") || m.has(".async::generic") || m.has(".async.global") ? FenceAsyncProxy : FenceOtherProxy;
     if (m.has(".tensormap::generic"))
       return decodeTensorFence(m);
     if (!m.has(".async") && !m.has(".alias") && !m.has(".tensormap::generic") &&
@@ -308,6 +309,10 @@ void Decoder::decodeFence() {
   }
   Op &op = emit("fence", OpKind::Sync);
   op.size = kind, op.count = static_cast<uint8_t>(scopeOf(m));
+  if (kind == FenceAsyncProxy)
+    op.width = m.has(".global") || m.has(".async.global") ? FencesGlobal // without a space it is one of all
+               : m.has(".shared::cta") || m.has(".shared::cluster") || m.has(".async::generic")
+                   ? FencesShared : FencesShared | FencesGlobal;
 }
 
 } // namespace cameo::ptx

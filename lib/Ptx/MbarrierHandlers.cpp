@@ -57,6 +57,8 @@ template <typename F> void eachOfCluster(Exec &x, const Op &op, F body) {
     }
     AtBlock at(x, *block);
     Mbarrier &barrier = useMbarrier(x, op, *block, address, lane);
+    if (x.race && barrier.clusterFenced)
+      raceUseMbarrier(x, op, barrier, lane);
     checkPublished(x, op, barrier, lane);
     body(barrier, lane);
   }
@@ -107,7 +109,7 @@ void reportTornArrival(Exec &x, const Op &op, const Mbarrier &barrier, unsigned 
 
 /// What the lanes know goes to the barriers on which they arrive, before they do.
 void handOver(Exec &x, const Op &op) {
-  if (!x.race || (op.size & MbarrierRelaxed))
+  if (!x.race)
     return;
   for (uint32_t rest = x.mask; rest;) {
     unsigned lead = static_cast<unsigned>(std::countr_zero(rest));
@@ -119,7 +121,7 @@ void handOver(Exec &x, const Op &op) {
     Block *block = x.block;
     uint32_t place = mbarrierAddress(x, op, address, lead, &block);
     AtBlock at(x, *block);
-    raceArrive(x, useMbarrier(x, op, *x.block, place, lead), same);
+    raceArrive(x, op, useMbarrier(x, op, *x.block, place, lead), same);
     rest &= ~same;
   }
 }
@@ -225,9 +227,9 @@ void wait(Exec &x, const Op &op) {
                         ? ((barrier.phase ^ x.at<uint32_t>(op.b)[lane]) & 1) != 0
                         : tokenIsComplete(x, op, barrier, x.at<uint64_t>(op.b)[lane], lane);
     done |= static_cast<uint32_t>(complete) << lane;
-    if (complete && x.race && !(op.size & MbarrierRelaxed)) {
+    if (complete && x.race) {
       if (seen && seen != &barrier)
-        raceWaited(x, *seen, saw), saw = 0;
+        raceWaited(x, op, *seen, saw), saw = 0;
       seen = &barrier;
       saw |= 1u << lane;
     }
@@ -237,7 +239,7 @@ void wait(Exec &x, const Op &op) {
     first = first ? first : &barrier;
   });
   if (saw)
-    raceWaited(x, *seen, saw);
+    raceWaited(x, op, *seen, saw);
   if (!done && sleeps(x, op, *first, several))
     return;
   if (done) {

@@ -40,6 +40,16 @@ bool findInCluster(Exec &x, const Op &o, u64 address, View &v, u64 &bytes) {
   return true;
 }
 
+bool raceSpotInCluster(const Exec &x, const View &v, RaceSpot &spot) {
+  for (Block *other : x.block->cluster->blocks) {
+    spot.origin = static_cast<u64>(v.host - other->shared);
+    spot.home = other->race.get();
+    if (spot.origin < x.launch->sharedBytes)
+      return true;
+  }
+  return false;
+}
+
 unsigned countSectors(const Exec &x, const u64 *address, unsigned width) {
   u64 sectors[lanes * 2];
   unsigned n = 0;

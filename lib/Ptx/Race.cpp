@@ -2,6 +2,7 @@
 //
 // What the warps of a block know: classes of lanes, publishing and learning; and the life of the
 // shadow: what every warp knows to be over is forgotten when the table of a block has grown.
+#include "Cluster.h"
 #include "Race.h"
 
 #include <algorithm>
@@ -15,6 +16,7 @@ constexpr size_t flagBytes = sizeof(std::pair<uint64_t, RaceFlag>) + 4 * sizeof(
 void RaceBlock::start(const Block &block) {
   this->block = &block;
   linear = block.linear;
+  sharedAs = isAlone(block) ? 0 : linear;
   epoch = mbarrierAgents = 0;
   if (!hasEras) {
     table = RaceTable();
@@ -30,7 +32,7 @@ void RaceBlock::start(const Block &block) {
       page->forgetTouched();
     }
   // Copies of other agents than warps count on.
-  hasEras = !launch.program->usesAsync && !launch.program->wgmma;
+  hasEras = !launch.program->usesAsync && !launch.program->wgmma && isAlone(block);
   eraClocks.assign(warps.size(), 0);
   ++era;
   flags.clear();
@@ -134,6 +136,20 @@ size_t RaceBlock::allowance() const {
   return touched / 2 + launch.race->allowance();
 }
 
+std::vector<uint32_t> RaceBlock::frontier(const RaceBlock &of) const {
+  std::vector<uint32_t> least(agentsPerWarp * warps.size() + of.mbarrierAgents, ~0u);
+  for (const Block *other : block->cluster->blocks)
+    for (const RaceWarp &warp : other->race->warps)
+      for (const RaceClass &c : warp.classes) {
+        if (!(c.mask & other->warps[warp.index].alive))
+          continue;
+        const BlockKnowledge *k = other->race.get() == &of ? c.known.get() : findBlock(c.known->others, of.linear);
+        for (uint32_t agent = 0; agent < least.size(); ++agent)
+          least[agent] = k ? std::min(least[agent], k->known.ofAll(agent)) : 0;
+      }
+  return least;
+}
+
 namespace {
 
 /// States of one table as numbers of another. `keep` says which records, and may change them.
@@ -181,19 +197,16 @@ private:
 
 void RaceBlock::rebuild() {
   peak = std::max(peak, table.bytes());
-  std::vector<uint32_t> frontier(agentsPerWarp * warps.size() + mbarrierAgents, ~0u);
-  for (const RaceWarp &warp : warps)
-    if (uint32_t alive = block->warps[warp.index].alive)
-      for (const RaceClass &c : warp.classes)
-        for (uint32_t agent = 0; (c.mask & alive) && agent < frontier.size(); ++agent)
-          frontier[agent] = std::min(frontier[agent], c.known->known.ofAll(agent));
+  std::unordered_map<uint64_t, std::vector<uint32_t>> known; // by the block of records
+  for (const Block *other : block->cluster->blocks)
+    known[other->race->sharedAs] = frontier(*other->race);
   std::unordered_map<uint64_t, uint32_t> loads; // by agent and clock: the operation that stands for all
   auto keep = [&](RaceRecord &r) {
-    if (mergesLoads && !r.writes() && !r.async()) {
+    if (mergesLoads && r.block == sharedAs && !r.writes() && !r.async()) {
       r.op = loads.try_emplace(uint64_t(r.agent) << 32 | r.clock, r.op).first->second;
       r.kind |= raceMerged;
     }
-    return clockOf(r) > frontier[r.agent];
+    return clockOf(r) > known[r.block][r.agent];
   };
   RaceTable old;
   std::swap(old, table);

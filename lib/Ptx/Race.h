@@ -44,7 +44,7 @@ struct RaceClass {
   KnowledgePtr fence;
   uint32_t fenceClock = 0;
   Scope fenceScope = Scope::Block;
-  OthersPtr acquired, polled; ///< the last ones, not to join them again
+  uint64_t acquired = 0, polled = 0; ///< the last ones (RaceFlag::version), not to join them again
   RaceHint hint;
 };
 
@@ -63,19 +63,29 @@ struct RaceWarp {
   std::vector<RaceClass> classes;
 };
 
-/// What an mbarrier hands on: what its arrivals knew, and the clock of the copies that complete on it.
+/// What an mbarrier hands on: what its arrivals knew, and the clock of the copies that complete on it. `remote`:
+/// arrivals of other blocks, which a wait of scope .cta does not acquire; `missed`: those that released nothing here.
 struct RaceMbarrier {
   Knowledge current;
   KnowledgePtr completed; ///< of all phases so far
-  uint32_t agent = 0;     ///< copies of phase p have the clock p + 1
+  OthersPtr remote, remoteCompleted, missed;
+  uint32_t remoteLine = 0, missedLine = 0;
+  uint32_t agent = 0; ///< copies of phase p have the clock p + 1
+  uint64_t initBlock = 0;
   uint32_t initWarp = 0, initLane = 0, initClock = 0;
 };
 
-/// A word that release patterns wrote.
-struct RaceFlag {
+/// What a release pattern wrote to a word, and atomics of others after it.
+struct RaceRelease {
+  static constexpr uint64_t several = ~uint64_t(0);
   OthersPtr released;
   Scope scope = Scope::Block;
+  uint64_t block = 0; ///< whose thread it was, or `several`
   uint32_t line = 0;
+};
+struct RaceFlag {
+  std::vector<RaceRelease> by;
+  uint64_t version = 0;
 };
 
 /// What a launch's blocks share: global memory.
@@ -88,6 +98,7 @@ struct RaceLaunch {
   std::atomic<uint64_t> pagesMade{0};
   std::atomic<uint64_t> touchedBytes{0}, shadowBytes{0};
   std::atomic<bool> full{false};
+  std::atomic<uint64_t> versions{0}; ///< of flags
   // While a host thread runs blocks it has `running`; who rebuilds the table has all of it.
   std::shared_mutex running;
   uint32_t generation = 0;
@@ -120,6 +131,7 @@ public:
   RaceCache &globalCache;
   const Block *block = nullptr;
   uint64_t linear = 0;
+  uint64_t sharedAs = 0; ///< the block of records of shared memory: 0 where nobody else reaches it
   uint32_t epoch = 0;
   std::vector<RaceWarp> warps;
   Knowledge barriers[16];
@@ -187,6 +199,8 @@ public:
 private:
   void rebuild();
   size_t allowance() const;
+  /// By agent of block `of`: up to which clock everybody knows all who may still come to this shared memory.
+  std::vector<uint32_t> frontier(const RaceBlock &of) const;
   /// All lanes, where those that have not exited are among them.
   uint32_t widened(const RaceWarp &warp, uint32_t mask) const;
   void splitClasses(RaceWarp &warp, uint32_t mask);
@@ -203,6 +217,8 @@ struct RaceCopy {
   uint8_t widthLog = 0, residue = 0;
   bool byAddress = false; ///< else all lanes of 1 << lane
   bool proxy = false;     ///< it reads through the async proxy
+  bool looksOnly = false; ///< nothing is remembered of it
+  const RaceBlock *of = nullptr; ///< whose agent; null: the own block's
 };
 void raceRange(Exec &x, const Op &op, const RaceSpot &spot, uint64_t offset, uint64_t bytes,
                const RaceCopy &copy);
@@ -218,10 +234,13 @@ struct BulkCopy;
 void raceInitMbarrier(Exec &x, Mbarrier &barrier, unsigned lane);
 /// The lane knows that the barrier was initialised, or that is a finding.
 void raceUseMbarrier(Exec &x, const Op &op, const Mbarrier &barrier, unsigned lane);
-void raceArrive(Exec &x, Mbarrier &barrier, uint32_t mask);
+/// Of lanes of x.mask, by an operation with MbarrierFlags and a scope.
+void raceArrive(Exec &x, const Op &op, Mbarrier &barrier, uint32_t mask);
+/// What the lanes know and did, for somebody in block `to`.
+KnowledgePtr raceGiven(Exec &x, const Block &to, uint32_t mask);
 /// A phase is complete.
 void racePhase(Mbarrier &barrier);
-void raceWaited(Exec &x, const Mbarrier &barrier, uint32_t mask);
+void raceWaited(Exec &x, const Op &op, const Mbarrier &barrier, uint32_t mask);
 /// The bytes of a copy of the current phase are there.
 void raceCompleteBytes(Mbarrier &barrier);
 void raceBulkLoad(Exec &x, const BulkCopy &copy, const Mbarrier &barrier);
@@ -245,8 +264,8 @@ void raceFence(Exec &x, const Op &op);
 OthersPtr racePublish(RaceBlock &race, Knowledge &&k);
 void raceClusterArrive(Exec &x, bool relaxed);
 void raceClusterWait(Exec &x);
-/// From this scope on, other blocks are in it: those of a cluster where the launch has clusters.
-Scope raceWideScope(const Exec &x);
+/// From this scope on, threads of the warp's block and of block `other` are in it together.
+Scope raceScopeWith(const Exec &x, uint64_t other);
 
 // -- reports (RaceReport.cpp) -------------------------------------------------------------------------
 
@@ -258,8 +277,9 @@ struct RacePair {
   bool scope = false; ///< both are strong, but of too small a scope
   bool proxy = false; ///< ordered, but not through the async proxy
   const RaceClass *knows = nullptr;
+  const char *wanted = ""; ///< the scope that has both threads
 };
-void reportRace(Exec &x, const Op &op, const RacePair &pair);
+void reportRace(Exec &x, const Op &op, RacePair pair);
 
 } // namespace cameo::ptx
 

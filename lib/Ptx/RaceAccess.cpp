@@ -12,7 +12,7 @@ namespace cameo::ptx {
 
 RacePage &RaceWalk::pageOf(uint64_t index) {
   if (!isGlobal) {
-    auto &page = race.pages[index];
+    auto &page = home.pages[index];
     if (!page)
       page = std::make_unique<RacePage>();
     return *page;
@@ -128,7 +128,11 @@ template <typename Offset> bool mayOverlap(const Exec &x, const Offset *off, uns
 } // namespace
 
 RaceSpot raceGlobal(Allocation &allocation) {
-  return {Space::Global, &allocation, allocation.base & 255};
+  return {Space::Global, &allocation, allocation.base & 255, nullptr};
+}
+
+RaceSpot raceSharedOf(const Exec &x) {
+  return {Space::Shared, nullptr, 0, x.block->race.get()};
 }
 
 namespace {
@@ -176,14 +180,15 @@ template <typename Offset>
 void raceAccess(Exec &x, const Op &op, const RaceSpot &spot, const Offset *off, unsigned width,
                 RacePattern pattern, uint8_t kind, RaceSameValue same, const void *view) {
   bool reads = !(kind & RaceWrite);
-  if (Footprints *log = x.launch->footprints.get(); log && !(reads && spot.allocation && spot.allocation->readOnly))
+  if (Footprints *log = x.launch->footprints.get();
+      log && !spot.home && !(reads && spot.allocation && spot.allocation->readOnly))
     log->lanesOf(x, op, reads ? Footprint::Read : Footprint::Write, placeOf(spot), off, width, x.mask);
   if (spot.allocation && x.launch->race->table.full(x.race->globalCache.part))
     x.launch->race->full = true;
   if (spot.allocation && ((reads && spot.allocation->readOnly) || x.launch->race->full))
     return;
   if (!spot.allocation)
-    x.race->keepSmall();
+    (spot.home ? *spot.home : *x.race).keepSmall();
   RaceWalk walk(x, op, spot);
   walk.asLanes(kind, width, same, view);
   walk.setPlaces(off);
@@ -216,7 +221,7 @@ void raceRange(Exec &x, const Op &op, const RaceSpot &spot, uint64_t offset, uin
                           x.launch->race->full))
     return;
   if (!spot.allocation)
-    x.race->keepSmall();
+    (spot.home ? *spot.home : *x.race).keepSmall();
   RaceWalk walk(x, op, spot);
   walk.asCopy(copy);
   walk.range(offset, offset + bytes);

@@ -19,6 +19,7 @@ struct RaceSpot {
   Space space = Space::Shared;
   Allocation *allocation = nullptr;
   uint64_t origin = 0;
+  RaceBlock *home = nullptr; ///< whose shared memory; null: the own block's
 };
 /// Whether the lane stores what is there already.
 using RaceSameValue = bool (*)(const Exec &x, const Op &op, const void *view, unsigned lane);
@@ -32,6 +33,8 @@ void raceAccess(Exec &x, const Op &op, const RaceSpot &spot, const Offset *off, 
 
 RaceSpot raceGlobal(Allocation &allocation);
 inline RaceSpot raceShared() { return {}; }
+/// Shared memory of x.block.
+RaceSpot raceSharedOf(const Exec &x);
 /// Several lanes stored different values to the same bytes in one instruction.
 void reportLaneConflict(Exec &x, const Op &op, const RaceSpot &spot, uint64_t offset, unsigned lane,
                         unsigned width);

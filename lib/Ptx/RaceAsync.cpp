@@ -5,6 +5,7 @@
 // wait. A cp.async is nobody's until the wait of its thread: from then on its bytes count as stored by
 // that thread, there and then. An mbarrier hands on what its arrivals knew.
 #include "Async.h"
+#include "Cluster.h"
 #include "Footprints.h"
 #include "RaceWalk.h"
 
@@ -34,6 +35,7 @@ void raceInitMbarrier(Exec &x, Mbarrier &barrier, unsigned lane) {
   RaceWarp &warp = warpOf(x);
   barrier.race = std::make_shared<RaceMbarrier>();
   barrier.race->agent = x.race->newMbarrierAgent();
+  barrier.race->initBlock = x.race->linear;
   barrier.race->initWarp = warp.index, barrier.race->initLane = lane;
   barrier.race->initClock = warp.clock;
   warp.touched = true;
@@ -45,12 +47,14 @@ void raceUseMbarrier(Exec &x, const Op &op, const Mbarrier &barrier, unsigned la
   const RaceMbarrier &race = *barrier.race;
   if (Footprints *log = x.launch->footprints.get())
     log->add(x, &op, Footprint::Mbarrier, lane, barrier.address - sharedBase, 8);
-  if (race.initWarp == x.warp->index && race.initLane == lane)
+  bool own = race.initBlock == x.race->linear;
+  if (own && race.initWarp == x.warp->index && race.initLane == lane)
     return;
-  for (const RaceClass &c : warpOf(x).classes)
-    if ((c.mask >> lane & 1) &&
-        c.known->known.covers(race.initWarp, race.initClock, 1u << race.initLane))
+  for (const RaceClass &c : warpOf(x).classes) {
+    const BlockKnowledge *k = own ? c.known.get() : findBlock(c.known->others, race.initBlock);
+    if ((c.mask >> lane & 1) && k && k->known.covers(race.initWarp, race.initClock, 1u << race.initLane))
       return;
+  }
   OtherAccess other;
   other.line = lineOf(x, *barrier.init);
   other.block = x.block->linear;
@@ -68,15 +72,55 @@ void raceUseMbarrier(Exec &x, const Op &op, const Mbarrier &barrier, unsigned la
          region ? region->bytes : 0, &other);
 }
 
-void raceArrive(Exec &x, Mbarrier &barrier, uint32_t mask) {
+namespace {
+
+Scope scopeOf(const Op &op) { return static_cast<Scope>(op.count); }
+
+/// What a relaxed arrival hands on: what a fence of its thread has before it.
+void arriveRelaxed(Exec &x, const Op &op, RaceMbarrier &race, uint32_t mask, bool remote) {
+  RaceWarp &warp = warpOf(x);
+  x.race->eachClass(warp, mask, [&](RaceClass &c) {
+    if (!c.fence || (remote && std::min(c.fenceScope, scopeOf(op)) < Scope::Cluster))
+      return;
+    Knowledge given = *c.fence;
+    given.known.raise(warp.index, c.fenceClock, c.mask & mask);
+    if (remote)
+      race.remote = joined(race.remote, racePublish(*x.race, std::move(given)), ~uint64_t(0));
+    else
+      race.current.join(given);
+  });
+}
+
+} // namespace
+
+/// An arrival at another block's barrier whose scope is its own block releases nothing there. That what it has read,
+/// and copies it has waited for, are over is taken from it all the same: kernels release stages of a ring so.
+void raceArrive(Exec &x, const Op &op, Mbarrier &barrier, uint32_t mask) {
+  RaceMbarrier &race = *barrier.race;
+  bool remote = x.block != x.warp->block;
+  if (op.size & MbarrierRelaxed)
+    return arriveRelaxed(x, op, race, mask, remote);
   Knowledge given = x.race->release(warpOf(x), mask);
-  if (x.block != x.warp->block) { // of another block of the cluster
-    Knowledge remote;
-    remote.others = racePublish(*x.race, std::move(given));
-    barrier.race->current.join(remote);
-    return;
+  if (!remote)
+    return race.current.join(given);
+  OthersPtr published = racePublish(*x.race, std::move(given));
+  if (scopeOf(op) == Scope::Block) {
+    race.missed = joined(race.missed, published, ~uint64_t(0));
+    race.missedLine = lineOf(x, op);
+    published = loosened(published);
+  } else {
+    race.remoteLine = lineOf(x, op);
   }
-  barrier.race->current.join(given);
+  race.remote = joined(race.remote, published, ~uint64_t(0));
+}
+
+KnowledgePtr raceGiven(Exec &x, const Block &to, uint32_t mask) {
+  Knowledge given = x.race->release(warpOf(x), mask);
+  if (&to == x.warp->block)
+    return std::make_shared<const Knowledge>(std::move(given));
+  Knowledge remote;
+  remote.others = racePublish(*x.race, std::move(given));
+  return std::make_shared<const Knowledge>(std::move(remote));
 }
 
 void racePhase(Mbarrier &barrier) {
@@ -85,15 +129,39 @@ void racePhase(Mbarrier &barrier) {
   if (race.completed)
     all->join(*race.completed);
   race.completed = all;
+  race.remoteCompleted = joined(race.remoteCompleted, std::exchange(race.remote, nullptr), ~uint64_t(0));
 }
 
-void raceWaited(Exec &x, const Mbarrier &barrier, uint32_t mask) {
+/// A wait that names the scope .cta acquires nothing from other blocks; one that names none is taken for one of
+/// the cluster, as those who wrote it mean it.
+void raceWaited(Exec &x, const Op &op, const Mbarrier &barrier, uint32_t mask) {
   if (Footprints *log = x.launch->footprints.get())
     for (uint32_t rest = mask; rest; rest &= rest - 1)
       log->add(x, nullptr, Footprint::Waited, static_cast<unsigned>(std::countr_zero(rest)),
                barrier.address - sharedBase, 8);
-  if (barrier.race->completed)
-    x.race->acquire(warpOf(x), mask, *barrier.race->completed);
+  const RaceMbarrier &race = *barrier.race;
+  if (!race.completed)
+    return;
+  bool narrow = (op.size & MbarrierOwnScope) && race.remoteCompleted;
+  Knowledge given = *race.completed;
+  given.others = joined(given.others, narrow ? loosened(race.remoteCompleted) : race.remoteCompleted, ~uint64_t(0));
+  RaceWarp &warp = warpOf(x);
+  if (op.size & MbarrierRelaxed) {
+    OthersPtr published = racePublish(*x.race, std::move(given));
+    x.race->eachClass(warp, mask, [&](RaceClass &c) {
+      auto own = std::make_shared<Knowledge>(*c.known);
+      own->addPending(published, static_cast<uint8_t>(race.remoteCompleted ? Scope::Cluster : Scope::Block));
+      c.known = own;
+    });
+    return;
+  }
+  x.race->acquire(warp, mask, given);
+  OthersPtr seen = narrow ? race.remoteCompleted : race.missed;
+  if (!seen)
+    return;
+  for (RaceClass &c : warp.classes)
+    if (c.mask & mask)
+      c.hint = {seen, lineOf(x, op), narrow ? race.remoteLine : race.missedLine, true};
 }
 
 void raceCompleteBytes(Mbarrier &barrier) {
@@ -103,20 +171,38 @@ void raceCompleteBytes(Mbarrier &barrier) {
   race.current.fenced.raise(race.agent, clock);
 }
 
+/// In the block that gets the data (x.block), by a thread of x.race. What the copy reads and writes is of the
+/// mbarrier's agent: who has seen its phase knows both to be over.
 void raceBulkLoad(Exec &x, const BulkCopy &copy, const Mbarrier &barrier) {
   RaceCopy how;
   how.agent = barrier.race->agent;
+  how.of = x.block->race.get();
   how.clock = static_cast<uint32_t>(copy.phase + 1);
   how.lane = copy.lane;
   how.proxy = true; // what threads have stored there is the generic proxy's
-  readGlobal(x, copy, how);
-  how.proxy = false;
-  how.kind = RaceAsync | RaceWrite;
-  if (Footprints *log = x.launch->footprints.get())
+  how.looksOnly = copy.multicast; // the one read is over when any of its barriers says so
+  bool fromRegisters = !copy.data.empty();
+  if (copy.fromShared) {
+    AtBlock at(x, *copy.issuer);
+    for (const BulkPiece &piece : copy.pieces)
+      raceRange(x, *copy.op, raceSharedOf(x), piece.global - sharedBase, piece.bytes, how);
+  } else if (!fromRegisters) {
+    readGlobal(x, copy, how);
+  }
+  how.looksOnly = false;
+  how.proxy = copy.reduction && !fromRegisters; // it reads what is there
+  how.kind = static_cast<uint8_t>(RaceAsync | RaceWrite |
+                                  (copy.reduction ? RaceStrong | raceScope(Scope::Cluster) : 0));
+  if (Footprints *log = x.launch->footprints.get(); log && x.block == x.warp->block && !copy.fromShared && !fromRegisters)
     for (const SharedSpan &span : copy.spans)
       log->add(x, copy.op, Footprint::Write, copy.lane, span.first - sharedBase, span.bytes);
-  for (const SharedSpan &span : copy.spans)
-    raceRange(x, *copy.op, raceShared(), span.first - sharedBase, span.bytes, how);
+  if (!fromRegisters)
+    for (const SharedSpan &span : copy.spans)
+      raceRange(x, *copy.op, raceSharedOf(x), span.first - sharedBase, span.bytes, how);
+  for (size_t i = 0; fromRegisters && i < copy.pieces.size(); ++i) {
+    how.lane = copy.lanes[i];
+    raceRange(x, *copy.op, raceSharedOf(x), copy.pieces[i].shared - sharedBase, copy.pieces[i].bytes, how);
+  }
 }
 
 void raceBulkStore(Exec &x, const BulkCopy &copy) {
@@ -138,7 +224,7 @@ void raceBulkStore(Exec &x, const BulkCopy &copy) {
   for (const SharedSpan &span : copy.spans)
     raceRange(x, *copy.op, raceShared(), span.first - sharedBase, span.bytes, how);
   how.agent = x.race->writerAgent(warp.index);
-  how.proxy = false;
+  how.proxy = copy.reduction != 0; // it reads what is there
   how.kind = static_cast<uint8_t>(RaceAsync | RaceWrite |
                                   (copy.reduction ? RaceStrong | raceScope(Scope::Device) : 0));
   readGlobal(x, copy, how);

@@ -78,20 +78,22 @@ void Clock::join(const Clock &other) {
 void BlockKnowledge::join(const BlockKnowledge &other) {
   known.join(other.known);
   fenced.join(other.fenced);
+  fencedGlobal.join(other.fencedGlobal);
   device.join(other.device);
+  loose.join(other.loose);
   epoch = std::max(epoch, other.epoch);
-  allFenced = allFenced && other.allFenced;
+  allFenced &= other.allFenced;
 }
 
 void Knowledge::join(const Knowledge &other) {
   BlockKnowledge::join(other);
   others = joined(others, other.others, ~uint64_t(0));
   if (other.pending)
-    addPending(other.pending, other.pendingWide);
+    addPending(other.pending, other.pendingNeeds);
 }
 
-void Knowledge::addPending(const std::shared_ptr<const Others> &given, bool wide) {
-  pendingWide = wide || (pending && pendingWide);
+void Knowledge::addPending(const std::shared_ptr<const Others> &given, uint8_t needs) {
+  pendingNeeds = std::max(needs, pending ? pendingNeeds : needs);
   pending = joined(pending, given, ~uint64_t(0));
 }
 
@@ -128,8 +130,22 @@ std::shared_ptr<const Others> joined(const std::shared_ptr<const Others> &a,
   return out;
 }
 
-std::shared_ptr<const Others> fencedOthers(const std::shared_ptr<const Others> &others) {
-  auto isFenced = [](const auto &entry) { return entry.second->allFenced; };
+std::shared_ptr<const Others> loosened(const std::shared_ptr<const Others> &others) {
+  if (!others)
+    return nullptr;
+  auto out = std::make_shared<Others>(*others);
+  for (auto &entry : *out) {
+    auto less = std::make_shared<BlockKnowledge>();
+    less->loose = entry.second->loose;
+    less->loose.join(entry.second->known);
+    less->epoch = entry.second->epoch;
+    entry.second = less;
+  }
+  return out;
+}
+
+std::shared_ptr<const Others> fencedOthers(const std::shared_ptr<const Others> &others, uint8_t spaces) {
+  auto isFenced = [&](const auto &entry) { return (spaces & ~entry.second->allFenced) == 0; };
   if (!others || std::all_of(others->begin(), others->end(), isFenced))
     return others;
   auto out = std::make_shared<Others>(*others);
@@ -137,8 +153,11 @@ std::shared_ptr<const Others> fencedOthers(const std::shared_ptr<const Others> &
     if (isFenced(entry))
       continue;
     auto fenced = std::make_shared<BlockKnowledge>(*entry.second);
-    fenced->fenced.join(fenced->known);
-    fenced->allFenced = true;
+    if (spaces & FencesShared)
+      fenced->fenced.join(fenced->known);
+    if (spaces & FencesGlobal)
+      fenced->fencedGlobal.join(fenced->known);
+    fenced->allFenced |= spaces;
     entry.second = fenced;
   }
   return out;

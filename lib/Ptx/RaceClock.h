@@ -4,7 +4,7 @@
 // running beside it; its clock counts what it has published. Most of the time all lanes of a warp are
 // known up to the same clock, so that an entry is one number; where only some lanes have
 // published, the entry has a number for each lane. `fenced` is the part of it that the async proxy
-// sees too: what was known at a fence.proxy.async; `device` what other blocks see: what was known at a
+// sees too: what was known at a fence.proxy.async of shared memory, `fencedGlobal` at one of global memory; `device` what other blocks see: what was known at a
 // fence of the device, by whichever thread. Other blocks are a sparse list beside.
 #ifndef CAMEO_LIB_PTX_RACECLOCK_H
 #define CAMEO_LIB_PTX_RACECLOCK_H
@@ -42,11 +42,15 @@ private:
   std::vector<std::shared_ptr<const LaneClocks>> each; ///< by agent; null: no more than `all`
 };
 
-/// What is known of one block.
+/// Of a fence.proxy.async.
+enum FenceSpaces : uint8_t { FencesShared = 1, FencesGlobal = 2 };
+
+/// What is known of one block. `loose`: reads and copies that are over, while what was stored before may
+/// not be visible: an arrival at another block's mbarrier whose scope does not have that block.
 struct BlockKnowledge {
-  Clock known, fenced, device;
+  Clock known, fenced, fencedGlobal, device, loose;
   uint32_t epoch = 0;    ///< publications of the block that other blocks can see
-  bool allFenced = false; ///< surely nothing is known that is not fenced (of other blocks)
+  uint8_t allFenced = 0; ///< FenceSpaces of which surely nothing is known that is not fenced (of other blocks)
 
   void join(const BlockKnowledge &other);
 };
@@ -57,17 +61,19 @@ using Others = std::vector<std::pair<uint64_t, std::shared_ptr<const BlockKnowle
 struct Knowledge : BlockKnowledge {
   std::shared_ptr<const Others> others;  ///< null: nothing
   std::shared_ptr<const Others> pending; ///< published to loads that did not acquire: a fence does
-  bool pendingWide = false;              ///< other blocks' part of it, too
+  uint8_t pendingNeeds = 0;              ///< the scope that such a fence needs for all of it
 
   void join(const Knowledge &other);
-  void addPending(const std::shared_ptr<const Others> &given, bool wide);
+  void addPending(const std::shared_ptr<const Others> &given, uint8_t needs);
 };
 
 /// The union; `without` is left out.
 std::shared_ptr<const Others> joined(const std::shared_ptr<const Others> &a,
                                      const std::shared_ptr<const Others> &b, uint64_t without);
+/// What is left of knowledge that was handed on by too small a scope.
+std::shared_ptr<const Others> loosened(const std::shared_ptr<const Others> &others);
 /// After a fence.proxy.async: the async proxy sees all of that, too.
-std::shared_ptr<const Others> fencedOthers(const std::shared_ptr<const Others> &others);
+std::shared_ptr<const Others> fencedOthers(const std::shared_ptr<const Others> &others, uint8_t spaces);
 const BlockKnowledge *findBlock(const std::shared_ptr<const Others> &others, uint64_t block);
 
 } // namespace cameo::ptx

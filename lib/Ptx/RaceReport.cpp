@@ -3,6 +3,7 @@
 // Races as findings: both accesses with their lines, threads and proxies, why they are unordered, and
 // what would order them. What the checks of copies in flight have told already is not told again.
 #include "Async.h"
+#include "Cluster.h"
 #include "ModuleImpl.h"
 #include "Race.h"
 
@@ -66,7 +67,7 @@ Advice adviceFor(const RaceBlock &race, const RacePair &pair) {
   bool otherBlock = r.block != a.block;
   if (pair.scope)
     return {"both are strong, but the scope of one is too small for threads of two blocks",
-            "give both the scope .gpu (or .sys)"};
+            "give both the scope " + std::string(pair.wanted) + " or a larger one"};
   if (pair.proxy && pair.spot.space != Space::Shared)
     return {"no fence.proxy.async lies between them",
             "execute fence.proxy.async between the store and the copy: in the thread that stores, before it "
@@ -76,13 +77,13 @@ Advice adviceFor(const RaceBlock &race, const RacePair &pair) {
             "let the threads that store execute fence.proxy.async.shared::cta, then synchronise, then copy"};
   if (pair.knows && pair.knows->hint.seen) {
     RaceRecord here = r;
-    here.block = race.linear; // of shared memory
+    here.block = otherBlock ? r.block : race.linear; // shared memory that one block has to itself
     const RaceHint &hint = pair.knows->hint;
     if (saw(hint, r) || (pair.spot.space == Space::Shared && saw(hint, here)))
       return hint.scope
                  ? Advice{"the scope of the release or acquire (" + lineText(hint.otherLine) + ", " +
                               lineText(hint.line) + ") is too small for both threads",
-                          "release and acquire at a scope that has both blocks: .gpu"}
+                          "release and acquire at a scope that has both blocks: " + std::string(pair.wanted)}
                  : Advice{lineText(hint.line) + " saw what " + lineText(hint.otherLine) +
                               " published, but by a load that acquires nothing",
                           "make that load .acquire, or put fence.acq_rel of the scope behind it"};
@@ -102,8 +103,9 @@ Advice adviceFor(const RaceBlock &race, const RacePair &pair) {
             "cp.async.bulk.wait_group.read by the thread that issued it, then a barrier"};
   if (otherBlock)
     return {"nothing published by one block and acquired by the other orders them",
-            "publish with a release of scope .gpu (fence.acq_rel.gpu before the flag) and acquire it "
-            "before the access"};
+            "publish with a release of scope " + std::string(pair.wanted) + (pair.spot.space == Space::Shared
+                ? " (or arrive so at an mbarrier, or at the barrier of the cluster) and acquire it before the access"
+                : " (a fence.acq_rel of it before the flag) and acquire it before the access")};
   if (warpOf(race, r) == warpOf(race, a))
     return {"lanes of a warp are in no order without bar.warp.sync",
             "put bar.warp.sync (__syncwarp) or a barrier between them"};
@@ -139,7 +141,7 @@ void placeOf(const Exec &x, const RaceSpot &spot, uint64_t offset, std::string &
 
 } // namespace
 
-void reportRace(Exec &x, const Op &op, const RacePair &pair) {
+void reportRace(Exec &x, const Op &op, RacePair pair) {
   const LaunchInfo &info = *static_cast<const LaunchInfo *>(x.launch);
   const RaceBlock &race = *x.race;
   uint32_t line = x.program->source[x.indexOf(op)];
@@ -149,12 +151,13 @@ void reportRace(Exec &x, const Op &op, const RacePair &pair) {
   OtherAccess other;
   other.line = x.program->source[pair.before.op];
   other.instruction = info.module->lineText(other.line);
-  other.block = pair.spot.space == Space::Shared ? race.linear : pair.before.block;
+  other.block = pair.spot.space == Space::Shared && isAlone(*x.block) ? race.linear : pair.before.block;
   other.warp = warpOf(race, pair.before);
   other.lanes = pair.before.lanesAt(pair.offset);
   other.clock = pair.spot.space == Space::Shared ? race.clockOf(pair.before) : pair.before.clock;
   other.async = pair.before.async();
   bool otherBlock = pair.before.block != pair.now.block;
+  pair.wanted = raceScopeWith(x, pair.before.block) == Scope::Cluster ? ".cluster" : ".gpu";
   Advice advice = adviceFor(race, pair);
   std::string message =
       "this " + verbOf(info, op, pair.now) + " (" + whoText(info, race, pair.now, pair.offset, otherBlock) +

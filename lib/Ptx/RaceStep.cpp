@@ -53,32 +53,33 @@ static uint32_t lanesOf(const RaceRecord &r, uint64_t offset, unsigned size) {
 /// Whether the lanes of class c know that r is over.
 bool RaceWalk::knows(const RaceClass &c, const RaceRecord &r, uint64_t offset, unsigned size,
                  bool &everywhere, bool &proxyOnly) const {
-  bool own = r.block == a.block;
-  const BlockKnowledge *k = own ? c.known.get() : findBlock(c.known->others, r.block);
+  bool own = r.block == me;
+  const BlockKnowledge *k = knowledgeOf(c, r);
   if (r.form == LaneForm::Block) // which of its own threads it was is forgotten
     return own || (k && k->epoch > r.epoch);
   if (!k)
     return false;
   bool fence = proxy && r.writes() && !r.async();
   uint32_t clock = clockOf(r);
-  if ((fence ? k->fenced : k->known).covers(r.agent, clock, r.mask))
+  auto over = [&](uint32_t mask) { return k->known.covers(r.agent, clock, mask); };
+  auto fenced = [&](uint32_t mask) {
+    return !fence || (isGlobal ? k->fencedGlobal : k->fenced).covers(r.agent, clock, mask);
+  };
+  if (over(r.mask) && fenced(r.mask))
     return true;
-  everywhere = everywhere && own;
   uint32_t theirs = lanesOf(r, offset, size);
-  if ((fence ? k->fenced : k->known).covers(r.agent, clock, theirs)) {
+  bool known = over(theirs);
+  everywhere = everywhere && own && !known && !fence;
+  if ((!r.writes() || r.async()) && k->loose.covers(r.agent, clock, theirs)) {
     everywhere = false;
     return true;
   }
   if (own && r.clock == raceInFlight && a.clock == raceInFlight && r.op == a.op && r.agent == a.agent)
     return true; // lanes that copy the same bytes
-  bool ownLane = own && r.agent == warp->index && !r.async() &&
-                 sameLanes(c, r, offset, size, everywhere);
-  if (fence && (ownLane || k->known.covers(r.agent, clock, theirs))) {
-    everywhere = false;
-    proxyOnly = true;
-    return false;
-  }
-  return ownLane;
+  // What its own lane has done is in program order.
+  known = known || (own && r.agent == warp->index && !r.async() && sameLanes(c, r, offset, size, everywhere));
+  proxyOnly = proxyOnly || (known && !fenced(theirs));
+  return known && fenced(theirs);
 }
 
 RaceWalk::Order RaceWalk::orderOf(const RaceRecord &r, uint64_t offset, unsigned size, bool &everywhere) {
@@ -102,8 +103,8 @@ RaceWalk::Order RaceWalk::orderOf(const RaceRecord &r, uint64_t offset, unsigned
   if (known)
     return Order::Ordered;
   if (r.strong() && a.strong())
-    return r.block == a.block || std::min(r.scope(), a.scope()) >= raceWideScope(x)
-               ? Order::Ordered : Order::Scope;
+    return r.block == me || std::min(r.scope(), a.scope()) >= raceScopeWith(x, r.block) ? Order::Ordered
+                                                                                      : Order::Scope;
   return proxyOnly ? Order::Proxy : Order::Racy;
 }
 
@@ -161,6 +162,8 @@ uint32_t RaceWalk::workOut(uint32_t state, uint64_t offset, unsigned size, bool 
   RaceState s = table.stateAt(state);
   if (s.write)
     judge(table.recordAt(s.write), offset, size, everywhere);
+  if (looksOnly)
+    return state;
   if (!a.writes())
     return table.state(s.write, withRead(s.reads));
   for (uint32_t set = s.reads; set; set = table.setAt(set).parent)
@@ -181,10 +184,12 @@ bool RaceWalk::replacesRead(const RaceRecord &r) {
     if (r.form != LaneForm::ByAddress && r.clock == a.clock && !(r.mask & ~a.mask))
       return true;
   }
+  if (isGlobal && r.block != me)
+    return false;
   for (const RaceClass &c : warp->classes)
-    if ((c.mask & asking) &&
-        !(r.block == a.block && c.known->known.covers(r.agent, clockOf(r), r.mask)))
-      return false;
+    if (c.mask & asking)
+      if (const BlockKnowledge *k = knowledgeOf(c, r); !k || !k->known.covers(r.agent, clockOf(r), r.mask))
+        return false;
   hangsOnKnowledge = true;
   return !a.async();
 }
@@ -196,10 +201,10 @@ uint32_t RaceWalk::withRead(uint32_t set) {
   bool foreign = false;
   for (uint32_t at = set; at && !foreign; at = table.setAt(at).parent) {
     const RaceRecord &r = table.recordAt(table.setAt(at).record);
-    foreign = r.form == LaneForm::Block || r.block != a.block || ++looked > 4 * mostLookedAt;
+    foreign = r.form == LaneForm::Block || (isGlobal && r.block != a.block) || ++looked > 4 * mostLookedAt;
     if (table.setAt(at).record == id || replacesRead(r))
       continue;
-    bool sibling = r.agent == a.agent && r.clock == a.clock && r.kind == a.kind;
+    bool sibling = r.agent == a.agent && r.block == a.block && r.clock == a.clock && r.kind == a.kind;
     mine += sibling;
     mask |= sibling ? r.mask : 0;
     kept[count++] = table.setAt(at).record;
@@ -213,7 +218,7 @@ uint32_t RaceWalk::withRead(uint32_t set) {
     mineId = table.record(some);
     count = static_cast<unsigned>(std::remove_if(kept, kept + count, [&](uint32_t other) {
       const RaceRecord &r = table.recordAt(other);
-      return r.agent == a.agent && r.clock == a.clock && r.kind == a.kind;
+      return r.agent == a.agent && r.block == a.block && r.clock == a.clock && r.kind == a.kind;
     }) - kept);
   }
   uint32_t out = 0;

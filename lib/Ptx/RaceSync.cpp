@@ -7,14 +7,19 @@
 #include "Cluster.h"
 #include "Race.h"
 
+#include <algorithm>
 #include <bit>
 #include <utility>
 
 namespace cameo::ptx {
 namespace {
 
-bool isWide(const Exec &x, Scope scope) { return scope >= raceWideScope(x); }
+/// From this scope on, other blocks are in it: those of a cluster where the launch has clusters.
+bool isWide(const Exec &x, Scope scope) {
+  return scope >= (isAlone(*x.warp->block) ? Scope::Device : Scope::Cluster);
+}
 Scope narrower(Scope a, Scope b) { return a < b ? a : b; }
+uint8_t numberOf(Scope scope) { return static_cast<uint8_t>(scope); }
 
 /// What was published becomes the lanes' own: all of it, or only that of their own block.
 void learn(RaceBlock &race, Knowledge &own, const OthersPtr &given, bool wide) {
@@ -30,28 +35,32 @@ void note(RaceClass &c, const OthersPtr &seen, uint32_t line, uint32_t otherLine
 
 uint32_t lineAt(const Exec &x, const Op &op) { return x.program->source[x.indexOf(op)]; }
 
+/// The scopes of both sides have the other one's thread in them.
+Scope neededFor(const Exec &x, const RaceRelease &r) {
+  return r.block == RaceRelease::several ? Scope::Device : raceScopeWith(x, r.block);
+}
+
 void see(Exec &x, const Op &op, RaceClass &c, const RaceFlag &flag) {
   RaceBlock &race = *x.race;
   Scope mine = static_cast<Scope>(op.traits / TraitScope & 3);
-  Scope both = narrower(mine, flag.scope);
-  if (!(op.traits & TraitAcquire)) {
-    if (c.polled == flag.released)
-      return;
-    c.polled = flag.released;
-    auto own = std::make_shared<Knowledge>(*c.known);
-    own->addPending(flag.released, isWide(x, both));
-    c.known = own;
-    note(c, flag.released, lineAt(x, op), flag.line, false);
+  bool acquires = op.traits & TraitAcquire;
+  uint64_t version = flag.version << 2 | numberOf(mine);
+  uint64_t &last = acquires ? c.acquired : c.polled;
+  if (last == version)
     return;
-  }
-  if (c.acquired == flag.released)
-    return;
-  c.acquired = flag.released;
+  last = version;
   auto own = std::make_shared<Knowledge>(*c.known);
-  learn(race, *own, flag.released, isWide(x, both));
+  for (const RaceRelease &r : flag.by) {
+    Scope needed = neededFor(x, r);
+    bool reaches = narrower(mine, r.scope) >= needed;
+    if (acquires && (reaches || r.block == RaceRelease::several))
+      learn(race, *own, r.released, reaches);
+    else if (!acquires && reaches)
+      own->addPending(r.released, numberOf(needed));
+    if (!acquires || !reaches)
+      note(c, r.released, lineAt(x, op), r.line, acquires);
+  }
   c.known = own;
-  if (!isWide(x, both) && flag.released->size() > (findBlock(flag.released, race.linear) ? 1u : 0u))
-    note(c, flag.released, lineAt(x, op), flag.line, true);
 }
 
 /// What a store of this lane releases; null: nothing.
@@ -77,19 +86,41 @@ OthersPtr releasedBy(Exec &x, const Op &op, RaceWarp &warp, RaceClass &c, unsign
   return racePublish(race, std::move(k));
 }
 
-void publish(RaceFlag &flag, const OthersPtr &released, Scope scope, uint32_t line, bool adds) {
-  if (!released)
+constexpr size_t mostReleases = 8, mostNarrow = 64;
+
+/// A store replaces what was there, an atomic adds to it.
+void publish(Exec &x, RaceFlag &flag, RaceRelease &&now, bool adds) {
+  flag.version = ++x.launch->race->versions;
+  if (!adds)
+    flag.by.clear();
+  auto same = [&](uint64_t block) {
+    return std::find_if(flag.by.begin(), flag.by.end(),
+                        [&](const RaceRelease &r) { return r.block == block && r.scope == now.scope; });
+  };
+  auto known = same(now.block);
+  if (known == flag.by.end() && flag.by.size() >= mostReleases && now.scope >= Scope::Device) {
+    now.block = RaceRelease::several;
+    known = same(now.block);
+  }
+  if (known != flag.by.end()) {
+    known->released = joined(known->released, now.released, ~uint64_t(0));
+    known->line = now.line;
     return;
-  bool joins = adds && flag.released;
-  flag.scope = joins ? narrower(flag.scope, scope) : scope;
-  flag.released = joins ? joined(flag.released, released, ~uint64_t(0)) : released;
-  flag.line = line;
+  }
+  if (flag.by.size() >= mostNarrow)
+    flag.by.erase(flag.by.begin());
+  flag.by.push_back(std::move(now));
 }
 
 } // namespace
 
-Scope raceWideScope(const Exec &x) {
-  return x.warp->block->cluster->blocks.size() > 1 ? Scope::Cluster : Scope::Device;
+Scope raceScopeWith(const Exec &x, uint64_t other) {
+  if (other == x.race->linear)
+    return Scope::Block;
+  for (const Block *block : x.warp->block->cluster->blocks)
+    if (block->linear == other)
+      return Scope::Cluster;
+  return Scope::Device;
 }
 
 OthersPtr racePublish(RaceBlock &race, Knowledge &&k) {
@@ -168,9 +199,12 @@ void raceFence(Exec &x, const Op &op) {
   if (op.size == FenceAsyncProxy)
     return race.eachClass(warp, x.mask, [&](RaceClass &c) {
       auto own = std::make_shared<Knowledge>(*c.known);
-      own->fenced = own->known;
-      own->fenced.raise(warp.index, clock, c.mask);
-      own->others = fencedOthers(own->others);
+      for (auto [space, fenced] : {std::pair(FencesShared, &own->fenced), {FencesGlobal, &own->fencedGlobal}})
+        if (op.width & space) {
+          *fenced = own->known;
+          fenced->raise(warp.index, clock, c.mask);
+        }
+      own->others = fencedOthers(own->others, op.width);
       c.known = own;
     });
   if (!memory)
@@ -178,11 +212,11 @@ void raceFence(Exec &x, const Op &op) {
   race.eachClass(warp, x.mask, [&](RaceClass &c) {
     auto own = std::make_shared<Knowledge>(*c.known);
     if (OthersPtr pending = std::exchange(own->pending, nullptr)) {
-      bool wide = isWide(x, scope) && own->pendingWide;
+      bool wide = numberOf(scope) >= own->pendingNeeds;
       learn(race, *own, pending, wide);
-      if (!wide && own->pendingWide)
+      if (!wide)
         note(c, pending, lineAt(x, op), c.hint.otherLine, true);
-      c.polled = nullptr;
+      c.polled = own->pendingNeeds = 0;
     }
     if (isWide(x, scope)) {
       own->device = own->known;
@@ -205,14 +239,14 @@ void raceStrong(Exec &x, const Op &op, const RaceSpot &spot, const Offset *off, 
   std::unique_lock<std::mutex> lock(x.launch->race->mutex, std::defer_lock);
   if (global)
     lock.lock();
-  auto &flags = global ? x.launch->race->flags : race.flags;
+  auto &flags = global ? x.launch->race->flags : (spot.home ? *spot.home : race).flags;
   uint64_t base = global ? spot.allocation->base - spot.origin : 0;
   for (uint32_t rest = x.mask; rest; rest &= rest - 1) {
     unsigned lane = static_cast<unsigned>(std::countr_zero(rest));
     uint64_t first = (base + spot.origin + off[lane]) / 4;
     uint64_t last = (base + spot.origin + off[lane] + width - 1) / 4;
     for (uint64_t word = first; loads && word <= last; ++word)
-      if (auto it = flags.find(word); it != flags.end() && it->second.released) {
+      if (auto it = flags.find(word); it != flags.end()) {
         // Lanes that see the same stay together: those of the mask that are of its class.
         RaceClass *mine = nullptr;
         for (RaceClass &c : warp.classes)
@@ -234,7 +268,7 @@ void raceStrong(Exec &x, const Op &op, const RaceSpot &spot, const Offset *off, 
     OthersPtr released = releasedBy(x, op, warp, *mine, lane, scope);
     for (uint64_t word = first; word <= last; ++word)
       if (released)
-        publish(flags[word], released, scope, lineAt(x, op), loads);
+        publish(x, flags[word], {released, scope, race.linear, lineAt(x, op)}, loads);
       else if (!loads)
         flags.erase(word);
   }

@@ -17,12 +17,13 @@ namespace cameo::ptx {
 class RaceWalk {
 public:
   RaceWalk(Exec &x, const Op &op, const RaceSpot &spot)
-      : x(x), op(op), spot(spot), race(*x.race), isGlobal(spot.space != Space::Shared),
-        table{isGlobal ? x.launch->race->table : race.table, isGlobal ? race.globalCache.part : 0},
-        cache(isGlobal ? race.globalCache : race.cache),
+      : x(x), op(op), spot(spot), race(*x.race), home(spot.home ? *spot.home : race),
+        isGlobal(spot.space != Space::Shared),
+        table{isGlobal ? x.launch->race->table : home.table, isGlobal ? race.globalCache.part : 0},
+        cache(isGlobal ? race.globalCache : home.cache),
         pages(isGlobal ? &x.launch->race->pagesOf(*spot.allocation) : nullptr) {
     a.op = static_cast<uint32_t>(x.indexOf(op));
-    a.block = isGlobal ? race.linear : 0;
+    a.block = me = isGlobal ? race.linear : race.sharedAs;
     a.epoch = isGlobal ? race.epoch : 0;
   }
 
@@ -35,7 +36,7 @@ public:
     a.mask = asking = x.mask;
     a.kind = kind;
     a.widthLog = static_cast<uint8_t>(std::countr_zero(width));
-    if (!isGlobal && race.mergesLoads && !a.writes() && !a.async())
+    if (!isGlobal && home.mergesLoads && !a.writes() && !a.async())
       mergeLoad();
     same = sameValue, view = valueView;
     strict = kind & RaceCollective;
@@ -63,7 +64,12 @@ public:
     a.mask = asking = 1u << copy.lane;
     a.kind = copy.kind;
     a.widthLog = copy.widthLog;
+    if (copy.of) {
+      a.block = isGlobal ? copy.of->linear : copy.of->sharedAs;
+      a.epoch = isGlobal ? copy.of->epoch : 0;
+    }
     proxy = copy.proxy;
+    looksOnly = copy.looksOnly;
     setForm(copy.byAddress ? LaneForm::ByAddress : LaneForm::All, copy.residue);
   }
   /// Where the lanes' accesses are, while it is known: for those whose record says less.
@@ -115,6 +121,9 @@ private:
     return isGlobal ? clock : race.sinceEra(warp->index, clock);
   }
   uint32_t clockOf(const RaceRecord &r) const { return isGlobal ? r.clock : race.clockOf(r); }
+  const BlockKnowledge *knowledgeOf(const RaceClass &c, const RaceRecord &r) const {
+    return r.block == me ? c.known.get() : findBlock(c.known->others, r.block);
+  }
   enum class Order { Ordered, Racy, Scope, Proxy };
 
   RacePage &pageOf(uint64_t index);
@@ -136,7 +145,7 @@ private:
       if (!everywhere)
         return next;
       cache.put({state, id, next, hangsOnKnowledge && race.hasEras && !isGlobal ? race.era : 0},
-                isGlobal ? x.launch->race->allowance() / 2 : race.cacheLimit);
+                isGlobal ? x.launch->race->allowance() / 2 : home.cacheLimit);
     }
     lastState = state, lastNext = next;
     return next;
@@ -173,19 +182,21 @@ private:
   Exec &x;
   const Op &op;
   const RaceSpot &spot;
-  RaceBlock &race;
+  RaceBlock &race; ///< who accesses
+  RaceBlock &home; ///< whose shared memory
   bool isGlobal;
   RaceWriter table;
   RaceCache &cache;
   RacePages *pages;
   RaceWarp *warp = nullptr;
   RaceRecord a;
+  uint64_t me = 0; ///< the block that accesses, as records have it
   uint32_t asking = 0; ///< lanes whose knowledge counts
   uint32_t id = 0, first = 0, lastState = ~0u, lastNext = 0, replacing = 0;
   std::optional<LaneForm> idForm; ///< of `first`
   const uint32_t *narrow = nullptr;
   const uint64_t *wide = nullptr;
-  bool strict = false, proxy = false, replaces = false;
+  bool strict = false, proxy = false, replaces = false, looksOnly = false;
   bool byBlock = false; ///< a read of what nobody has stored to yet
   bool hangsOnKnowledge = false; ///< what is worked out now
   RaceSameValue same = nullptr;

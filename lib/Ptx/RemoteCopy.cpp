@@ -8,6 +8,7 @@
 #include "Async.h"
 #include "Cluster.h"
 #include "Handlers.h"
+#include "Race.h"
 
 #include <algorithm>
 #include <bit>
@@ -113,6 +114,8 @@ void addStore(Exec &x, const Op &op, std::vector<AsyncStores> &all, unsigned lan
   copy.bytes += bytes;
   copy.reduction = static_cast<uint8_t>(op.imm);
   copy.pieces.push_back({0, first, bytes, false});
+  copy.lanes.push_back(static_cast<uint8_t>(lane));
+  copy.mask |= 1u << lane;
   if (!copy.spans.empty() && copy.spans.back().first + copy.spans.back().bytes == first)
     copy.spans.back().bytes += bytes;
   else
@@ -132,6 +135,8 @@ void storeAsync(Exec &x, const Op &op) {
   for (AsyncStores &stores : all) {
     if (stores.copy.reduction)
       checkReduced(x, op, *stores.target, stores.copy, stores.lane);
+    if (x.race) // completing its bytes releases, at the scope of the cluster
+      stores.copy.race = raceGiven(x, *stores.target, stores.copy.mask);
     launchInto(x, op, *stores.target, std::move(stores.copy), stores.barrier, stores.lane);
   }
 }
@@ -180,6 +185,7 @@ void launchInto(Exec &x, const Op &op, Block &target, BulkCopy copy, uint64_t ba
              "name an mbarrier of the block that gets the data (mapa for both addresses)");
   }
   copy.issuer = x.warp->block;
+  copy.multicast = op.width & TargetMulticast;
   AtBlock at(x, target);
   attachBarrier(x, op, copy, barrier, lane);
   checkBulkTarget(x, op, copy, lane);

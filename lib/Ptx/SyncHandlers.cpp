@@ -168,7 +168,7 @@ void fence(Exec &x, const Op &op) {
   std::atomic_thread_fence(std::memory_order_seq_cst);
   if (x.race)
     raceFence(x, op);
-  if (op.size == FenceAsyncProxy && x.program->usesAsync)
+  if (op.size == FenceAsyncProxy && (op.width & FencesShared) && x.program->usesAsync)
     fenceAsyncProxy(x);
   if (op.size == FenceMbarrierInit)
     publishMbarriers(*x.block);

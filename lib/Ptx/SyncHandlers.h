@@ -18,7 +18,8 @@ enum BarrierReduction : uint8_t { BarrierPopc, BarrierAnd, BarrierOr };
 /// `size` of the mbarrier operations; the first two index the modes of an arrival.
 enum MbarrierFlags : uint8_t {
   MbarrierNoComplete = 1, MbarrierDrop = 2, MbarrierExpect = 4, MbarrierParity = 8,
-  MbarrierNoIncrement = 16, MbarrierRelaxed = 32
+  MbarrierNoIncrement = 16, MbarrierRelaxed = 32,
+  MbarrierOwnScope = 64 ///< it names the scope .cta
 };
 /// `size` of a fence; `count` has its scope.
 enum FenceKind : uint8_t { FenceMemory, FenceAsyncProxy, FenceMbarrierInit, FenceOtherProxy };

@@ -32,9 +32,6 @@ BUGS = {
     "triton_10035": ({"async-in-flight", "async-source", "mbarrier", "deadlock", "race"}, "", ""),
 }
 
-# What the machine does not find yet.
-MISSED = {"cutlass_3643": "an arrival of scope .cta at another block's mbarrier is taken as a release"}
-
 
 def simulate(cameo, name, which, seed, runs):
     result = cameo("sim", HERE / name / f"{which}.ptx", "--launch", HERE / name / "launch.json", "--schedule", "all",
@@ -58,9 +55,7 @@ def test_mended_is_clean(cameo, name, seed):
 
 
 @pytest.mark.parametrize("name", BUGS)
-def test_broken_is_found(cameo, name, seed, request):
-    if name in MISSED:
-        request.applymarker(pytest.mark.xfail(reason=MISSED[name], strict=True))
+def test_broken_is_found(cameo, name, seed):
     kinds, first, second = BUGS[name]
     code, runs, said = simulate(cameo, name, "broken", seed, 10)
     assert 20 <= code <= 25, (code, runs[-1]["differences"], said)

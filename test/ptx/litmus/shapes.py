@@ -122,6 +122,36 @@ WAIT:
   ld.shared.u32 %r5, [%r10];
   st.global.u32 [%rd3], %r5;
 """),
+    "the fence without bar.warp.sync": ("the copy takes what other lanes have not stored yet", {"race"}, """
+  setp.gt.u32 %p1, %r1, 31;
+  @%p1 bra END;
+  shl.b32 %r3, %r1, 2;
+  add.u32 %r4, %r10, %r3;
+  st.shared.u32 [%r4], %r9;
+  fence.proxy.async.shared::cta;
++ bar.warp.sync -1;
+  setp.ne.u32 %p1, %r1, 0;
+  @%p1 bra END;
+  cp.async.bulk.global.shared::cta.bulk_group [%rd3], [%r10], 128;
+  cp.async.bulk.commit_group;
+  cp.async.bulk.wait_group 0;
+"""),
+    "global store, then bulk copy in, a fence of shared memory": ("the copy takes what was in the buffer before", {"proxy"}, """
+  setp.ne.u32 %p1, %r1, 0;
+  @%p1 bra END;
+  st.global.v4.u32 [%rd1], {%r9, %r9, %r9, %r9};
+  mbarrier.init.shared.b64 [%r11], 1;
+  fence.mbarrier_init.release.cluster;
+- fence.proxy.async.shared::cta;
++ fence.proxy.async.global;
+  mbarrier.arrive.expect_tx.shared.b64 _, [%r11], 16;
+  cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%r10], [%rd1], 16, [%r11];
+WAIT:
+  mbarrier.try_wait.parity.shared.b64 %p2, [%r11], 0;
+  @!%p2 bra WAIT;
+  ld.shared.u32 %r5, [%r10];
+  st.global.u32 [%rd3], %r5;
+"""),
     "bulk copy in, read without the wait": ("the bytes that were there before are read", {"async-in-flight", "uninitialised"}, """
   setp.ne.u32 %p1, %r1, 0;
   @%p1 bra END;

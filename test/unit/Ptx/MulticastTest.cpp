@@ -93,12 +93,14 @@ TEST(Multicast, BulkCopiesBetweenBlocks) {
 }
 
 TEST(Multicast, ReductionsBetweenBlocks) {
-  std::string body = "shl.b32 %r1, %t, 2;\nadd.u32 %r2, %tile, %r1;\nst.shared.u32 [%r2], 5;\n" + initialise(1) + expectBytes(128) +
+  std::string body = "shl.b32 %r1, %t, 2;\nadd.u32 %r2, %tile, %r1;\nst.shared.u32 [%r2], 5;\n"
+                     "fence.proxy.async;\nfence.acq_rel.cluster;\n" + initialise(1) + expectBytes(128) +
                      fillTile + "bar.sync 0;\n@!%first bra SENT;\n"
                      "cp.reduce.async.bulk.shared::cluster.shared::cta.mbarrier::complete_tx::bytes.add.u32 [%there], [%tile2], 128, [%hither];\nSENT:\n" +
                      wait + readWord + "SYNC\n" + writeOut("%r5");
   expectClusterMended(body, 64, [](uint32_t i) { return ofNeighbour(i) + 5; });
   expectClusterBroken(replaced(body, "st.shared.u32 [%r2], 5;\n", ""), CAMEO_PTX_F_UNINITIALISED);
+  expectClusterBroken(replaced(body, "fence.acq_rel.cluster;\n", ""), CAMEO_PTX_F_RACE);
   EXPECT_FALSE(Module(clusterKernel(replaced(body, ".add.u32", ".add.f16"))));
 }
 
