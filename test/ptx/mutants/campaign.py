@@ -118,10 +118,10 @@ def sample(mutants, count, seed, only=None):
     return chosen
 
 
-def choose(machine, cases, count, seed, jobs, only=None):
+def choose(machine, cases, count, seed, jobs, only=None, known=()):
     """(mutants, what is wrong with cases that were left out): a sample over cases that are clean. Only those that
-    the sample meets are run; where one is not, another sample is taken without it."""
-    wrong, checked, pool = {}, set(), enumerate_mutants(cases)
+    the sample meets are run, but for those known to be clean; where one is not, another sample is taken without it."""
+    wrong, checked, pool = {}, set(known), enumerate_mutants(cases)
     while True:
         chosen = sample(pool, count or len(pool), seed, only)
         fresh = [c for c in {m.case.name: m.case for m in chosen}.values() if c.name not in checked]
@@ -238,7 +238,8 @@ def run(machine, mutants, seed, jobs=2, journal=None, progress=None):
     if journal and journal.exists():
         for line in journal.read_text().splitlines():
             entry = json.loads(line)
-            known[entry.pop("digest")] = Verdict(**entry)
+            key = entry.pop("digest")
+            known[key] = Verdict(**entry)
     done = {}
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         futures = {}

@@ -211,3 +211,24 @@ def test_clean_kernels_over_fifty_seeds(build_dir, cases, seed):
     machine = campaign.Machine(str(build_dir / "bin" / "cameo"), limit=600)
     problems = {case.name: campaign.clean(machine, case, seed, 50) for case in cases if case.name not in NOT_YET}
     assert not {name: p for name, p in problems.items() if p and p["exit_code"] != campaign.UNSUPPORTED}
+
+
+class Counting(campaign.Machine):
+    """A machine that only counts whom it is asked about."""
+
+    def __init__(self):
+        super().__init__("none")
+        self.asked = []
+
+    def judge(self, mutant, seed):
+        self.asked.append(mutant.name)
+        return campaign.Verdict("survived")
+
+
+def test_a_stopped_campaign_goes_on(tmp_path):
+    cases = campaign.find_cases([SOURCE / "test" / "ptx" / "bugs"])
+    chosen = campaign.sample(campaign.enumerate_mutants(cases), 12, 3)
+    machine = Counting()
+    campaign.run(machine, chosen[:8], 3, jobs=1, journal=tmp_path / "journal")
+    results = campaign.run(machine, chosen, 3, jobs=1, journal=tmp_path / "journal")
+    assert sorted(machine.asked) == sorted(m.name for m in chosen) and all(v.status == "survived" for _, v in results)
