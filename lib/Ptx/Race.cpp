@@ -157,14 +157,15 @@ template <typename F> class Renewal {
 public:
   Renewal(const RaceTable &from, RaceWriter to, F keep) : from(from), to(to), keep(keep) {}
   uint32_t operator()(uint32_t state) {
-    if (!state)
-      return 0;
+    if (!state || state == last) // as most neighbours
+      return state ? lastNew : 0;
     auto [it, added] = states.try_emplace(state, 0);
     if (added) {
       RaceState s = from.stateAt(state);
       it->second = to.state(s.write ? record(s.write) : 0, set(s.reads));
     }
-    return it->second;
+    last = state;
+    return lastNew = it->second;
   }
 
 private:
@@ -190,6 +191,7 @@ private:
   const RaceTable &from;
   RaceWriter to;
   F keep;
+  uint32_t last = 0, lastNew = 0;
   std::unordered_map<uint32_t, uint32_t> records, sets, states;
 };
 
