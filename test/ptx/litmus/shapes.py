@@ -268,3 +268,203 @@ def of_body(body, broken):
         else:
             lines.append(line)
     return HEAD + "\n".join(lines) + "\nEND:\n  ret;\n}\n"
+
+
+def _poll(label, load, value=0):
+    return f"{label}:\n  {load}\n  setp.le.u32 %p3, %r5, {value};\n  @%p3 bra {label};"
+
+
+# Longer paths, by threads of two to four blocks: (the outcome that is forbidden, blocks, blocks of a cluster, body). %r1 is
+# the thread, %r2 the block; [%rd1] the datum, [%rd2] and the words behind it flags.
+PATHS = {
+    "cumulativity: through a thread of the own block": ("what a flag of a flag orders is not seen", 2, 0, f"""
+  setp.ne.u32 %p1, %r2, 0;
+  @%p1 bra SECOND;
+  setp.ne.u32 %p1, %r1, 0;
+  @%p1 bra END;
+  st.global.u32 [%rd1], %r9;
+  st.release.gpu.global.u32 [%rd2], %r9;
+  bra END;
+SECOND:
+  setp.eq.u32 %p1, %r1, 32;
+  @%p1 bra THIRD;
+  setp.ne.u32 %p1, %r1, 0;
+  @%p1 bra END;
+{_poll("POLL", "ld.acquire.gpu.global.u32 %r5, [%rd2];")}
++ st.release.cta.global.u32 [%rd2+4], %r9;
+- st.relaxed.cta.global.u32 [%rd2+4], %r9;
+  bra END;
+THIRD:
+{_poll("AGAIN", "ld.acquire.cta.global.u32 %r5, [%rd2+4];")}
+  ld.global.u32 %r6, [%rd1];
+  st.global.u32 [%rd3], %r6;
+"""),
+    "cumulativity: to a third block": ("what a flag of a flag orders is not seen", 3, 0, f"""
+  setp.ne.u32 %p1, %r1, 0;
+  @%p1 bra END;
+  setp.eq.u32 %p1, %r2, 1;
+  @%p1 bra SECOND;
+  setp.eq.u32 %p1, %r2, 2;
+  @%p1 bra THIRD;
+  st.global.u32 [%rd1], %r9;
+  st.release.gpu.global.u32 [%rd2], %r9;
+  bra END;
+SECOND:
+{_poll("POLL", "ld.acquire.gpu.global.u32 %r5, [%rd2];")}
++ st.release.gpu.global.u32 [%rd2+4], %r9;
+- st.release.cta.global.u32 [%rd2+4], %r9;
+  bra END;
+THIRD:
+{_poll("AGAIN", "ld.acquire.gpu.global.u32 %r5, [%rd2+4];")}
+  ld.global.u32 %r6, [%rd1];
+  st.global.u32 [%rd3], %r6;
+"""),
+    "a release and atomics after it": ("the last value of the flag is seen, and the datum is not", 3, 0, f"""
+  setp.ne.u32 %p1, %r1, 0;
+  @%p1 bra END;
+  setp.eq.u32 %p1, %r2, 1;
+  @%p1 bra SECOND;
+  setp.eq.u32 %p1, %r2, 2;
+  @%p1 bra THIRD;
+  st.global.u32 [%rd1], %r9;
+  st.release.gpu.global.u32 [%rd2], %r9;
+  bra END;
+SECOND:
+{_poll("POLL", "ld.relaxed.gpu.global.u32 %r5, [%rd2];")}
++ red.relaxed.gpu.global.add.u32 [%rd2], %r9;
+- st.relaxed.gpu.global.u32 [%rd2], 2;
+  bra END;
+THIRD:
+{_poll("AGAIN", "ld.acquire.gpu.global.u32 %r5, [%rd2];", 1)}
+  ld.global.u32 %r6, [%rd1];
+  st.global.u32 [%rd3], %r6;
+"""),
+    "volatile flags": ("the flag is seen and the datum is not", 2, 0, f"""
+  setp.ne.u32 %p1, %r1, 0;
+  @%p1 bra END;
+  setp.ne.u32 %p1, %r2, 0;
+  @%p1 bra SECOND;
+  st.global.u32 [%rd1], %r9;
++ membar.gl;
+  st.volatile.global.u32 [%rd2], %r9;
+  bra END;
+SECOND:
+{_poll("POLL", "ld.volatile.global.u32 %r5, [%rd2];")}
+  membar.gl;
+  ld.global.u32 %r6, [%rd1];
+  st.global.u32 [%rd3], %r6;
+"""),
+    "a fence of the block": ("the flag is seen and the datum is not", 2, 0, f"""
+  setp.ne.u32 %p1, %r1, 0;
+  @%p1 bra END;
+  setp.ne.u32 %p1, %r2, 0;
+  @%p1 bra SECOND;
+  st.global.u32 [%rd1], %r9;
++ fence.acq_rel.gpu;
+- fence.acq_rel.cta;
+  st.relaxed.gpu.global.u32 [%rd2], %r9;
+  bra END;
+SECOND:
+{_poll("POLL", "ld.acquire.gpu.global.u32 %r5, [%rd2];")}
+  ld.global.u32 %r6, [%rd1];
+  st.global.u32 [%rd3], %r6;
+"""),
+    "the scope of a cluster between two clusters": ("the flag is seen and the datum is not", 4, 2, f"""
+  setp.ne.u32 %p1, %r1, 0;
+  @%p1 bra END;
+  setp.eq.u32 %p1, %r2, 2;
+  @%p1 bra SECOND;
+  setp.ne.u32 %p1, %r2, 0;
+  @%p1 bra END;
+  st.global.u32 [%rd1], %r9;
++ st.release.gpu.global.u32 [%rd2], %r9;
+- st.release.cluster.global.u32 [%rd2], %r9;
+  bra END;
+SECOND:
+{_poll("POLL", "ld.acquire.gpu.global.u32 %r5, [%rd2];")}
+  ld.global.u32 %r6, [%rd1];
+  st.global.u32 [%rd3], %r6;
+"""),
+    "the scope of a cluster within it": ("the flag is seen and the datum is not", 2, 2, f"""
+  setp.ne.u32 %p1, %r1, 0;
+  @%p1 bra END;
+  setp.ne.u32 %p1, %r2, 0;
+  @%p1 bra SECOND;
+  st.global.u32 [%rd1], %r9;
++ st.release.cluster.global.u32 [%rd2], %r9;
+- st.release.cta.global.u32 [%rd2], %r9;
+  bra END;
+SECOND:
+{_poll("POLL", "ld.acquire.cluster.global.u32 %r5, [%rd2];")}
+  ld.global.u32 %r6, [%rd1];
+  st.global.u32 [%rd3], %r6;
+"""),
+    "a load, then a store of another block": ("the load sees the store behind it", 2, 0, f"""
+  setp.ne.u32 %p1, %r1, 0;
+  @%p1 bra END;
+  setp.ne.u32 %p1, %r2, 0;
+  @%p1 bra SECOND;
+  ld.global.u32 %r6, [%rd1];
+  st.global.u32 [%rd3], %r6;
++ st.release.gpu.global.u32 [%rd2], %r9;
+- st.relaxed.gpu.global.u32 [%rd2], %r9;
+  bra END;
+SECOND:
+{_poll("POLL", "ld.acquire.gpu.global.u32 %r5, [%rd2];")}
+  st.global.u32 [%rd1], %r9;
+"""),
+    "one thread publishes for its block and waits for another": ("a word of another thread is not seen", 2, 0, f"""
+  shl.b32 %r3, %r1, 2;
+  cvt.u64.u32 %rd4, %r3;
+  add.s64 %rd5, %rd1, %rd4;
+  setp.ne.u32 %p2, %r1, 0;
+  setp.ne.u32 %p1, %r2, 0;
+  @%p1 bra SECOND;
+  st.global.u32 [%rd5], %r9;
++ bar.sync 0;
+  @%p2 bra END;
+  st.release.gpu.global.u32 [%rd2], %r9;
+  bra END;
+SECOND:
+  @%p2 bra MET;
+{_poll("POLL", "ld.acquire.gpu.global.u32 %r5, [%rd2];")}
+MET:
+  bar.sync 0;
+  ld.global.u32 %r6, [%rd5];
+  add.s64 %rd6, %rd3, %rd4;
+  st.global.u32 [%rd6], %r6;
+"""),
+    "the last block sums up": ("a part is not in the sum", 3, 0, """
+  setp.ne.u32 %p1, %r1, 0;
+  @%p1 bra END;
+  shl.b32 %r3, %r2, 2;
+  cvt.u64.u32 %rd4, %r3;
+  add.s64 %rd5, %rd1, %rd4;
+  st.global.u32 [%rd5], %r9;
++ membar.gl;
+  atom.global.add.u32 %r5, [%rd2], 1;
+  setp.ne.u32 %p1, %r5, 2;
+  @%p1 bra END;
+  membar.gl;
+  ld.global.u32 %r6, [%rd1];
+  ld.global.u32 %r7, [%rd1+4];
+  ld.global.u32 %r8, [%rd1+8];
+  add.u32 %r6, %r6, %r7;
+  add.u32 %r6, %r6, %r8;
+  st.global.u32 [%rd3], %r6;
+"""),
+    "a flag read twice": ("the flag is seen and the datum is not", 2, 0, f"""
+  setp.ne.u32 %p1, %r1, 0;
+  @%p1 bra END;
+  setp.ne.u32 %p1, %r2, 0;
+  @%p1 bra SECOND;
+  st.global.u32 [%rd1], %r9;
+  st.release.gpu.global.u32 [%rd2], %r9;
+  bra END;
+SECOND:
+{_poll("POLL", "ld.relaxed.gpu.global.u32 %r5, [%rd2];")}
++ ld.acquire.gpu.global.u32 %r5, [%rd2];
+  ld.global.u32 %r6, [%rd1];
+  st.global.u32 [%rd3], %r6;
+"""),
+}

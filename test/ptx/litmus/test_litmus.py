@@ -89,3 +89,14 @@ def test_clusters(cameo, tmp_path, seed, name):
     assert 20 <= code <= 25, f"nothing forbids that {forbidden}"
     found = next(f for f in runs[-1]["findings"] if f["exit_code"] == code)
     assert found["kind"] in kinds and found["remedy"], runs[-1]["findings"]
+
+
+@pytest.mark.parametrize("name", shapes.PATHS)
+def test_longer_paths(cameo, tmp_path, seed, name):
+    forbidden, blocks, cluster, body = shapes.PATHS[name]
+    code, runs = simulate(cameo, tmp_path, shapes.of_body(body, broken=False), blocks, seed, runs=10, cluster=cluster)
+    clean = {f["line"]: f["message"] for r in runs for f in r["findings"]}
+    assert code == 0 and len(runs) == 50, clean
+    code, runs = simulate(cameo, tmp_path, shapes.of_body(body, broken=True), blocks, seed, runs=1, cluster=cluster)
+    assert code == 21, f"nothing says that {forbidden}"
+    assert runs[-1]["findings"][0]["kind"] == "race" and runs[-1]["findings"][0]["remedy"]
