@@ -28,6 +28,7 @@ enum class Type : uint8_t {
 /// Bytes of a value of this type; 0 for predicates.
 unsigned sizeOf(Type type);
 bool isFloat(Type type);
+bool isUntyped(Type type); ///< .b8 to .b128
 bool isSigned(Type type);
 std::string_view nameOf(Type type);
 /// The type that a modifier such as ".u32" names.

@@ -4,6 +4,7 @@
 // after the other, then the targets of branches. Shared variables get gaps between them, so that an
 // access beyond one of them hits nothing.
 #include "Decode.h"
+#include "Forms.h"
 #include "Wgmma.h"
 
 #include <algorithm>
@@ -221,10 +222,21 @@ void Decoder::decodeInstruction(const Instruction &instruction) {
   }
   size_t first = program.code.size(), known = errors.size();
   (this->*row->decode)();
+  if (errors.size() == known && !isForm(instruction))
+    error("the PTX ISA has no '" + formOf(instruction) + "': modifiers that do not go together, or one too many");
   if (errors.size() != known) // it may lack operands; nothing of this module will run
     return;
   noteWgmmaTouches(instruction, first);
   trackDefinitions(instruction, false);
+}
+
+/// A kernel has few forms, and many instructions.
+bool Decoder::isForm(const Instruction &instruction) {
+  std::string form = formOf(instruction);
+  auto [known, fresh] = forms.try_emplace(std::move(form), true);
+  if (fresh)
+    known->second = isFormOfIsa(instruction.opcode, instruction.modifiers);
+  return known->second;
 }
 
 /// What happens to values of registers that nothing was written to; see useOfUndefined. Before the instruction they are
@@ -423,7 +435,7 @@ const Decoder::OpcodeRow *Decoder::findOpcode(std::string_view opcode) {
       {"prefetch", &D::decodeNothing}, {"prefetchu", &D::decodeNothing},
       {"discard", &D::decodeNothing}, {"applypriority", &D::decodeNothing},
       {"pmevent", &D::decodeNothing}, {"griddepcontrol", &D::decodeNothing},
-      {"createpolicy", &D::decodeNothing},
+      {"createpolicy", &D::decodeCreatepolicy},
       {"bra", &D::decodeBra}, {"brx", &D::decodeBrx}, {"call", &D::decodeCall},
       {"ret", &D::decodeRet}, {"exit", &D::decodeExit}, {"trap", &D::decodeTrap},
       {"bar", &D::decodeBar}, {"barrier", &D::decodeBar}, {"membar", &D::decodeFence},

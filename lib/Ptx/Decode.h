@@ -61,6 +61,7 @@ private:
   void decodeFunction(uint32_t index);
   void layoutLocals(const Function &f, FunctionCode &code);
   void decodeInstruction(const Instruction &instruction);
+  bool isForm(const Instruction &instruction);
   void trackDefinitions(const Instruction &instruction, bool before);
   void fuseRuns(uint32_t begin);
   void finishBranches();
@@ -145,6 +146,7 @@ private:
   void decodeCvta();
   void decodeIsspacep();
   void decodeNothing();
+  void decodeCreatepolicy();
   void decodeFloatCvt(const Modifiers &m, Type to, Type from);
   void decodePackedCvt(const Modifiers &m, Type to, Type from);
   // DecodeAccess.cpp
@@ -266,6 +268,7 @@ private:
   uint32_t temporaryBase = 0, temporaryTop = 0, temporaryPredBase = 0, temporaryPredTop = 0;
   uint32_t carrySlot = 0;
   std::unordered_map<std::string, uint32_t> constantIndex;
+  std::unordered_map<std::string, bool> forms; ///< met so far, and whether the ISA has them
 };
 
 constexpr unsigned temporarySlots = 16, temporaryPredicates = 8;

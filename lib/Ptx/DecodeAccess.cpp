@@ -85,6 +85,11 @@ bool Decoder::accessForm(const Modifiers &m, const Operand &data, const char *ro
     error("'" + formOf(*current) + "' moves more than 32 bytes");
     return false;
   }
+  bool evicts = m.has(".L2::evict_first") || m.has(".L2::evict_last") || m.has(".L2::evict_normal");
+  if (evicts && access.size * access.count != 32) {
+    error("'" + formOf(*current) + "': a priority of eviction from L2 is for 32 bytes (.v8.b32, .v4.b64)");
+    return false;
+  }
   access.space = spaceOfModifiers(m.others);
   if (address.reg < 0 && !address.name.empty())
     access.symbol = findSymbol(address.name);
@@ -162,8 +167,11 @@ uint16_t Decoder::strengthOf(const Modifiers &m) const {
 
 void Decoder::decodeLd() {
   Modifiers m = modifiers(accessModifiers);
-  if (!expectOperands(2, 3))
+  size_t operands = m.has(".L2::cache_hint") ? 3 : 2;
+  if (!expectOperands(operands, operands))
     return;
+  if (operand(0).kind == Kind::Sink)
+    return error("the result of '" + formOf(*current) + "' cannot be thrown away");
   const Operand &target = operand(0), &address = operand(1);
   Access access;
   if (!accessForm(m, target, "destination", address, access))
@@ -197,7 +205,8 @@ void Decoder::decodeSt() {
   if (!current->modifiers.empty() && current->modifiers[0] == ".async")
     return decodeStoreAsync();
   Modifiers m = modifiers(accessModifiers);
-  if (!expectOperands(2, 3))
+  size_t operands = m.has(".L2::cache_hint") ? 3 : 2;
+  if (!expectOperands(operands, operands))
     return;
   const Operand &address = operand(0), &value = operand(1);
   Access access;
@@ -213,6 +222,10 @@ void Decoder::decodeSt() {
   if (width == access.size && isFloat(access.type))
     registerWidth = access.type; // so that a float immediate keeps its meaning
   uint32_t slots[8];
+  bool integer = !isFloat(access.type) && !isUntyped(access.type);
+  for (unsigned i = 0; i < access.count; ++i)
+    if (integer && elementOf(value, access.count, i).kind == Kind::Float)
+      return error("'" + formOf(*current) + "' does not take a float as a constant");
   for (unsigned i = 0; i < access.count; ++i)
     slots[i] = source(elementOf(value, access.count, i), registerWidth);
   emitAccess(/*isLoad=*/false, access, slots, width, m.has(".release") ? FlagRelease : 0, address);
@@ -236,7 +249,10 @@ void Decoder::decodeAtom() {
   bool cas = operation == ".cas";
   if (isRed && (cas || operation == ".exch"))
     return unsupported("a reduction by an exchange");
-  if (operation.empty() || !expectOperands(base + 2, base + 4))
+  size_t operands = base + 2 + cas + m.has(".L2::cache_hint");
+  if (operation.empty())
+    return error("'" + formOf(*current) + "' names no operation");
+  if (!expectOperands(operands, operands))
     return;
   Type type = m.type();
   unsigned count = m.vectorLength();

@@ -306,6 +306,9 @@ void Decoder::decodeBits() {
   name += opcode == "bfind" || field ? signedName(type) : bitsName(type);
   bool counts = opcode == "popc" || opcode == "clz" || opcode == "bfind";
   uint32_t a = source(1, type), b = noOperand, c = noOperand, side = 0;
+  for (size_t i = field ? 2 : 3; (field || insert) && i < operandCount(); ++i)
+    if (operand(i).kind == Kind::Integer && (operand(i).value < 0 || operand(i).value > 255))
+      return error("a position and a length of '" + formOf(*current) + "' are 0 to 255");
   if (field)
     b = source(2, Type::U32), c = source(3, Type::U32);
   if (insert) {
@@ -374,7 +377,7 @@ void Decoder::decodeDot() {
   if (name == "dp2a")
     name += m.has(".hi") ? ".hi" : ".lo";
   name += std::string(nameOf(m.type(0))) + std::string(nameOf(m.type(1)));
-  uint32_t a = source(1, Type::B32), b = source(2, Type::B32), c = source(3, Type::B32);
+  uint32_t a = source(1, Type::U32), b = source(2, Type::U32), c = source(3, Type::U32);
   uint32_t d = destination(0, Type::B32);
   Op &op = emit(name, OpKind::Alu);
   op.d = d, op.a = a, op.b = b, op.c = c;

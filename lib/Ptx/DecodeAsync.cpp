@@ -68,6 +68,8 @@ void Decoder::decodeCp() {
                           ".wait_all .L2::64B .L2::128B .L2::256B .L2::cache_hint ");
   if (!m.has(".async"))
     return unsupported("this form");
+  if ((m.has(".commit_group") || m.has(".wait_all")) && !expectOperands(0, 0))
+    return;
   if (m.has(".commit_group")) {
     emit("cp.async.commit_group", OpKind::Sync);
     return;
@@ -138,6 +140,7 @@ void Decoder::decodeBulk() {
   Modifiers m = modifiers(allowed + " ");
   program.usesAsync = true;
   if (m.has(".commit_group")) {
+    expectOperands(0, 0);
     emit("bulk.commit_group", OpKind::Sync);
     return;
   }
@@ -230,6 +233,8 @@ void Decoder::decodeMbarrier() {
     return decodeMbarrierWait(m, row->handler, flags, space);
   uint32_t d = noOperand, b = noOperand;
   size_t at = arrives && operandCount() && operand(0).kind != Kind::Address ? 1 : 0;
+  if (m.has(".noComplete") && !at)
+    return error("'" + formOf(*current) + "' has a result");
   size_t values = name == ".inval" ? 0 : 1;
   bool optional = arrives && !expects && !m.has(".noComplete");
   if (!expectOperands(at + 1 + (optional ? 0 : values), at + 1 + values))
@@ -307,6 +312,7 @@ void Decoder::decodeFence() {
              !m.has(".sys")) {
     return error("a fence names its scope");
   }
+  expectOperands(0, 0);
   Op &op = emit("fence", OpKind::Sync);
   op.size = kind, op.count = static_cast<uint8_t>(scopeOf(m));
   if (kind == FenceAsyncProxy)

@@ -44,6 +44,8 @@ void Decoder::decodeSetp() {
     return error("setp takes a third source exactly with .and, .or and .xor");
   bool isPair = operand(0).kind == Kind::Pair;
   bool packed = type == Type::F16x2 || type == Type::BF16x2;
+  if (isPair && (type == Type::F16 || type == Type::BF16))
+    return error("'" + formOf(*current) + "' gives one predicate");
   uint32_t p = destination(isPair ? operand(0).elements[0] : operand(0), Type::Pred);
   uint32_t q = isPair ? destination(operand(0).elements[1], Type::Pred) : noOperand;
   uint32_t a = source(1, type), b = source(2, type);

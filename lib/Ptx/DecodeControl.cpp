@@ -57,6 +57,10 @@ void Decoder::decodeCall() {
     return error("call names no function");
   const Operand &target = operand(at++);
   const Operand *arguments = at < operandCount() && operand(at).kind == Kind::List ? &operand(at++) : nullptr;
+  if (target.kind == Kind::Register && at == operandCount())
+    return error("a call through a register names its targets or its prototype");
+  if (operandCount() > at + (target.kind == Kind::Register ? 1 : 0))
+    return error("call has an operand too many");
   if (target.kind == Kind::Register)
     return decodeIndirectCall(results, target, arguments);
   if (target.kind != Kind::Symbol)
@@ -197,14 +201,17 @@ void Decoder::emitCall(const Function &callee, const Operand *results, const Ope
 
 void Decoder::decodeRet() {
   modifiers(" .uni ");
+  expectOperands(0, 0);
   emitAround([&] { emitPlain("ret", OpKind::Control); });
 }
 void Decoder::decodeExit() {
   modifiers(" ");
+  expectOperands(0, 0);
   emitAround([&] { emitPlain("exit", OpKind::Control); });
 }
 void Decoder::decodeTrap() {
   modifiers(" ");
+  expectOperands(0, 0);
   emitAround([&] { emitPlain("trap", OpKind::Control); });
 }
 
@@ -247,6 +254,9 @@ void Decoder::decodeBar() {
 
 void Decoder::decodeNanosleep() {
   modifiers(" ");
+  if (!expectOperands(1, 1))
+    return;
+  source(0, Type::U32); // how long is not simulated
   emitAround([&] { emitPlain("nanosleep", OpKind::Sync); });
 }
 
@@ -259,6 +269,8 @@ void Decoder::decodeShfl() {
     if (m.has(text))
       name += text;
   bool isPair = operand(0).kind == Kind::Pair;
+  if (isPair && operand(0).elements[0].kind == Kind::Sink)
+    return error("the result of '" + formOf(*current) + "' cannot be thrown away");
   uint32_t d = destination(isPair ? operand(0).elements[0] : operand(0), Type::B32);
   uint32_t p = isPair ? destination(operand(0).elements[1], Type::Pred) : noOperand;
   uint32_t a = source(1, Type::B32), b = source(2, Type::B32), c = source(3, Type::B32);
@@ -337,8 +349,10 @@ void Decoder::decodeRedux() {
 
 void Decoder::decodeElect() {
   modifiers(" .sync ");
-  if (!expectOperands(2, 2) || operand(0).kind != Kind::Pair)
+  if (!expectOperands(2, 2))
     return;
+  if (operand(0).kind != Kind::Pair)
+    return error("elect.sync gives a lane and a predicate: d|p");
   const Operand &lane = operand(0).elements[0];
   uint32_t d = lane.kind == Kind::Sink ? noOperand : destination(lane, Type::B32);
   uint32_t p = destination(operand(0).elements[1], Type::Pred), mask = source(1, Type::B32);

@@ -12,13 +12,12 @@ void Decoder::decodeLdmatrix() {
     return unsupported("this shape");
   unsigned count = m.has(".x4") ? 4 : m.has(".x2") ? 2 : 1;
   const Operand &target = operand(0);
-  bool vector = target.kind == Kind::Vector;
-  if (vector ? target.elements.size() != count : count != 1)
+  if (target.kind != Kind::Vector || target.elements.size() != count)
     return error("ldmatrix.x" + std::to_string(count) + " has " + std::to_string(count) +
-                 " destinations");
+                 " destinations in braces");
   uint32_t slots[4];
   for (unsigned i = 0; i < count; ++i)
-    slots[i] = destination(vector ? target.elements[i] : target, Type::B32);
+    slots[i] = destination(target.elements[i], Type::B32);
   uint32_t side = static_cast<uint32_t>(program.side.size());
   program.side.insert(program.side.end(), slots, slots + count);
   emitAround([&] {
@@ -35,13 +34,12 @@ void Decoder::decodeStmatrix() {
     return unsupported("this shape");
   unsigned count = m.has(".x4") ? 4 : m.has(".x2") ? 2 : 1;
   const Operand &value = operand(1);
-  bool vector = value.kind == Kind::Vector;
-  if (vector ? value.elements.size() != count : count != 1)
+  if (value.kind != Kind::Vector || value.elements.size() != count)
     return error("stmatrix.x" + std::to_string(count) + " has " + std::to_string(count) +
-                 " sources");
+                 " sources in braces");
   uint32_t slots[4];
   for (unsigned i = 0; i < count; ++i)
-    slots[i] = source(vector ? value.elements[i] : value, Type::B32);
+    slots[i] = source(value.elements[i], Type::B32);
   uint32_t side = static_cast<uint32_t>(program.side.size());
   program.side.insert(program.side.end(), slots, slots + count);
   emitAround([&] {

@@ -84,14 +84,12 @@ unsigned selectors(Family family, unsigned k) {
 bool Decoder::matrixOperand(size_t index, unsigned count, Type type, bool isDestination,
                             std::vector<uint32_t> &slots) {
   const Operand &o = operand(index);
-  bool vector = o.kind == Kind::Vector;
-  if (vector ? o.elements.size() != count : count != 1) {
+  if (o.kind != Kind::Vector || o.elements.size() != count) {
     error("operand " + std::to_string(index + 1) + " of '" + formOf(*current) + "' has to have " +
-          std::to_string(count) + " registers");
+          std::to_string(count) + " registers in braces");
     return false;
   }
-  for (unsigned i = 0; i < count; ++i) {
-    const Operand &e = vector ? o.elements[i] : o;
+  for (const Operand &e : o.elements) {
     slots.push_back(isDestination ? destination(e, type) : source(e, type));
   }
   return true;

@@ -118,6 +118,8 @@ void Decoder::decodeFloatCvt(const Modifiers &m, Type to, Type from) {
   uint32_t flags = (m.has(".ftz") ? CvtFtz : 0) | (m.has(".sat") ? CvtSat : 0) |
                    (m.has(".satfinite") ? CvtSatFinite : 0) | (m.has(".relu") ? CvtRelu : 0) |
                    (integral ? CvtIntegral : 0);
+  if (isFloat(from) && operand(1).kind == Kind::Integer)
+    return error("'" + formOf(*current) + "' takes a float where it has an integer");
   unsigned toBytes = 0, fromBytes = 0;
   uint32_t a = wideSource(operand(1), sizeOf(from), fromBytes);
   uint32_t d = wideDestination(operand(0), sizeOf(to), toBytes);
@@ -203,27 +205,54 @@ void Decoder::decodeIsspacep() {
   op.d = d, op.a = a, op.b = a;
 }
 
-/// Hints: the address is not even looked at. A cache policy is an opaque number.
+/// Hints: the address is not followed. A cache policy is an opaque number.
 void Decoder::decodeNothing() {
-  static constexpr std::pair<std::string_view, std::string_view> table[] = {
-      {"prefetch", " .global .local .const .param .L1 .L2 .L2::evict_last .L2::evict_normal .tensormap "},
-      {"prefetchu", " .L1 "},
-      {"discard", " .global .L2 "},
-      {"applypriority", " .global .L2::evict_normal "},
-      {"pmevent", " .mask "},
-      {"griddepcontrol", " .launch_dependents .wait "},
-      {"createpolicy", " .fractional .range .cvt .global .L2 .L2::evict_first .L2::evict_last .L2::evict_normal "
-                       ".L2::evict_unchanged "}};
-  for (auto &[opcode, allowed] : table)
-    if (opcode == current->opcode)
-      modifiers(allowed);
-  if (current->opcode == "createpolicy") {
-    uint32_t d = destination(0, Type::B64), value = constant(0, 8);
-    Op &op = emit("mov.b64", OpKind::Alu);
-    op.d = d, op.a = value;
-    return;
+  struct Hint {
+    std::string_view opcode, allowed;
+    int64_t bytes; ///< behind an address; 0: an address alone; -1: no address
+  };
+  static constexpr Hint table[] = {
+      {"prefetch", " .global .local .const .param .L1 .L2 .L2::evict_last .L2::evict_normal .tensormap ", 0},
+      {"prefetchu", " .L1 ", 0},
+      {"discard", " .global .L2 ", 128},
+      {"applypriority", " .global .L2::evict_normal ", 128},
+      {"pmevent", " .mask ", -1},
+      {"griddepcontrol", " .launch_dependents .wait ", -1}};
+  for (const Hint &hint : table) {
+    if (hint.opcode != current->opcode)
+      continue;
+    Modifiers m = modifiers(hint.allowed);
+    size_t operands = hint.bytes > 0 ? 2 : hint.bytes == 0 || hint.opcode == "pmevent" ? 1 : 0;
+    if (!expectOperands(operands, operands))
+      return;
+    if (hint.bytes > 0 && (operand(1).kind != Kind::Integer || operand(1).value != hint.bytes))
+      return error("'" + formOf(*current) + "' takes 128 bytes");
+    if (hint.opcode == "pmevent" &&
+        (operand(0).kind != Kind::Integer || operand(0).value < 0 || operand(0).value > (m.has(".mask") ? 0xffff : 15)))
+      return error("'" + formOf(*current) + "' takes a number of " + (m.has(".mask") ? "16 bits" : "0 to 15"));
+    if (hint.bytes >= 0)
+      addressParts(operand(0), m.has(".global") ? Space::Global : m.has(".local") ? Space::Local
+                               : m.has(".param") ? Space::Param : Space::Generic);
   }
   emit("nothing", OpKind::None);
+}
+
+/// createpolicy.cvt.L2 d, size; .fractional… d{, fraction}; .range… d, [a], primary, total
+void Decoder::decodeCreatepolicy() {
+  Modifiers m = modifiers(" .fractional .range .cvt .global .L2 .L2::evict_first .L2::evict_last .L2::evict_normal "
+                          ".L2::evict_unchanged ");
+  bool range = m.has(".range"), fraction = m.has(".fractional");
+  if (!expectOperands(range ? 4 : fraction ? 1 : 2, range ? 4 : 2))
+    return;
+  if (range) {
+    addressParts(operand(1), m.has(".global") ? Space::Global : Space::Generic);
+    source(2, Type::B32), source(3, Type::B32);
+  } else if (operandCount() == 2) {
+    source(1, fraction ? Type::F32 : Type::B64);
+  }
+  uint32_t d = destination(0, Type::B64), value = constant(0, 8);
+  Op &op = emit("mov.b64", OpKind::Alu);
+  op.d = d, op.a = value;
 }
 
 } // namespace cameo::ptx

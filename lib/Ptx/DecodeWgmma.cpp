@@ -160,6 +160,8 @@ bool Decoder::wgmmaScales(WgmmaForm &form, size_t at) {
   if (!expectOperands(count, count))
     return false;
   const Operand &scale = operand(at++);
+  if (scale.kind == Kind::Integer && (scale.value < 0 || scale.value > 1))
+    return error("scale-d of '" + formOf(*current) + "' is a predicate, 0 or 1"), false;
   if (scale.kind == Kind::Integer)
     form.scaleDValue = scale.value != 0;
   else

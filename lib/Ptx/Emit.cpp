@@ -210,8 +210,14 @@ uint32_t Decoder::source(const Operand &o, Type type) {
     }
     return allocation.slot[static_cast<size_t>(o.reg)];
   }
-  case Kind::Integer: return constant(static_cast<uint64_t>(o.value), bytes);
+  case Kind::Integer:
+    if (isFloat(type))
+      error("'" + formOf(*current) + "' takes a float where it has the integer " + std::to_string(o.value));
+    return constant(static_cast<uint64_t>(o.value), bytes);
   case Kind::Float: {
+    if (bytes < 4 || type == Type::F16x2 || type == Type::BF16x2 || !(isFloat(type) || isUntyped(type)) ||
+        (bytes == 8 && o.isSingle && isUntyped(type)))
+      error("'" + formOf(*current) + "' does not take a float as a constant");
     if (bytes == 8)
       return constant(static_cast<uint64_t>(o.value), 8);
     double wide;
@@ -220,9 +226,6 @@ uint32_t Decoder::source(const Operand &o, Type type) {
     uint32_t bits = o.single;
     if (!o.isSingle)
       std::memcpy(&bits, &narrow, 4);
-    if (bytes == 2)
-      bits = static_cast<uint32_t>(
-          roundDouble(wide, type == Type::BF16 ? formatBF16 : formatF16, Round::Nearest));
     return constant(bits, bytes);
   }
   case Kind::Special: return specialSource(o.name, type);
@@ -286,8 +289,15 @@ uint32_t Decoder::destination(size_t index, Type type) {
 }
 
 uint32_t Decoder::destination(const Operand &o, Type type) {
-  if (o.kind == Kind::Sink)
+  if (o.kind == Kind::Sink) {
+    std::string_view opcode = current->opcode;
+    if (&o == current->operands.data() && opcode != "atom" && opcode != "setp" && opcode != "mbarrier" &&
+        opcode != "lop3")
+      error("the result of '" + formOf(*current) + "' cannot be thrown away");
     return type == Type::Pred ? temporaryPredicate() : temporary(sizeOf(type));
+  }
+  if (o.negated)
+    error("the destination of '" + formOf(*current) + "' is negated");
   Type have = registerType(o);
   if (have == Type::None || (have == Type::Pred) != (type == Type::Pred) ||
       sizeOf(have) != sizeOf(type)) {
@@ -413,6 +423,9 @@ void Decoder::setAddress(const Operand &o, Space &space) {
   op.a = noOperand;
   if (o.reg >= 0) {
     Type have = function->registers[static_cast<size_t>(o.reg)];
+    if (sizeOf(have) == 4 && (space == Space::Generic || space == Space::Global))
+      error("a " + std::string(space == Space::Global ? "global" : "generic") + " address has 64 bits, '" +
+            std::string(o.name) + "' has 32");
     if (sizeOf(have) == 4)
       op.flags |= FlagAddress32;
     else if (sizeOf(have) != 8)

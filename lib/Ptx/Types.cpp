@@ -37,6 +37,9 @@ const TypeRow &row(Type type) { return rows[static_cast<unsigned>(type)]; }
 
 unsigned sizeOf(Type type) { return row(type).bytes; }
 bool isFloat(Type type) { return row(type).isFloat; }
+bool isUntyped(Type type) {
+  return type == Type::B8 || type == Type::B16 || type == Type::B32 || type == Type::B64 || type == Type::B128;
+}
 bool isSigned(Type type) { return row(type).isSigned; }
 std::string_view nameOf(Type type) { return row(type).name; }
 

@@ -48,7 +48,7 @@ fence.proxy{.alias,.async,.async.global,.async.shared::cta,.async.shared::cluste
 fence.proxy.tensormap::generic.release{.cta,.cluster,.gpu,.sys};
 fence.proxy.tensormap::generic.acquire{.cta,.cluster,.gpu,.sys} [%d1], 128;
 fence.acquire.sync_restrict::shared::cluster.cluster; | fence.release.sync_restrict::shared::cta.cluster;
-cp.async.ca{,.shared,.shared::cta}.global [%w1], [%d1], {4,8,16}; | cp.async.cg{.shared}.global [%w1], [%d1], 16;
+cp.async.ca{.shared,.shared::cta}.global [%w1], [%d1], {4,8,16}; | cp.async.cg{.shared}.global [%w1], [%d1], 16;
 cp.async.ca.shared.global [%w1], [%d1], 16, %w2; | cp.async.ca.shared.global [%w1], [%d1], 16, %p1;
 cp.async.commit_group; | cp.async.wait_group 1; | cp.async.wait_all; | cp.async.mbarrier.arrive{,.noinc}{,.shared}.b64 [%w1];
 cp.async.bulk.commit_group; | cp.async.bulk.wait_group{,.read} 0; | cp.async.bulk.prefetch.L2.global [%d1], %w1;

@@ -58,6 +58,33 @@ def test_all_that_is_refused_is_said_at_once(simulator):
     assert "tcgen05" in errors[first] and "add.f31" in errors[first + 2] and "'.foo'" in errors[first + 3]
 
 
+UNKNOWN = """tex.2d.v4.f32.f32 {%f1, %f2, %f3, %f4}, [t, {%f1, %f2}]; | tld4.r.2d.v4.f32.f32 {%f1, %f2, %f3, %f4}, [t, {%f1, %f2}];
+txq.width.b32 %r1, [%d1]; | suld.b.1d.b32.trap %r1, [%d1, {%r2}]; | sust.b.1d.b32.trap [%d1, {%r2}], %r1; | suq.width.b32 %r1, [%d1];
+sured.b.add.1d.u32.trap [%d1, {%r2}], %r1; | istypep.texref %p1, %d1; | vadd.s32.s32.s32 %r1, %r2, %r3; | alloca.u64 %d1, 16;
+vabsdiff4.u32.u32.u32.add %r1, %r2, %r3, %r4; | vset.s32.s32.lt %r1, %r2, %r3; | stacksave.u64 %d1; | stackrestore.u64 %d1;
+cvt.rn.satfinite.e2m1x2.f32 %h1, %f1, %f2; | cvt.rn.satfinite.e2m3x2.f32 %h1, %f1, %f2; | cvt.rn.f16x2.e3m2x2 %r1, %h1;
+cvt.rp.satfinite.ue8m0x2.f32 %h1, %f1, %f2; | cvt.rs.f16x2.f32 %r1, %f1, %f2, %r2; | redux.sync.add.f32 %f1, %f2, -1;
+mma.sync.aligned.kind::f8f6f4.m16n8k32.row.col.f32.e2m1.e2m1.f32 {%f1, %f2, %f3, %f4}, {%r1, %r2, %r3, %r4}, {%r5, %r6}, {%f1, %f2, %f3, %f4};
+cp.async.bulk.tensor.4d.shared::cluster.global.im2col::w.mbarrier::complete_tx::bytes [%r1], [%d1, {%r1, %r2, %r3, %r4}], [%r5], {%h1, %h2};
+cp.async.bulk.tensor.2d.shared::cta.global.tile::gather4.mbarrier::complete_tx::bytes [%r1], [%d1, {%r1, %r2, %r3, %r4, %r5}], [%r6];
+cp.async.bulk.tensor.2d.global.shared::cta.tile::scatter4.bulk_group [%d1, {%r1, %r2, %r3, %r4, %r5}], [%r6];
+multimem.ld_reduce.global.add.f32 %f1, [%d1]; | clusterlaunchcontrol.query_cancel.is_canceled.pred.b128 %p1, %q1; | st.bulk.shared::cta [%r1], 16, 0;
+call (p), malloc, (q); | call free, (q);"""
+
+
+def test_what_is_not_there_is_refused_by_name_and_line(simulator):
+    lines = [line.strip() for line in re.split(r"\n|\|", UNKNOWN)]
+    text = opcodes.runner.header() + (".extern .func (.param .b64 r) malloc(.param .b64 s);\n.extern .func free(.param .b64 s);\n"
+            ".visible .entry k()\n{\n.reg .pred %p<9>; .reg .b16 %h<9>; .reg .b32 %r<9>; .reg .b64 %d<9>; .reg .f32 %f<9>; .reg .b128 %q<9>;\n"
+            ".param .b64 p; .param .b64 q;\n")
+    errors = simulator.accepts(text + "\n".join(lines) + "\nret;\n}\n")
+    first = 1 + text.count("\n")
+    for i, line in enumerate(lines):
+        wanted = re.search(r"malloc|free", line)[0] if line.startswith("call") else line.split()[0].rstrip(";")
+        assert wanted in errors.get(first + i, "taken") and ("not implemented" in errors[first + i] or "not defined" in errors[first + i]), (
+            line, errors.get(first + i))
+
+
 def test_the_table_is_printed(build_dir):
     done = subprocess.run([sys.executable, HERE / "opcodes.py", "--library", build_dir / "lib" / "libcameo-ptx.so", "--opcodes"],
                           capture_output=True, text=True, check=True)

@@ -113,22 +113,22 @@ def form(shape, kinds, images, columns, results, layouts, options, r):
     text = f"m{shape[0]}n{shape[1]}k{shape[2]}"
     counts = [registers(x.rows * x.columns, kind, i < 2) for i, (x, kind) in enumerate(zip(images, kinds))]
     wide = "b64" if kinds[0] == "f64" else "b32"
-    lines = [f".reg .{wide} {', '.join(f'%{x}{i}' for x, n in zip('efgh', counts) for i in range(n))};"] + lines
+    lines = [f".reg .{wide} {', '.join(f'%{x}{i}' for x, n in zip('efgj', counts) for i in range(n))};"] + lines
 
     def address(number, space, is_output=False):
         at = offset if not is_output or "shared" in space or not space else 0
         base = "%w4" if "shared" in space else "%d7" if not space else "%d6" if is_output else "%d5"
         return f"[{base}+{at}]"
-    for x, image, kind, n, space in zip("efgh", images, kinds, counts, spaces):
+    for x, image, kind, n, space in zip("efgj", images, kinds, counts, spaces):
         regs = "{" + ", ".join(f"%{x}{i}" for i in range(n)) + "}"
         stride = f", {image.stride}" if image.given else ""
-        part = {"e": "load.a", "f": "load.b", "g": "load.c", "h": "store.d"}[x]
+        part = {"e": "load.a", "f": "load.b", "g": "load.c", "j": "store.d"}[x]
         name = f"wmma.{part}.sync.aligned.{image.layout}.{text}{space}.{kind}"
         names.append(name)
-        if x != "h":
+        if x != "j":
             lines.append(f"{name} {regs}, {address(x, space)}{stride};")
         else:
-            every = ["{" + ", ".join(f"%{y}{i}" for i in range(c)) + "}" for y, c in zip("efgh", counts)]
+            every = ["{" + ", ".join(f"%{y}{i}" for i in range(c)) + "}" for y, c in zip("efgj", counts)]
             names.append(multiplication(shape, kinds, layouts, options))
             lines.append(f"{names[-1]} {every[3]}, {every[0]}, {every[1]}, {every[2]};")
             lines.append(f"{name} {address(x, space, True)}, {regs}{stride};")

@@ -217,7 +217,7 @@ TEST(Bulk, Reductions) {
   std::string most = replaced(add, ".add.u32", ".max.s32");
   expectMended(most, 32, self, four);
   // Floats: 1.0 four times.
-  std::string floats = replaced(replaced(add, ".add.u32", ".add.f32"), "[%r2], %t", "[%r2], 0f3F800000");
+  std::string floats = replaced(replaced(add, ".add.u32", ".add.f32"), "st.shared.u32 [%r2], %t", "st.shared.f32 [%r2], 0f3F800000");
   expectMended(floats, 32, [](uint32_t) { return bitsAs<uint32_t>(4.0f); }, four);
   Module refused(asyncKernel(replaced(add, ".add.u32", ".min.f32")));
   EXPECT_FALSE(refused);
