@@ -149,9 +149,20 @@ void warpBarrier(Exec &x, const Op &op) {
   uint32_t wanted = 0;
   for (unsigned i = 0; i < lanes; ++i)
     wanted |= x.mask >> i & 1 ? x.at<uint32_t>(op.a)[i] : 0;
-  if (!gatherLanes(x, op, wanted) || !x.race)
+  if (!gatherLanes(x, op, wanted))
     return;
   const uint32_t *named = x.at<uint32_t>(op.a);
+  uint32_t strangers = 0;
+  for (uint32_t rest = x.launch->checks ? x.mask : 0; rest; rest &= rest - 1) {
+    unsigned i = static_cast<unsigned>(std::countr_zero(rest));
+    strangers |= (~named[i] >> i & 1) << i;
+  }
+  if (strangers)
+    report(x, op, FindingKind::Divergence, strangers, 0, 0,
+           "a thread executes this instruction without being named in its mask",
+           "name all threads that execute it, or branch around it");
+  if (!x.race)
+    return;
   for (uint32_t rest = x.mask; rest;) {
     uint32_t mask = named[std::countr_zero(rest)], part = 0;
     for (unsigned i = 0; i < lanes; ++i)

@@ -623,3 +623,10 @@ def test_footprints_alone_and_with_all_checks(cameo, source_dir, tmp_path, more)
     folder = source_dir / "test/ptx/foreign/block_scan"
     result = cameo("sim", folder / "kernel.ptx", "--launch", folder / "launch.json", "--footprints", tmp_path / "rows", *more, check=False)
     assert result.returncode == 1 and "--footprints" in result.stderr and not (tmp_path / "rows").exists()
+
+
+@pytest.mark.parametrize("mask, code", [("-1", 0), ("0x7fffffff", 24)])
+def test_a_warp_barrier_names_who_executes_it(cameo, tmp_path, mask, code):
+    (tmp_path / "k.ptx").write_text(HEADER + ".visible .entry k()\n{\n" + f"bar.warp.sync {mask};\nret;\n}}\n")
+    result = cameo("sim", tmp_path / "k.ptx", "--block", "32", check=False)
+    assert result.returncode == code and (code == 0 or ":6: divergence: a thread executes" in result.stdout)

@@ -14,7 +14,8 @@
 #                      touched, or before which none was; after an atomic, other atomics without a result do not count
 #   no taker           an order of atomics in a kernel where no result of an atomic or strong load is looked at, or
 #                      nothing but the same word is touched behind one
-#   fence beside       no memory is touched between a fence and another one at least as strong, or a barrier of the block
+#   fence beside       no memory is touched between a fence and another one at least as strong, or a barrier of the block; of
+#                      two fences of the async proxy, nothing is done through it between them, and no mbarrier told
 #   within barriers    a fence of the block that neither releases nor acquires weak accesses between two barriers
 #   registers ordered  a wgmma.fence since whose predecessor no register of the products behind it was written
 #   ---
@@ -226,6 +227,27 @@ def fence_beside(function, site, launch):
     return "fence beside" if either_side(function, s, strong, _touches) else None
 
 
+def fenced_again(function, site, launch):
+    """A fence of the async proxy covers all that its thread knows of, whoever wrote it: needless where on all paths another
+    one comes before something is done through that proxy or a thread is told by an mbarrier."""
+    s = site.statement
+    if not s.is_("fence.proxy.async"):
+        return None
+    again = lambda t: t.opcode == s.opcode and not t.guard
+    uses = lambda t: t.is_("wgmma.mma_async", "cp.async.bulk", "cp.reduce.async.bulk") and \
+        not t.is_("cp.async.bulk.commit_group", "cp.async.bulk.wait_group")
+    tells = lambda t: uses(t) or t.is_("mbarrier.arrive", "mbarrier.arrive_drop", "barrier.cluster.arrive", "bar.arrive")
+    if reaches(function, s.index, function.successors, again, tells):
+        return None
+    elsewhere = {t.index for t in kinds.instructions(function) if uses(t)}
+    reached = set()
+    def note(t):
+        reached.add(t.index)
+        return False
+    reaches(function, s.index, function.successors, lambda t: False, note)
+    return None if elsewhere - reached else "fence beside"
+
+
 def registers_ordered(function, site, launch):
     """wgmma.fence orders writes of registers before wgmma; needless where none was written since the last one."""
     s = site.statement
@@ -302,7 +324,8 @@ def orders_nothing(function, site, launch):
 RULES = {"wait succeeds": [last_wait], "scope narrowed": [one_block, fence_of_nothing], "relaxed": [nothing_behind, no_taker],
          "barrier deleted": [one_thread, barrier_beside], "wait deleted": [wait_beside], "commit deleted": [commit_beside],
          "read only": [nothing_behind],
-         "fence deleted": [one_thread, nothing_behind, orders_nothing, fence_beside, within_barriers, registers_ordered]}
+         "fence deleted": [one_thread, nothing_behind, orders_nothing, fence_beside, fenced_again, within_barriers,
+                           registers_ordered]}
 
 
 def rule_of(function, site, launch):
