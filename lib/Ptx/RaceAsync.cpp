@@ -143,11 +143,15 @@ void raceWaited(Exec &x, const Op &op, const Mbarrier &barrier, uint32_t mask) {
   if (!race.completed)
     return;
   bool narrow = (op.size & MbarrierOwnScope) && race.remoteCompleted;
-  Knowledge given = *race.completed;
-  given.others = joined(given.others, narrow ? loosened(race.remoteCompleted) : race.remoteCompleted, ~uint64_t(0));
+  KnowledgePtr given = race.completed;
+  if (race.remoteCompleted) {
+    auto all = std::make_shared<Knowledge>(*given);
+    all->others = joined(all->others, narrow ? loosened(race.remoteCompleted) : race.remoteCompleted, ~uint64_t(0));
+    given = all;
+  }
   RaceWarp &warp = warpOf(x);
   if (op.size & MbarrierRelaxed) {
-    OthersPtr published = racePublish(*x.race, std::move(given));
+    OthersPtr published = racePublish(*x.race, Knowledge(*given));
     x.race->eachClass(warp, mask, [&](RaceClass &c) {
       auto own = std::make_shared<Knowledge>(*c.known);
       own->addPending(published, static_cast<uint8_t>(race.remoteCompleted ? Scope::Cluster : Scope::Block));
@@ -155,7 +159,7 @@ void raceWaited(Exec &x, const Op &op, const Mbarrier &barrier, uint32_t mask) {
     });
     return;
   }
-  x.race->acquire(warp, mask, given);
+  x.race->acquire(warp, mask, *given);
   OthersPtr seen = narrow ? race.remoteCompleted : race.missed;
   if (!seen)
     return;
