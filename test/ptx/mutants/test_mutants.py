@@ -19,11 +19,8 @@ import ptx_text
 from test_foreign import NOT_YET
 
 SOURCE = pathlib.Path(__file__).resolve().parents[3]
-# The rates to reach, which the full level asks for: of all, by a finding, of each kind ("").
+# The rates to reach: of all, by a finding, of each kind ("").
 GOAL = {"killed": 0.95, "finding": 0.80, "": 0.80}
-# Those that a sample has to hold. They are lower where edits that have no effect are not told from mutants yet:
-# barriers beside barriers, waits that move over what touches registers only, bounds that the sizes never meet.
-REACHED = {"killed": 0.83, "finding": 0.80, "": 0.75, "barrier": 0.40, "moved": 0.25, "bound": 0.50}
 CHANCE = 1e-3                                # that a sample fails though the rate holds
 
 
@@ -181,7 +178,7 @@ def hold(results, figures, count, asked):
     everything = figures["all"]
     living = everything["mutants"] - everything["equivalent"]
     killed = everything["finding"] + everything["numbers"]
-    assert everything["mutants"] >= 0.9 * count and not everything["failed"] and not everything["time"], unkilled
+    assert everything["mutants"] >= 0.9 * count and not everything["failed"], unkilled
     assert killed >= least(living, asked["killed"]), unkilled
     assert everything["finding"] >= least(killed, asked["finding"]), figures
     for kind, row in figures.items():
@@ -192,7 +189,7 @@ def hold(results, figures, count, asked):
 def test_a_sample_of_mutants(build_dir, cases, seed):
     results, figures = judge(build_dir, cases, 4 * len(kinds.KINDS), seed)
     assert set(figures) == set(kinds.KINDS) | {"all"}
-    hold(results, figures, 4 * len(kinds.KINDS), REACHED)
+    hold(results, figures, 4 * len(kinds.KINDS), GOAL)
 
 
 @pytest.mark.full
