@@ -23,7 +23,7 @@ void RaceBlock::start(const Block &block) {
     cache.clear();
     limit = leastLimit;
     cacheLimit = leastCache;
-    mergesLoads = false;
+    merging = 0;
   }
   peak = 0;
   for (auto &page : pages)
@@ -204,9 +204,11 @@ void RaceBlock::rebuild() {
     known[other->race->sharedAs] = frontier(*other->race);
   std::unordered_map<uint64_t, uint32_t> loads; // by agent and clock: the operation that stands for all
   auto keep = [&](RaceRecord &r) {
-    if (mergesLoads && r.block == sharedAs && !r.writes() && !r.async()) {
+    if (merging && r.block == sharedAs && !r.writes() && !r.async()) {
       r.op = loads.try_emplace(uint64_t(r.agent) << 32 | r.clock, r.op).first->second;
       r.kind |= raceMerged;
+      if (merging > 1)
+        r.form = LaneForm::Some, r.residue = 0;
     }
     return clockOf(r) > known[r.block][r.agent];
   };
@@ -220,8 +222,8 @@ void RaceBlock::rebuild() {
   size_t pays = allowance(), needs = table.bytes() / 2 * 3;
   cacheLimit = std::max(leastCache, pays / 4);
   limit = std::max(leastLimit, pays / 4 * 3);
-  if (needs > std::max(limit, leastMerged) && !mergesLoads) {
-    mergesLoads = true;
+  if (needs > std::max(limit, leastMerged) && merging < 2) {
+    ++merging;
     return rebuild();
   }
   limit = std::max(limit, needs);

@@ -153,7 +153,9 @@ public:
   // The table may take `limit` bytes until it is rebuilt, the cache as many as `cacheLimit`: what is
   // remembered of memory must not be more than a part of the memory.
   size_t limit = 0, cacheLimit = 0, peak = 0;
-  bool mergesLoads = false; ///< what is live is too much: loads of a warp at one clock are one record
+  // Where what is live is still too much. 1: the loads of a warp at one clock are one record;
+  // 2: and their lanes are not told apart.
+  uint8_t merging = 0;
   // Where a barrier leaves every thread knowing everything, the shadow of shared memory begins anew, and records
   // count clocks from there: an iteration of a loop then gives the numbers of the one before.
   uint32_t era = 1;                ///< how often that has happened, over all blocks of the host thread

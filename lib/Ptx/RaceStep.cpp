@@ -67,6 +67,10 @@ bool RaceWalk::knows(const RaceClass &c, const RaceRecord &r, uint64_t offset, u
   };
   if (over(r.mask) && fenced(r.mask))
     return true;
+  if (r.merged() && r.form == LaneForm::Some) // one of these lanes it was: in doubt for the kernel
+    for (uint32_t rest = r.mask; rest; rest &= rest - 1)
+      if (over(rest & (0u - rest)))
+        return true;
   uint32_t theirs = lanesOf(r, offset, size);
   bool known = over(theirs);
   everywhere = everywhere && own && !known && !fence;

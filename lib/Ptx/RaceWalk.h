@@ -36,7 +36,7 @@ public:
     a.mask = asking = x.mask;
     a.kind = kind;
     a.widthLog = static_cast<uint8_t>(std::countr_zero(width));
-    if (!isGlobal && home.mergesLoads && !a.writes() && !a.async())
+    if (!isGlobal && home.merging && !a.writes() && !a.async())
       mergeLoad();
     same = sameValue, view = valueView;
     strict = kind & RaceCollective;
@@ -87,6 +87,8 @@ public:
   void setForm(LaneForm form, unsigned residue = 0) {
     if (byBlock) {
       a = ofBlock(a);
+    } else if (mergesLanes) {
+      a.form = LaneForm::Some;
     } else {
       a.form = form;
       a.residue = static_cast<uint8_t>(residue);
@@ -116,6 +118,7 @@ private:
     }
     a.op = warp->loadOp;
     a.kind |= raceMerged;
+    mergesLanes = home.merging > 1;
   }
   uint32_t clockHere(uint32_t clock) const {
     return isGlobal ? clock : race.sinceEra(warp->index, clock);
@@ -197,6 +200,7 @@ private:
   const uint32_t *narrow = nullptr;
   const uint64_t *wide = nullptr;
   bool strict = false, proxy = false, replaces = false, looksOnly = false;
+  bool mergesLanes = false;
   bool byBlock = false; ///< a read of what nobody has stored to yet
   bool hangsOnKnowledge = false; ///< what is worked out now
   RaceSameValue same = nullptr;

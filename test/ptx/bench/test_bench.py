@@ -41,3 +41,47 @@ def test_shadow_of_a_foreign_kernel(build_dir, name):
     touched, kept, _ = shadow.figures(build_dir / "bin/cameo", name)
     factor = 6 if is_narrow((shadow.CORPUS / name / "kernel.ptx").read_text()) or name in FLAGS else 2
     assert kept <= factor * touched + LAUNCH + BLOCK * blocks, f"{kept} bytes for {touched}: {kept / touched:.2f} x"
+
+
+MANY_LOADS = """.version 8.0
+.target sm_80
+.address_size 64
+.visible .entry many(.param .u64 out)
+{{
+  .reg .b32 %t, %k, %b, %v, %s;
+  .reg .b64 %o;
+  .shared .align 16 .b8 tile[1024];
+  mov.u32 %t, %tid.x;
+  mov.u32 %b, tile;
+  mad.lo.u32 %k, %t, 4, %b;
+  mov.u32 %s, 0;
+  st.shared.u32 [%k], %t;
+  bar.sync 0;
+{loads}
+  {store}
+  ld.param.u64 %o, [out];
+  mad.wide.u32 %o, %t, 4, %o;
+  st.global.u32 [%o], %s;
+  ret;
+}}
+"""
+LOAD = """  add.u32 %v, %t, {0};
+  and.b32 %v, %v, 255;
+  mad.lo.u32 %v, %v, 4, %b;
+  ld.shared.u32 %v, [%v];
+  xor.b32 %s, %s, %v;
+"""
+
+
+@pytest.mark.parametrize("store", ["", "st.shared.u32 [%k], %s;"])
+def test_loads_are_merged_where_they_are_too_many(cameo, tmp_path, store):
+    """Eight warps read a word sixty times each by other instructions: the shadow stays small, and a race is still found."""
+    loads = "".join(LOAD.format(7 * i) for i in range(60))
+    (tmp_path / "many.ptx").write_text(MANY_LOADS.format(loads=loads, store=store))
+    result = cameo("sim", tmp_path / "many.ptx", "--grid", "1", "--block", "256", "--arg", "out=u32:256", "--counts", "--json",
+                   check=False)
+    run = json.loads(result.stdout)["runs"][0]
+    if store:
+        assert result.returncode == 21 and "races with the" in result.stdout, result.stdout
+    else:
+        assert result.returncode == 0 and run["counts"]["shadow_bytes"] <= 2 * 2048 + LAUNCH + 2 * BLOCK
