@@ -216,6 +216,12 @@ void land(Exec &x, Block &block, size_t index) {
   case BulkKind::Send: break;
   case BulkKind::Arrive: {
     uint32_t mask = copy.mask;
+    // Copies that arrivals before this one cover are over, too, and count as stored at the clocks of those: who
+    // waits for those knows no more.
+    for (const BulkCopy &before : block.async->copies)
+      if (before.kind == BulkKind::Arrive && before.warp == copy.warp && (before.mask & mask) &&
+          before.sequence < copy.sequence)
+        landCopies(x, block.warps[copy.warp], before.mask & mask, before.sequence, before.raceClock);
     landCopies(x, block.warps[copy.warp], mask, copy.sequence, copy.raceClock);
     remove(block, index);
     Mbarrier &b = useMbarrier(x, op, block, barrier, lane);

@@ -630,3 +630,9 @@ def test_a_warp_barrier_names_who_executes_it(cameo, tmp_path, mask, code):
     (tmp_path / "k.ptx").write_text(HEADER + ".visible .entry k()\n{\n" + f"bar.warp.sync {mask};\nret;\n}}\n")
     result = cameo("sim", tmp_path / "k.ptx", "--block", "32", check=False)
     assert result.returncode == code and (code == 0 or ":6: divergence: a thread executes" in result.stdout)
+
+
+def test_arrivals_of_copies_fire_in_any_order(cameo, source_dir):
+    """A later cp.async.mbarrier.arrive may fire first; who waits for the earlier one still knows its copies."""
+    folder = source_dir / "test/ptx/foreign/piped"
+    cameo("sim", folder / "kernel.ptx", "--launch", folder / "launch.json", "--copies", "random", "--runs", "6", "--seed", "505")
