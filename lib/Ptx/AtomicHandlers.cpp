@@ -5,6 +5,7 @@
 // swap.
 #include "AccessView.h"
 #include "HalfFloat.h"
+#include "Polls.h"
 
 #include <mutex>
 
@@ -52,21 +53,24 @@ Wide exchangeWide(Wide, Wide b, Wide) { return b; }
 Wide compareSwapWide(Wide a, Wide b, Wide c) { return a.low == b.low && a.high == b.high ? c : a; }
 std::mutex wideMutex;
 
-template <typename T, T (*F)(T, T, T)> T atomically(u8 *host, T b, T c) {
+template <typename T, T (*F)(T, T, T)> T atomically(u8 *host, T b, T c, bool &changes) {
   if constexpr (sizeof(T) == 16) {
     std::lock_guard<std::mutex> lock(wideMutex);
     T seen, wanted;
     std::memcpy(&seen, host, sizeof seen);
     wanted = F(seen, b, c);
     std::memcpy(host, &wanted, sizeof wanted);
+    changes |= std::memcmp(&seen, &wanted, sizeof seen) != 0;
     return seen;
   } else {
     T *p = reinterpret_cast<T *>(host);
     T seen = __atomic_load_n(p, __ATOMIC_RELAXED);
     for (;;) {
       T wanted = F(seen, b, c);
-      if (__atomic_compare_exchange_n(p, &seen, wanted, true, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
-        return seen;
+      if (!__atomic_compare_exchange_n(p, &seen, wanted, true, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+        continue;
+      changes |= seen != wanted;
+      return seen;
     }
   }
 }
@@ -93,16 +97,20 @@ template <typename T, T (*F)(T, T, T), T (*S)(T, T, T) = F> void atomic(Exec &x,
   }
   const T *b = x.at<T>(o.b), *c = o.c == noOperand ? b : x.at<T>(o.c);
   T *d = o.d == noOperand ? nullptr : x.at<T>(o.d);
+  bool changes = false;
   for (unsigned i = 0; i < lanes; ++i) {
     if (!x.lane[i])
       continue;
     u8 *place = v.host + v.off[i];
-    T old = v.space == Space::Shared ? atomically<T, S>(place, b[i], c[i]) : atomically<T, F>(place, b[i], c[i]);
+    T old = v.space == Space::Shared ? atomically<T, S>(place, b[i], c[i], changes)
+                                        : atomically<T, F>(place, b[i], c[i], changes);
     if (d)
       d[i] = old;
   }
   if (o.width)
     markStore(x, v, sizeof(T));
+  if (!changes)
+    pollInVain(x);
 }
 
 } // namespace

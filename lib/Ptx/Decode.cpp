@@ -421,7 +421,7 @@ const Decoder::OpcodeRow *Decoder::findOpcode(std::string_view opcode) {
       {"popc", &D::decodeBits}, {"clz", &D::decodeBits}, {"brev", &D::decodeBits},
       {"bfind", &D::decodeBits}, {"bfe", &D::decodeBits}, {"bfi", &D::decodeBits},
       {"lop3", &D::decodeLop3}, {"prmt", &D::decodePrmt}, {"shf", &D::decodeShf},
-      {"dp4a", &D::decodeDot}, {"dp2a", &D::decodeDot}, {"mul24", &D::decodeMul24},
+      {"dp4a", &D::decodeDot}, {"vabsdiff2", &D::decodeDot}, {"vabsdiff4", &D::decodeDot}, {"dp2a", &D::decodeDot}, {"mul24", &D::decodeMul24},
       {"mad24", &D::decodeMul24}, {"sad", &D::decodeSad}, {"setp", &D::decodeSetp},
       {"set", &D::decodeSet}, {"selp", &D::decodeSelp}, {"slct", &D::decodeSlct},
       {"testp", &D::decodeTestp}, {"copysign", &D::decodeCopysign},

@@ -11,6 +11,28 @@ namespace cameo::ptx {
 
 namespace {
 
+/// `old = *p; do seen = old; while ((old = atomicCAS(p, seen, f(seen))) != seen);`, as the CUDA guide has it and
+/// cuda_bf16.h: the swap proves what the plain load guessed, so that this counts as relaxed. It is not far away.
+bool isGuess(const Function &function, const Instruction &load) {
+  if (load.opcode != "ld" || load.operands.size() != 2 || load.operands[0].kind != Operand::Kind::Register ||
+      load.operands[1].kind != Operand::Kind::Address || load.operands[1].reg < 0)
+    return false;
+  const Instruction *first = &load + 1;
+  const Instruction *last = std::min(first + 64, function.body.data() + function.body.size());
+  auto becomes = [&](int32_t from, int32_t to) {
+    return from == to || std::any_of(first, last, [&](const Instruction &i) {
+             return i.opcode == "mov" && i.operands.size() == 2 && i.operands[0].reg == to && i.operands[1].reg == from &&
+                    i.operands[0].kind == Operand::Kind::Register && i.operands[1].kind == Operand::Kind::Register;
+           });
+  };
+  const auto &from = load.operands;
+  return std::any_of(first, last, [&](const Instruction &swap) {
+    const auto &to = swap.operands;
+    return swap.opcode == "atom" && to.size() >= 4 && to[1].kind == Operand::Kind::Address && to[1].reg == from[1].reg &&
+           to[1].value == from[1].value && to[2].kind == Operand::Kind::Register && becomes(from[0].reg, to[2].reg);
+  });
+}
+
 constexpr std::string_view accessModifiers =
     " .weak .volatile .relaxed .acquire .release .mmio .cta .cluster .gpu .sys .global .shared "
     ".shared::cta .shared::cluster .local .param .param::entry .param::func .const .ca .cg .cs .lu .cv .wb .wt .nc "
@@ -198,6 +220,8 @@ void Decoder::decodeLd() {
   if (uint16_t strength = strengthOf(m)) {
     program.code.back().traits |= strength | traitSynchronises;
     program.pollsMemory = true;
+  } else if (isGuess(*function, *current)) {
+    program.code.back().traits |= static_cast<uint16_t>(TraitStrong | TraitScope * static_cast<unsigned>(Scope::Device));
   }
 }
 

@@ -370,13 +370,14 @@ void Decoder::decodeShf() {
 }
 
 void Decoder::decodeDot() {
-  Modifiers m = modifiers(" .lo .hi ");
+  bool video = current->opcode.starts_with("v"); // the type of the result comes first; no parts are selected
+  Modifiers m = modifiers(video ? " .add " : " .lo .hi ");
   if (!expectOperands(4, 4))
     return;
   std::string name(current->opcode);
   if (name == "dp2a")
     name += m.has(".hi") ? ".hi" : ".lo";
-  name += std::string(nameOf(m.type(0))) + std::string(nameOf(m.type(1)));
+  name += std::string(nameOf(m.type(video))) + std::string(nameOf(m.type(1 + video))) + (m.has(".add") ? ".add" : "");
   uint32_t a = source(1, Type::U32), b = source(2, Type::U32), c = source(3, Type::U32);
   uint32_t d = destination(0, Type::B32);
   Op &op = emit(name, OpKind::Alu);

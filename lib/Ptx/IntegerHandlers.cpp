@@ -187,6 +187,16 @@ template <typename A, typename B, bool High> u32 dot2(u32 a, u32 b, u32 c) {
     c += u32(s32(A(a >> (16 * i))) * s32(B(b >> (8 * i + (High ? 16 : 0)))));
   return c;
 }
+/// vabsdiff2 and vabsdiff4: a difference for each part, or with .add their sum and c.
+template <typename A, typename B, bool Add> u32 differences(u32 a, u32 b, u32 c) {
+  constexpr unsigned bits = 8 * sizeof(A);
+  u32 parts = 0;
+  for (unsigned at = 0; at < 32; at += bits) {
+    u32 difference = u32(std::abs(s32(A(a >> at)) - s32(B(b >> at))));
+    Add ? c += difference : parts |= u32(A(difference)) << at & (~0u >> (32 - bits) << at);
+  }
+  return Add ? c : parts;
+}
 template <typename T> T low24(T a) { return std::is_signed_v<T> ? T(T(u32(a) << 8) >> 8) : T(a & 0xffffff); }
 template <typename T, bool Hi> T mul24(T a, T b) {
   auto wide = [](T v) { return std::is_signed_v<T> ? s64(low24(v)) : s64(u64(u32(low24(v)))); };
@@ -242,7 +252,9 @@ void move128(Exec &x, const Op &o) {
       d[i] = a[i];
 }
 
-// Extended precision: the carry is a predicate slot in c; d = a + b (+ carry).
+// Extended precision: the carry is a predicate slot in c; d = a + b (+ carry). A difference is a + ~b + 1, and
+// the flag its carry: set where nothing was borrowed. The ISA speaks of a borrow, which is the same as long as
+// sums and differences are not mixed; nvcc's 128-bit division adds the flag of a difference, and means this one.
 template <typename T, bool Subtract, bool In, bool Out> void addCarry(Exec &x, const Op &o) {
   T *d = x.at<T>(o.d);
   const T *a = x.at<T>(o.a), *b = x.at<T>(o.b);
@@ -251,11 +263,8 @@ template <typename T, bool Subtract, bool In, bool Out> void addCarry(Exec &x, c
     if (!x.lane[i])
       continue;
     unsigned __int128 wide;
-    bool in = In && (carry >> i & 1);
-    if constexpr (Subtract) // the flag is the borrow
-      wide = static_cast<unsigned __int128>(a[i]) - b[i] - in;
-    else
-      wide = static_cast<unsigned __int128>(a[i]) + b[i] + in;
+    bool in = In ? carry >> i & 1 : Subtract;
+    wide = static_cast<unsigned __int128>(a[i]) + (Subtract ? T(~b[i]) : b[i]) + in;
     d[i] = T(wide);
     out |= u32((wide >> (sizeof(T) * 8)) & 1) << i;
   }
@@ -401,6 +410,12 @@ static void dotRows(HandlerRows &rows) {
   ROW("dp2a.lo." A "." B, dot2<TA, TB, false>), ROW("dp2a.hi." A "." B, dot2<TA, TB, true>)
   DOT2("u32", "u32", u16, uint8_t), DOT2("s32", "s32", s16, int8_t);
   DOT2("u32", "s32", u16, int8_t), DOT2("s32", "u32", s16, uint8_t);
+#define DIFFERENCES(NAME, A, B)                                                                    \
+  ROW(NAME, differences<A, B, false>), ROW(NAME ".add", differences<A, B, true>)
+  DIFFERENCES("vabsdiff4.u32.u32", uint8_t, uint8_t), DIFFERENCES("vabsdiff4.s32.s32", int8_t, int8_t);
+  DIFFERENCES("vabsdiff4.u32.s32", uint8_t, int8_t), DIFFERENCES("vabsdiff4.s32.u32", int8_t, uint8_t);
+  DIFFERENCES("vabsdiff2.u32.u32", u16, u16), DIFFERENCES("vabsdiff2.s32.s32", s16, s16);
+  DIFFERENCES("vabsdiff2.u32.s32", u16, s16), DIFFERENCES("vabsdiff2.s32.u32", s16, u16);
   ROW("mul24.lo.u32", mul24<u32, false>), ROW("mul24.hi.u32", mul24<u32, true>);
   ROW("mul24.lo.s32", mul24<s32, false>), ROW("mul24.hi.s32", mul24<s32, true>);
   ROW("mad24.lo.u32", mad24<u32, false>), ROW("mad24.hi.u32", mad24<u32, true>);

@@ -2,6 +2,7 @@
 //
 // Loads and stores of all spaces. The element size and the policy (checks, counts) are template
 // parameters, the number of elements is not. A load into a wider register extends.
+#include "Polls.h"
 #include "SharedAccess.h"
 
 #include <algorithm>
@@ -207,6 +208,8 @@ template <Space S, int E, bool Checks, bool Counting> void load(Exec &x, const O
         loadWider<E>(x, o, x.at<u8>(parts[j]), v, j * E);
     }
   }
+  if (o.traits & TraitStrong)
+    pollInVain(x);
   if (o.flags & FlagAcquire)
     std::atomic_thread_fence(std::memory_order_acquire);
 }
@@ -232,23 +235,35 @@ template <int E> void raceStore(Exec &x, const Op &o, const View &v, unsigned wi
     raceStrong(x, o, spot, v.off, width, false, true);
 }
 
-/// What is there differs from what the lane stored by the rounding of an f32 at most: a butterfly of fma
-/// leaves each lane its own sum, and any of them will do.
-inline bool differsByRounding(const u8 *there, const u8 *stored, unsigned width) {
-  float a = 0, b = 0;
-  if (width != 4)
+template <int E> double numberAt(const u8 *p) { return E == 4 ? double(fetch<float>(p)) : fetch<double>(p); }
+
+/// What is there differs from what the lane stored by rounding at most: a butterfly of fma leaves each lane its
+/// own sum, and any of them will do. What all lanes store tells how large the summands may have been.
+template <int E, typename V> bool storesRounded(const Exec &x, const Op &o, const V &v, unsigned lane) {
+  if constexpr (E != 4 && E != 8)
     return false;
-  std::memcpy(&a, there, 4);
-  std::memcpy(&b, stored, 4);
-  return std::abs(a) >= 1e-30f && std::abs(a - b) <= 1e-5f * std::abs(a);
+  constexpr double error = E == 4 ? 1e-5 : 1e-13, cancelled = 1000;
+  const u32 *parts = o.count > 1 ? x.side(o) : &o.b;
+  double greatest = 0;
+  for (unsigned j = 0; j < o.count; ++j)
+    for (unsigned i = 0; i < lanes; ++i)
+      if (x.lane[i])
+        greatest = std::max(greatest, std::abs(numberAt<E>(x.at<u8>(parts[j]) + i * o.width)));
+  for (unsigned j = 0; j < o.count; ++j) {
+    double there = numberAt<E>(v.host + v.off[lane] + j * E), stored = numberAt<E>(x.at<u8>(parts[j]) + lane * o.width);
+    double size = std::max(std::abs(there), std::abs(stored));
+    bool same = std::memcmp(v.host + v.off[lane] + j * E, x.at<u8>(parts[j]) + lane * o.width, E) == 0;
+    if (!same && !(size >= 1e-30 && std::abs(there - stored) <= error * std::min(greatest, cancelled * size)))
+      return false;
+  }
+  return true;
 }
 
 /// After a store is executed: a lane that does not find its value there had another one's in its place.
 template <int E, typename V>
 void raceLanes(Exec &x, const Op &o, const V &v, const RaceSpot &spot, unsigned width) {
   for (unsigned i = 0; i < lanes; ++i)
-    if (x.lane[i] && !storesSame<E, V>(x, o, &v, i) &&
-        !differsByRounding(v.host + v.off[i], x.at<u8>(o.b) + i * o.width, width)) {
+    if (x.lane[i] && !storesSame<E, V>(x, o, &v, i) && !storesRounded<E, V>(x, o, v, i)) {
       reportLaneConflict(x, o, spot, spot.origin + v.off[i], i, width);
       return;
     }

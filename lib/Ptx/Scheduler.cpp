@@ -43,15 +43,16 @@ bool isRunnable(const Warp &warp) {
 Warp *Worker::pickWarp(Block &block) {
   size_t n = block.warps.size();
   size_t start = block.nextWarp;
-  bool backwards = false;
+  // Starved is who comes late; now and then everyone has a turn, one warp after the other.
+  uint64_t turns = block.async->turns;
+  bool starves = turns % 16 != 15, backwards = false;
   switch (launch.schedule) {
   case CAMEO_PTX_SCHEDULE_RANDOM: start = x.nextRandom() % n; break;
-  // Starved is who comes late in this order; now and then everyone has a turn.
-  case CAMEO_PTX_SCHEDULE_PRODUCER_STARVED: 
-    backwards = block.async->turns % 16 != 15;
-    start = backwards ? n - 1 : start;
+  case CAMEO_PTX_SCHEDULE_PRODUCER_STARVED:
+    backwards = starves;
+    start = starves ? n - 1 : turns / 16 % n;
     break;
-  case CAMEO_PTX_SCHEDULE_CONSUMER_STARVED: start = block.async->turns % 16 != 15 ? 0 : start; break;
+  case CAMEO_PTX_SCHEDULE_CONSUMER_STARVED: start = starves ? 0 : turns / 16 % n; break;
   default: break;
   }
   for (size_t i = 0; i < n; ++i) {

@@ -2,8 +2,8 @@
 //
 // One warp for a while. Within it the group with the lowest program counter runs first, which makes
 // lanes that parted meet again behind the `if` as early as the code allows; a group that keeps
-// running while others wait is put aside after a while, so that a spin loop cannot starve the lane
-// it waits for.
+// running while others wait is put aside after a while, and soon where it only polls, so that a spin
+// loop cannot starve the lane it waits for.
 #include "Async.h"
 #include "Cluster.h"
 #include "SyncHandlers.h"
@@ -20,6 +20,7 @@ namespace cameo::ptx {
 namespace {
 
 constexpr int64_t groupQuantum = 1024; // instructions between the groups of a diverged warp
+constexpr uint64_t mostTurnsAhead = 8; // of one group before another that could run
 
 OpKind kindOf(const Op &op) { return op.kind; }
 
@@ -99,7 +100,7 @@ Group *Worker::pickGroup(Warp &warp) {
       if (g.state == GroupState::Ready && skip-- == 0)
         return &g;
   // Who has not run for long goes first now and then: no group may starve another.
-  if (ready > 1 && oldest != best && warp.turn - oldest->turn > 8)
+  if (ready > 1 && oldest != best && warp.turn - oldest->turn > mostTurnsAhead)
     return oldest;
   return best;
 }
@@ -199,7 +200,13 @@ WarpResult Worker::runWarp(Block &block, Warp &warp, int64_t quantum) {
       break;
     case Pause::Wait: group->state = GroupState::Waiting; break;
     case Pause::Cluster: group->state = GroupState::Cluster; break;
-    case Pause::Switch: quantum = 0; break;
+    case Pause::Switch:
+      // It seems to wait for somebody: perhaps for other lanes, who go first then.
+      for (Group &other : warp.groups)
+        if (&other != group)
+          other.turn -= std::min(other.turn, mostTurnsAhead + 1);
+      quantum = 0;
+      break;
     case Pause::None: break;
     }
     if (warp.groups.size() > 1)

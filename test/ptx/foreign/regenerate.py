@@ -22,7 +22,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 LICENCE = "Apache-2.0 WITH LLVM-exception"
 PAGE = HERE.parents[2] / "docs" / "foreign-kernels.md"
-COMPILERS = ("by_nvcc", "by_triton", "by_cutlass", "by_numba", "by_iree")
+COMPILERS = ("by_nvcc", "by_nvcc_more", "by_triton", "by_triton_more", "by_cutlass", "by_numba", "by_iree")
 
 
 def definitions():

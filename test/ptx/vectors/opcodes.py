@@ -28,19 +28,19 @@ REFUSED = {"tcgen05": "sm_100", "tex": "textures", "tld4": "textures", "txq": "t
            "clusterlaunchcontrol": "sm_100", "alloca": "run-time stack", "stacksave": "run-time stack",
            "stackrestore": "run-time stack",
            **{f"v{op}": "video" for op in ("add", "sub", "absdiff", "min", "max", "shl", "shr", "mad", "set")},
-           **{f"v{op}{n}": "video" for op in ("add", "sub", "avrg", "absdiff", "min", "max", "set") for n in (2, 4)}}
+           **{f"v{op}{n}": "video" for op in ("add", "sub", "avrg", "min", "max", "set") for n in (2, 4)}}
 BEING_BUILT = {"tensormap"}  # may be refused still
 OPCODES = """abs activemask add addc and applypriority atom bar barrier bfe bfi bfind bmsk bra brev brkpt brx call clz cnot
 copysign cos cp createpolicy cvt cvta discard div dp2a dp4a elect ex2 exit fence fma fns getctarank griddepcontrol isspacep ld
 ldmatrix ldu lg2 lop3 mad mad24 madc mapa match max mbarrier membar min mma mov movmatrix mul mul24 nanosleep neg not or pmevent
 popc prefetch prefetchu prmt rcp red redux rem ret rsqrt sad selp set setmaxnreg setp shf shfl shl shr sin slct sqrt st stmatrix
-sub subc szext tanh tensormap testp trap vote wgmma wmma xor""".split()
+sub subc szext tanh tensormap testp trap vabsdiff2 vabsdiff4 vote wgmma wmma xor""".split()
 
 S = "{.global,.shared,.shared::cta,}"
 SCOPES = ".cta,.cluster,.gpu,.sys"
 # What vectors do not name already: control, synchronisation, asynchronous copies. $: operands that fit.
 SYNTAX = """
-bra{,.uni} $L; | brx.idx{,.uni} %w1, targets; | call{,.uni} func; | ret{,.uni}; | exit; | trap; | brkpt; | pmevent{,.mask} 1;
+vabsdiff{2,4}.u32{.u32,.s32}{.u32,.s32}{,.add} %w1, %w2, %w3, %w4; | bra{,.uni} $L; | brx.idx{,.uni} %w1, targets; | call{,.uni} func; | ret{,.uni}; | exit; | trap; | brkpt; | pmevent{,.mask} 1;
 nanosleep.u32 100; | bar{,.cta}.sync 0; | bar{,.cta}.sync 1, 64; | bar{,.cta}.arrive 1, 64; | barrier{,.cta}.sync{,.aligned} 0;
 barrier{,.cta}.arrive{,.aligned} 1, 64; | bar.warp.sync -1; | membar{.cta,.gl,.sys};
 fence{,.sc,.acq_rel,.acquire,.release}{.cta,.cluster,.gpu,.sys}; | fence.mbarrier_init.release.cluster;

@@ -61,7 +61,7 @@ def test_all_that_is_refused_is_said_at_once(simulator):
 UNKNOWN = """tex.2d.v4.f32.f32 {%f1, %f2, %f3, %f4}, [t, {%f1, %f2}]; | tld4.r.2d.v4.f32.f32 {%f1, %f2, %f3, %f4}, [t, {%f1, %f2}];
 txq.width.b32 %r1, [%d1]; | suld.b.1d.b32.trap %r1, [%d1, {%r2}]; | sust.b.1d.b32.trap [%d1, {%r2}], %r1; | suq.width.b32 %r1, [%d1];
 sured.b.add.1d.u32.trap [%d1, {%r2}], %r1; | istypep.texref %p1, %d1; | vadd.s32.s32.s32 %r1, %r2, %r3; | alloca.u64 %d1, 16;
-vabsdiff4.u32.u32.u32.add %r1, %r2, %r3, %r4; | vset.s32.s32.lt %r1, %r2, %r3; | stacksave.u64 %d1; | stackrestore.u64 %d1;
+vadd4.u32.u32.u32.add %r1, %r2, %r3, %r4; | vset.s32.s32.lt %r1, %r2, %r3; | stacksave.u64 %d1; | stackrestore.u64 %d1;
 cvt.rn.satfinite.e2m1x2.f32 %h1, %f1, %f2; | cvt.rn.satfinite.e2m3x2.f32 %h1, %f1, %f2; | cvt.rn.f16x2.e3m2x2 %r1, %h1;
 cvt.rp.satfinite.ue8m0x2.f32 %h1, %f1, %f2; | cvt.rs.f16x2.f32 %r1, %f1, %f2, %r2; | redux.sync.add.f32 %f1, %f2, -1;
 mma.sync.aligned.kind::f8f6f4.m16n8k32.row.col.f32.e2m1.e2m1.f32 {%f1, %f2, %f3, %f4}, {%r1, %r2, %r3, %r4}, {%r5, %r6}, {%f1, %f2, %f3, %f4};

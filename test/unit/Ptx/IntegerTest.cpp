@@ -175,6 +175,26 @@ TEST(Integer, CarryChainIsA128BitSum) {
   }
 }
 
+/// nvcc's 128-bit division asks addc whether a difference was negative.
+TEST(Integer, TheFlagOfADifferenceIsItsCarry) {
+  std::vector<uint32_t> a{5, 7, 0, 0xffffffffu}, b{7, 5, 0, 1};
+  auto sum = evaluate<uint32_t>("sub.cc.u32 %r0, %a, %b;\naddc.u32 %d, 0, 0;", a, b);
+  auto difference = evaluate<uint32_t>("add.cc.u32 %r0, %a, %b;\nsubc.u32 %d, 0, 0;", a, b);
+  for (size_t i = 0; i < a.size(); ++i) {
+    EXPECT_EQ(sum[i], a[i] >= b[i]);
+    EXPECT_EQ(difference[i], a[i] + b[i] < a[i] ? 0u : ~0u);
+  }
+}
+
+TEST(Integer, DifferencesOfParts) {
+  std::vector<uint32_t> a{0x01ff8002u}, b{0x7f80ff03u}, c{100};
+  EXPECT_EQ(evaluate<uint32_t>("vabsdiff4.u32.u32.u32 %d, %a, %b, %c;", a, b, c)[0], 0x7e7f7f01u);
+  EXPECT_EQ(evaluate<uint32_t>("vabsdiff4.u32.u32.u32.add %d, %a, %b, %c;", a, b, c)[0], 100u + 0x7e + 0x7f + 0x7f + 1);
+  EXPECT_EQ(evaluate<uint32_t>("vabsdiff4.u32.s32.s32.add %d, %a, %b, %c;", a, b, c)[0], 100u + 126 + 127 + 127 + 1);
+  EXPECT_EQ(evaluate<uint32_t>("vabsdiff2.u32.u32.u32.add %d, %a, %b, %c;", a, b, c)[0], 100u + (0x7f80 - 0x01ff) + (0xff03 - 0x8002));
+  EXPECT_EQ(evaluate<uint32_t>("vabsdiff2.s32.s32.s32 %d, %a, %b, %c;", a, b, c)[0], 0x7d817f01u);
+}
+
 TEST(Integer, DotProducts) {
   std::vector<uint32_t> a{0x01ff8002u}, b{0x7f80ff03u}, c{100};
   auto got = evaluate<uint32_t>("dp4a.s32.s32 %d, %a, %b, %c;", a, b, c);

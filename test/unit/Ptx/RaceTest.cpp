@@ -83,6 +83,41 @@ TEST(Race, Atomics) {
   expectClean(zero + "bar.sync 0;\n" + count + "ld.relaxed.cta.shared.u32 %r2, [%tile];\n", threads(128));
 }
 
+TEST(Race, AGuessThatASwapProves) {
+  std::string swap = "again:\nadd.u32 %r2, %r1, 1;\natom.global.cas.b32 %r3, [%in], %r1, %r2;\n"
+                     "setp.ne.u32 %p, %r3, %r1;\nmov.u32 %r1, %r3;\n@%p bra again;\n";
+  expectClean("ld.global.u32 %r1, [%in];\n" + swap, threads(64));
+  expectBroken("ld.global.u32 %r1, [%in];\natom.global.add.u32 %r2, [%in], %r1;\n", race, {"the atomic of line"}, threads(64));
+  expectBroken("ld.global.u32 %r4, [%in];\nadd.u32 %r1, %r4, 1;\n" + swap, race, {}, threads(64));
+}
+
+TEST(Race, SumsThatDifferByRounding) {
+  auto store = [](const std::string &step) {
+    return "cvt.rn.f32.u32 %r1, %t;\nfma.rn.f32 %r1, %r1, " + step + ", 0f3F800000;\nadd.f32 %r2, %r1, 0fBF7FBE77;\n"
+           "st.shared.v2.b32 [%tile], {%r1, %r2};\n"; // beside 1 + e the same - 0.999
+  };
+  expectClean(store("0f33D6BF95"), threads(32));
+  expectBroken(store("0f3A83126F"), race, {"by one instruction"}, threads(32));
+}
+
+// -- who waits without an mbarrier ------------------------------------------------------------------
+
+TEST(Race, ALockThatLanesOfAWarpTake) {
+  std::string lock = "@%first st.shared.u64 [%tile], 0;\nbar.sync 0;\n"
+                     "again:\natom.shared.cas.b32 %r1, [%tile], 0, 1;\nsetp.ne.u32 %p, %r1, 0;\n@%p bra again;\n"
+                     "membar.cta;\nld.volatile.shared.u32 %r2, [%tile+4];\nadd.u32 %r2, %r2, 1;\n"
+                     "st.volatile.shared.u32 [%tile+4], %r2;\nmembar.cta;\natom.shared.exch.b32 %r1, [%tile], 0;\n"
+                     "bar.sync 0;\nld.shared.u32 %r2, [%tile+4];\nsetp.ne.u32 %p, %r2, 96;\n@%p trap;\n";
+  expectClean(lock, threads(96));
+}
+
+TEST(Race, WarpsThatPassATurnOn) {
+  expectClean("@%first st.shared.u32 [%tile], 0;\nbar.sync 0;\nand.b32 %r1, %t, 31;\nsetp.ne.u32 %p, %r1, 0;\n@%p bra out;\n"
+              "shr.u32 %r1, %t, 5;\nadd.u32 %r3, %r1, 1;\nagain:\nld.acquire.cta.shared.u32 %r2, [%tile];\n"
+              "setp.ne.u32 %p, %r2, %r1;\n@%p bra again;\nst.release.cta.shared.u32 [%tile], %r3;\nout:\n",
+              threads(160));
+}
+
 TEST(Race, BytesAndWords) {
   std::string bytes = "add.u32 %r1, %tile, %t;\nst.shared.u8 [%r1], %t;\n";
   std::string word = "and.b32 %r2, %t, 60;\nadd.u32 %r2, %r2, %tile;\nld.shared.u32 %r3, [%r2];\n";
