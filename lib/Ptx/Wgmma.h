@@ -140,8 +140,13 @@ inline unsigned rankOf(const Warp &warp) { return warp.index % warpsOfGroup; }
 inline WgmmaState::Group &groupOf(WgmmaState &state, const Warp &warp) {
   return state.groups[warp.index / warpsOfGroup];
 }
+/// Which of the four warps multiplies unit `index` of the units of A: each has a quarter of the rows. It may have
+/// stored them itself, with no more than bar.warp.sync behind that. Units come by row, by k where A is MN-major.
+inline unsigned rankOfUnit(const WgmmaForm &form, size_t index, size_t units) {
+  return static_cast<unsigned>(form.transA ? index % 8 / 2 : index * warpsOfGroup / units);
+}
 /// What an operation may still read, and what it keeps from its warp: one more, or one less.
-void countReaders(WgmmaState &state, const WgmmaOperation &operation, int change);
+void countReaders(WgmmaState &state, const std::vector<uint32_t> &units, int change);
 void lockRegisters(WgmmaWarp &warp, const WgmmaForm &form, int change);
 
 // -- hooks; all of them are called for programs with wgmma only (WgmmaGuards.cpp) ------------------

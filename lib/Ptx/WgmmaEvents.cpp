@@ -92,8 +92,11 @@ void executeDeferred(Exec &x, const WgmmaOperation &o, unsigned rank) {
 
 /// The warp has waited for (or left) an operation.
 void settle(WgmmaState &state, WgmmaOperation &o, WgmmaWarp &mine, unsigned rank) {
-  if (!o.waited)
-    countReaders(state, o, -1);
+  if (!o.waited) {
+    if (o.unitsA)
+      countReaders(state, *o.unitsA, -1);
+    countReaders(state, *o.unitsB, -1);
+  }
   o.waited |= static_cast<uint8_t>(1 << rank);
   lockRegisters(mine, *o.form, -1);
   for (const WgmmaDeferred &deferred : o.deferred)
@@ -155,12 +158,10 @@ void fence(Exec &x, const Op &op) {
 
 } // namespace
 
-void countReaders(WgmmaState &state, const WgmmaOperation &operation, int change) {
-  for (const auto &units : {operation.unitsA, operation.unitsB})
-    if (units)
-      for (uint32_t unit : *units)
-        state.readers[(unit - sharedBase) / 16] =
-            static_cast<uint16_t>(state.readers[(unit - sharedBase) / 16] + change);
+void countReaders(WgmmaState &state, const std::vector<uint32_t> &units, int change) {
+  for (uint32_t unit : units)
+    state.readers[(unit - sharedBase) / 16] =
+        static_cast<uint16_t>(state.readers[(unit - sharedBase) / 16] + change);
 }
 
 void lockRegisters(WgmmaWarp &warp, const WgmmaForm &form, int change) {

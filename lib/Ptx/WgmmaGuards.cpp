@@ -37,6 +37,14 @@ bool names(const std::vector<uint32_t> &list, uint32_t tracked) {
   return false;
 }
 
+/// A warp that has issued the operation reads the unit as one of its rows of A.
+bool readsA(const WgmmaOperation &o, uint32_t unit) {
+  for (size_t i = 0; o.unitsA && i < o.unitsA->size(); ++i)
+    if ((*o.unitsA)[i] == unit)
+      return o.arrived >> rankOfUnit(*o.form, i, o.unitsA->size()) & 1;
+  return false;
+}
+
 bool hasCopy(const WgmmaOperation &o, uint32_t tracked, unsigned rank) {
   for (const WgmmaDeferred &deferred : o.deferred)
     if (deferred.rank == rank && names(deferred.move->targets, tracked))
@@ -156,7 +164,7 @@ void guardWgmmaSource(Exec &x, const Op &op, uint32_t first, uint32_t end, unsig
   for (size_t g = 0; g < state.groups.size(); ++g)
     for (const WgmmaOperation &o : state.groups[g].operations) {
       char which = 0;
-      if (!o.waited && o.unitsA && names(*o.unitsA, unit))
+      if (!o.waited && readsA(o, unit))
         which = 'A';
       else if (!o.waited && o.unitsB && names(*o.unitsB, unit))
         which = 'B';

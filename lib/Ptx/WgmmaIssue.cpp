@@ -102,6 +102,30 @@ void requireSame(Exec &x, const Op &op, const WgmmaOperation &first, const Wgmma
   }
 }
 
+std::vector<uint32_t> quarterOfA(const WgmmaForm &form, const std::vector<uint32_t> &units, unsigned rank) {
+  std::vector<uint32_t> mine;
+  mine.reserve(units.size() / warpsOfGroup);
+  for (size_t i = 0; i < units.size(); ++i)
+    if (rankOfUnit(form, i, units.size()) == rank)
+      mine.push_back(units[i]);
+  return mine;
+}
+
+/// Operands in shared memory as the arriving warp knows them: its own rows of A, and B, which all four read. Of
+/// B the first warp's knowledge decides; what warps between have stored without a fence, the last one finds.
+void checkOperands(Exec &x, const Op &op, const WgmmaOperation &operation, const std::vector<uint32_t> &rows,
+                   unsigned rank, uint64_t number) {
+  bool first = !operation.arrived, last = (operation.arrived | 1 << rank) == allWarps;
+  if (x.launch->checks && !rows.empty())
+    checkWgmmaOperand(x, op, rows, 'A');
+  if (x.launch->checks && (first || last))
+    checkWgmmaOperand(x, op, *operation.unitsB, 'B');
+  if (x.race && !rows.empty())
+    raceWgmmaRead(x, op, rows, number);
+  if (x.race && first)
+    raceWgmmaRead(x, op, *operation.unitsB, number);
+}
+
 } // namespace
 
 WgmmaState &wgmmaState(Exec &x) {
@@ -168,26 +192,20 @@ void issueWgmma(Exec &x, const Op &op) {
                : x.launch->asyncPoint == CAMEO_PTX_ASYNC_RANDOM
                    ? x.block->async->turns + x.nextRandom() % (4 * warps + 1)
                    : ~uint64_t(0);
-    countReaders(state, part, 1);
+    countReaders(state, *part.unitsB, 1);
     group.operations.push_back(std::move(part));
   } else {
     requireSame(x, op, group.operations[index], part);
   }
   WgmmaOperation &operation = group.operations[index];
-  if (x.launch->checks) {
+  if (x.launch->checks)
     checkWgmmaRegisters(x, op, form, operation.accumulates);
-    // The first and the last warp's view of the operands: what the two between have stored, the last one sees.
-    bool first = !operation.arrived, last = (operation.arrived | 1 << rank) == allWarps;
-    if (operation.unitsA && (first || last))
-      checkWgmmaOperand(x, op, *operation.unitsA, 'A');
-    if (first || last)
-      checkWgmmaOperand(x, op, *operation.unitsB, 'B');
-  }
-  if (x.race && !operation.arrived) {
-    if (operation.unitsA)
-      raceWgmmaRead(x, op, *operation.unitsA, mine.issued + 1);
-    raceWgmmaRead(x, op, *operation.unitsB, mine.issued + 1);
-  }
+  std::vector<uint32_t> rows;
+  if (operation.unitsA)
+    rows = quarterOfA(form, *operation.unitsA, rank);
+  if (x.launch->checks || x.race)
+    checkOperands(x, op, operation, rows, rank, mine.issued + 1);
+  countReaders(state, rows, 1);
   if (form.sparse)
     std::memcpy(operation.meta.data() + rank * lanes, x.at<uint32_t>(form.meta), lanes * 4);
   operation.frame[rank] = x.group->frameBase;

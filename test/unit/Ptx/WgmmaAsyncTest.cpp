@@ -152,6 +152,31 @@ TEST(WgmmaAsync, OperandsTheAsyncProxyDoesNotSee) {
   expectFound(c, fresh + before + rest, CAMEO_PTX_F_UNINITIALISED, {"shared memory that nothing has written"});
 }
 
+TEST(WgmmaAsync, EachWarpStoresItsOwnRowsOfA) {
+  // K-major without swizzling: eight rows of 32 bytes lie together, two such groups are a warp's. Everyone stores
+  // four words of `tileA` again, of the rows of the warp that is `away` further on.
+  auto body = [](int away, const std::string &sync, bool alongRows) {
+    // MN-major: k counts outside, so that a warp's rows are 32 bytes of each of 16 k.
+    std::string place = alongRows ? "and.b32 %r1, %t, 31;\nshr.u32 %r2, %t, 5;\nadd.u32 %r2, %r2, " + std::to_string(away) +
+                                        ";\nand.b32 %r2, %r2, 3;\nshr.u32 %r3, %r1, 1;\nand.b32 %r1, %r1, 1;\n"
+                                        "mul.lo.u32 %r2, %r2, 512;\nshl.b32 %r1, %r1, 8;\nadd.u32 %r2, %r2, %r1;\n"
+                                        "shl.b32 %r3, %r3, 4;\nadd.u32 %r2, %r2, %r3;\n"
+                                  : "add.u32 %r2, %t, " + std::to_string(32 * away) + ";\nand.b32 %r2, %r2, 127;\nshl.b32 %r2, %r2, 4;\n";
+    return before + place + "mov.u32 %r1, tileA;\nadd.u32 %r2, %r2, %r1;\nmov.u32 %r3, 0;\n"
+           "st.shared.v4.u32 [%r2], {%r3, %r3, %r3, %r3};\nfence.proxy.async.shared::cta;\n" + sync;
+  };
+  for (bool alongRows : {false, true}) {
+    WgmmaCase c = smallCase();
+    c.layoutA.alongRows = alongRows;
+    std::string rest = std::string(fence) + wgmmaText(c) + commit + wait;
+    expectClean(c, body(0, "bar.warp.sync -1;\n", alongRows) + rest);
+    expectClean(c, body(1, "bar.sync 0;\n", alongRows) + rest);
+    AsyncLaunch how;
+    how.schedule = CAMEO_PTX_SCHEDULE_RANDOM;
+    expectFound(c, body(1, "bar.warp.sync -1;\n", alongRows) + rest, CAMEO_PTX_F_RACE, {lineOfText(c, body(1, "", alongRows) + rest, "st.shared.v4.u32 [%r2]")}, how);
+  }
+}
+
 TEST(WgmmaAsync, WarpsThatDoNotAgree) {
   WgmmaCase c = smallCase();
   std::string mma = wgmmaText(c), start = before + std::string(fence);
