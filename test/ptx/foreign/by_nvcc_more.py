@@ -86,7 +86,7 @@ def groups_of_lanes():
                  lambda v: np.sort(v.x, 1)[:, -20:].reshape(-1), PREFIX, arch="sm_80")
     yield Kernel("cub_pieces", "CUB BlockMergeSort, BlockDiscontinuity, BlockExchange, BlockRunLengthDecode, WarpReduce of 13 lanes", [1], [64],
                  [ints("x", I32, [280], 508, 0, 99), out("merged", I32, [320]), out("heads", I32, [320]), out("decoded", I32, [190]),
-                  out("exchanged", I32, [320]), out("sums", I32, [4]), *sizes(280)], cub_pieces, arch="sm_80")
+                  out("exchanged", I32, [320]), out("sums", I32, [2]), *sizes(280)], cub_pieces, arch="sm_80")
 
 
 def aggregated(v):
@@ -110,9 +110,8 @@ def carved(v):
 def cub_pieces(v):
     x = np.pad(v.x, (0, 40), constant_values=1 << 30)
     merged, t = np.sort(x), np.arange(64)
-    parts = np.where(t % 32 < 26, t, 0).reshape(2, 32)[:, :26].reshape(4, 13)
     return {"merged": merged, "heads": np.append(1, merged[1:] != merged[:-1]), "decoded": np.repeat(t * 10, t % 5 + 1)[:190],
-            "exchanged": x, "sums": parts.sum(1)}
+            "exchanged": x, "sums": t.reshape(2, 32)[:, :13].sum(1)}
 
 
 def roles():

@@ -10,7 +10,7 @@ extern "C" __global__ void cub_pieces(const int *x, int *merged, int *heads, int
   using Exchange = cub::BlockExchange<int, T, ITEMS, true>;
   using Decode = cub::BlockRunLengthDecode<int, T, 1, 4>;
   using Sum = cub::WarpReduce<int, 13>;
-  __shared__ union { typename Merge::TempStorage merge; typename Discontinuity::TempStorage discontinuity; typename Exchange::TempStorage exchange; typename Decode::TempStorage decode; typename Sum::TempStorage sum[9]; } s;
+  __shared__ union { typename Merge::TempStorage merge; typename Discontinuity::TempStorage discontinuity; typename Exchange::TempStorage exchange; typename Decode::TempStorage decode; typename Sum::TempStorage sum[2]; } s;
   int t = threadIdx.x, v[ITEMS], f[ITEMS], o[ITEMS];
   for (int i = 0; i < ITEMS; ++i) { int at = t * ITEMS + i; v[i] = at < n ? x[at] : 1 << 30; o[i] = v[i]; }
   Merge(s.merge).Sort(v, Less());
@@ -35,7 +35,8 @@ extern "C" __global__ void cub_pieces(const int *x, int *merged, int *heads, int
     }
   }
   __syncthreads();
-  int lane = t % 32;
-  int sum = Sum(s.sum[t / 32 * 3 + lane / 13]).Sum(lane < 26 ? t : 0);
-  if (lane == 0 || lane == 13) sums[t / 32 * 2 + lane / 13] = sum;
+  if (t % 32 < 13) { // CUB's mask names no other lanes
+    int sum = Sum(s.sum[t / 32]).Sum(t);
+    if (t % 32 == 0) sums[t / 32] = sum;
+  }
 }
