@@ -21,6 +21,10 @@ SM = {"sm_80": (65536, 164 << 10, 2048, 32), "sm_86": (65536, 100 << 10, 1536, 1
       "sm_90a": (65536, 228 << 10, 2048, 32), "sm_120": (65536, 100 << 10, 1536, 24)}
 
 
+def matrix_count(loop):
+    return sum(count for kind, count in loop.items() if kind.endswith("MMA"))
+
+
 @dataclasses.dataclass
 class Kernel:
     name: str
@@ -31,7 +35,7 @@ class Kernel:
 
     @property
     def matrix(self):
-        return sum(count for kind, count in self.loop.items() if kind.endswith("MMA"))
+        return matrix_count(self.loop)
 
     @property
     def other_per_matrix(self):
@@ -60,8 +64,7 @@ def main_loop(code):
         if begin > i:
             continue
         body = collections.Counter(kind_of(text) for what, text in code[begin:i + 1] if what == "op")
-        matrix = sum(n for kind, n in body.items() if kind.endswith("MMA"))
-        known = sum(n for kind, n in best.items() if kind.endswith("MMA"))
+        matrix, known = matrix_count(body), matrix_count(best)
         if matrix and (not known or matrix > known or (matrix == known and body.total() < best.total())):
             best = body
     return best

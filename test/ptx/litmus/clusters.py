@@ -65,6 +65,26 @@ WAIT:
   mbarrier.try_wait.parity.shared::cta.b64 %p3, [%r11], 0;
   @!%p3 bra WAIT;"""
 
+def _copied_out(copy):
+    """One block copies its tile to global memory and sets a flag, the other one reads what came."""
+    return f"""
+  @!%p1 bra END;
+  @!%p2 bra THERE;
+  {copy}
+  cp.async.bulk.commit_group;
++ cp.async.bulk.wait_group 0;
+- cp.async.bulk.wait_group.read 0;
+  st.release.gpu.global.u32 [%rd2], %r9;
+  bra END;
+THERE:
+  ld.acquire.gpu.global.u32 %r7, [%rd2];
+  setp.eq.u32 %p3, %r7, 0;
+  @%p3 bra THERE;
+  ld.global.u32 %r7, [%rd1];
+  st.global.u32 [%rd5], %r7;
+"""
+
+
 # (the outcome that is forbidden, kinds, arrivals of a phase of the barrier, body)
 CASES = {
     "store to the other block, its load": ("what was there before is read", {"race"}, 1, f"""
@@ -244,38 +264,8 @@ THERE:
   cp.async.bulk.commit_group;
   cp.async.bulk.wait_group 0;
 """),
-    "bulk store, read by another block": ("what was in the buffer before is read", {"race"}, 1, """
-  @!%p1 bra END;
-  @!%p2 bra THERE;
-  cp.async.bulk.global.shared::cta.bulk_group [%rd1], [%r10], 256;
-  cp.async.bulk.commit_group;
-+ cp.async.bulk.wait_group 0;
-- cp.async.bulk.wait_group.read 0;
-  st.release.gpu.global.u32 [%rd2], %r9;
-  bra END;
-THERE:
-  ld.acquire.gpu.global.u32 %r7, [%rd2];
-  setp.eq.u32 %p3, %r7, 0;
-  @%p3 bra THERE;
-  ld.global.u32 %r7, [%rd1];
-  st.global.u32 [%rd5], %r7;
-"""),
-    "bulk reduction, read by another block": ("what was in the buffer before is read", {"race"}, 1, """
-  @!%p1 bra END;
-  @!%p2 bra THERE;
-  cp.reduce.async.bulk.global.shared::cta.bulk_group.add.u32 [%rd1], [%r10], 256;
-  cp.async.bulk.commit_group;
-+ cp.async.bulk.wait_group 0;
-- cp.async.bulk.wait_group.read 0;
-  st.release.gpu.global.u32 [%rd2], %r9;
-  bra END;
-THERE:
-  ld.acquire.gpu.global.u32 %r7, [%rd2];
-  setp.eq.u32 %p3, %r7, 0;
-  @%p3 bra THERE;
-  ld.global.u32 %r7, [%rd1];
-  st.global.u32 [%rd5], %r7;
-"""),
+    "bulk store, read by another block": ("what was in the buffer before is read", {"race"}, 1, _copied_out("cp.async.bulk.global.shared::cta.bulk_group [%rd1], [%r10], 256;")),
+    "bulk reduction, read by another block": ("what was in the buffer before is read", {"race"}, 1, _copied_out("cp.reduce.async.bulk.global.shared::cta.bulk_group.add.u32 [%rd1], [%r10], 256;")),
     "zeros, then a bulk reduction": ("the sum has what was in the buffer before", {"proxy"}, 1, """
   @!%p1 bra END;
   @!%p2 bra THERE;

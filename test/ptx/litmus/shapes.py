@@ -79,6 +79,25 @@ END:
 """
 
 
+def _copied_in(fence):
+    """A thread stores to global memory, and copies that into shared memory behind the fence."""
+    return """
+  setp.ne.u32 %p1, %r1, 0;
+  @%p1 bra END;
+  st.global.v4.u32 [%rd1], {%r9, %r9, %r9, %r9};
+  mbarrier.init.shared.b64 [%r11], 1;
+  fence.mbarrier_init.release.cluster;
+""" + fence + """
+  mbarrier.arrive.expect_tx.shared.b64 _, [%r11], 16;
+  cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%r10], [%rd1], 16, [%r11];
+WAIT:
+  mbarrier.try_wait.parity.shared.b64 %p2, [%r11], 0;
+  @!%p2 bra WAIT;
+  ld.shared.u32 %r5, [%r10];
+  st.global.u32 [%rd3], %r5;
+"""
+
+
 # Each is a body between HEAD and ret with lines marked: "-" those that only the broken form has, "+" only the mended one.
 # (what is forbidden, kinds of finding, body)
 PROXIES = {
@@ -107,21 +126,7 @@ PROXIES = {
   cp.async.bulk.commit_group;
   cp.async.bulk.wait_group 0;
 """),
-    "global store, then bulk copy in": ("the copy takes what was in the buffer before", {"proxy"}, """
-  setp.ne.u32 %p1, %r1, 0;
-  @%p1 bra END;
-  st.global.v4.u32 [%rd1], {%r9, %r9, %r9, %r9};
-  mbarrier.init.shared.b64 [%r11], 1;
-  fence.mbarrier_init.release.cluster;
-+ fence.proxy.async;
-  mbarrier.arrive.expect_tx.shared.b64 _, [%r11], 16;
-  cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%r10], [%rd1], 16, [%r11];
-WAIT:
-  mbarrier.try_wait.parity.shared.b64 %p2, [%r11], 0;
-  @!%p2 bra WAIT;
-  ld.shared.u32 %r5, [%r10];
-  st.global.u32 [%rd3], %r5;
-"""),
+    "global store, then bulk copy in": ("the copy takes what was in the buffer before", {"proxy"}, _copied_in("+ fence.proxy.async;")),
     "the fence without bar.warp.sync": ("the copy takes what other lanes have not stored yet", {"race"}, """
   setp.gt.u32 %p1, %r1, 31;
   @%p1 bra END;
@@ -136,22 +141,7 @@ WAIT:
   cp.async.bulk.commit_group;
   cp.async.bulk.wait_group 0;
 """),
-    "global store, then bulk copy in, a fence of shared memory": ("the copy takes what was in the buffer before", {"proxy"}, """
-  setp.ne.u32 %p1, %r1, 0;
-  @%p1 bra END;
-  st.global.v4.u32 [%rd1], {%r9, %r9, %r9, %r9};
-  mbarrier.init.shared.b64 [%r11], 1;
-  fence.mbarrier_init.release.cluster;
-- fence.proxy.async.shared::cta;
-+ fence.proxy.async.global;
-  mbarrier.arrive.expect_tx.shared.b64 _, [%r11], 16;
-  cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%r10], [%rd1], 16, [%r11];
-WAIT:
-  mbarrier.try_wait.parity.shared.b64 %p2, [%r11], 0;
-  @!%p2 bra WAIT;
-  ld.shared.u32 %r5, [%r10];
-  st.global.u32 [%rd3], %r5;
-"""),
+    "global store, then bulk copy in, a fence of shared memory": ("the copy takes what was in the buffer before", {"proxy"}, _copied_in("- fence.proxy.async.shared::cta;\n+ fence.proxy.async.global;")),
     "bulk copy in, read without the wait": ("the bytes that were there before are read", {"async-in-flight", "uninitialised"}, """
   setp.ne.u32 %p1, %r1, 0;
   @%p1 bra END;
@@ -274,6 +264,11 @@ def _poll(label, load, value=0):
     return f"{label}:\n  {load}\n  setp.le.u32 %p3, %r5, {value};\n  @%p3 bra {label};"
 
 
+def _read_when(label, load, value=0):
+    """The datum is read when the flag has been seen."""
+    return _poll(label, load, value) + "\n  ld.global.u32 %r6, [%rd1];\n  st.global.u32 [%rd3], %r6;"
+
+
 # Longer paths, by threads of two to four blocks: (the outcome that is forbidden, blocks, blocks of a cluster, body). %r1 is
 # the thread, %r2 the block; [%rd1] the datum, [%rd2] and the words behind it flags.
 PATHS = {
@@ -295,9 +290,7 @@ SECOND:
 - st.relaxed.cta.global.u32 [%rd2+4], %r9;
   bra END;
 THIRD:
-{_poll("AGAIN", "ld.acquire.cta.global.u32 %r5, [%rd2+4];")}
-  ld.global.u32 %r6, [%rd1];
-  st.global.u32 [%rd3], %r6;
+{_read_when("AGAIN", "ld.acquire.cta.global.u32 %r5, [%rd2+4];")}
 """),
     "cumulativity: to a third block": ("what a flag of a flag orders is not seen", 3, 0, f"""
   setp.ne.u32 %p1, %r1, 0;
@@ -315,9 +308,7 @@ SECOND:
 - st.release.cta.global.u32 [%rd2+4], %r9;
   bra END;
 THIRD:
-{_poll("AGAIN", "ld.acquire.gpu.global.u32 %r5, [%rd2+4];")}
-  ld.global.u32 %r6, [%rd1];
-  st.global.u32 [%rd3], %r6;
+{_read_when("AGAIN", "ld.acquire.gpu.global.u32 %r5, [%rd2+4];")}
 """),
     "a release and atomics after it": ("the last value of the flag is seen, and the datum is not", 3, 0, f"""
   setp.ne.u32 %p1, %r1, 0;
@@ -335,9 +326,7 @@ SECOND:
 - st.relaxed.gpu.global.u32 [%rd2], 2;
   bra END;
 THIRD:
-{_poll("AGAIN", "ld.acquire.gpu.global.u32 %r5, [%rd2];", 1)}
-  ld.global.u32 %r6, [%rd1];
-  st.global.u32 [%rd3], %r6;
+{_read_when("AGAIN", "ld.acquire.gpu.global.u32 %r5, [%rd2];", 1)}
 """),
     "volatile flags": ("the flag is seen and the datum is not", 2, 0, f"""
   setp.ne.u32 %p1, %r1, 0;
@@ -365,9 +354,7 @@ SECOND:
   st.relaxed.gpu.global.u32 [%rd2], %r9;
   bra END;
 SECOND:
-{_poll("POLL", "ld.acquire.gpu.global.u32 %r5, [%rd2];")}
-  ld.global.u32 %r6, [%rd1];
-  st.global.u32 [%rd3], %r6;
+{_read_when("POLL", "ld.acquire.gpu.global.u32 %r5, [%rd2];")}
 """),
     "the scope of a cluster between two clusters": ("the flag is seen and the datum is not", 4, 2, f"""
   setp.ne.u32 %p1, %r1, 0;
@@ -381,9 +368,7 @@ SECOND:
 - st.release.cluster.global.u32 [%rd2], %r9;
   bra END;
 SECOND:
-{_poll("POLL", "ld.acquire.gpu.global.u32 %r5, [%rd2];")}
-  ld.global.u32 %r6, [%rd1];
-  st.global.u32 [%rd3], %r6;
+{_read_when("POLL", "ld.acquire.gpu.global.u32 %r5, [%rd2];")}
 """),
     "the scope of a cluster within it": ("the flag is seen and the datum is not", 2, 2, f"""
   setp.ne.u32 %p1, %r1, 0;
@@ -395,9 +380,7 @@ SECOND:
 - st.release.cta.global.u32 [%rd2], %r9;
   bra END;
 SECOND:
-{_poll("POLL", "ld.acquire.cluster.global.u32 %r5, [%rd2];")}
-  ld.global.u32 %r6, [%rd1];
-  st.global.u32 [%rd3], %r6;
+{_read_when("POLL", "ld.acquire.cluster.global.u32 %r5, [%rd2];")}
 """),
     "a load, then a store of another block": ("the load sees the store behind it", 2, 0, f"""
   setp.ne.u32 %p1, %r1, 0;

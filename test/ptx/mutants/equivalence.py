@@ -36,24 +36,7 @@
 import footprints
 import kinds
 import ptx_text
-
-
-def reaches(function, start, successors, stops, matters):
-    """Whether, from `start` (not itself), something that matters comes before a stop on some path."""
-    seen, work = {start}, list(successors(start))
-    while work:
-        index = work.pop()
-        if index in seen:
-            continue
-        seen.add(index)
-        statement = function.statements[index]
-        if statement.kind == "instruction":
-            if stops(statement):
-                continue
-            if matters(statement):
-                return True
-        work += successors(index)
-    return False
+from ptx_text import reaches
 
 
 def either_side(function, statement, stops, matters):

@@ -511,39 +511,24 @@ def protected_by(function, s, threads):
     """Whether an instruction is one that this wait stands before: it touches what the wait says is over, or hands
     that on to threads of which one touches it before they meet again. Other waits, fences, votes and
     what only computes are not: a wait that moves behind them still stands before all that matters."""
+    def behind(t, matters, stops=lambda u: False):
+        return ptx_text.reaches(function, t.index, function.successors, stops, matters)
+
     def follows(t, touches):
-        return touches(t) or (hands_over(t) and reaches(function, t.index, touches, BLOCK_BARRIERS))
+        return touches(t) or (hands_over(t) and behind(t, touches, lambda u: u.is_(*BLOCK_BARRIERS)))
     if s.is_("wgmma.wait_group"):
         names = {n for t in instructions(function) if t.is_("wgmma.mma_async") for o in t.operands[:2]
                  for n in ptx_text.NAME.findall(o.text) if o.text.startswith("{")}
         products = lambda t: t.is_("wgmma.mma_async")
         # The copies that an arrival lets go are of the next round: there is one, and they are of another warpgroup.
         return lambda t: (bool(t.registers & names) and not t.is_("wgmma")) or \
-            (threads > 128 and hands_over(t) and t.is_("mbarrier") and reaches(function, t.index, products, ()))
+            (threads > 128 and hands_over(t) and t.is_("mbarrier") and behind(t, products))
     if s.is_("cp.async.bulk.wait_group"):
         writes = writes_shared if "read" in s.parts else lambda t: is_memory(t) and not t.is_("ld.global.nc", "prefetch")
         return lambda t: follows(t, writes)
     if s.is_("cp.async.wait_group", "cp.async.wait_all"):
         return lambda t: follows(t, touches_shared)
     return lambda t: touches_shared(t) or (t.is_("mbarrier.arrive") and "expect_tx" not in t.parts)
-
-
-def reaches(function, start, matters, stops):
-    """Whether behind `start`, on some path and before a stop, something matters."""
-    seen, work = {start}, list(function.successors(start))
-    while work:
-        index = work.pop()
-        if index in seen:
-            continue
-        seen.add(index)
-        statement = function.statements[index]
-        if statement.kind == "instruction":
-            if matters(statement):
-                return True
-            if statement.is_(*stops):
-                continue
-        work += function.successors(index)
-    return False
 
 
 def skipped_part(function, index):

@@ -196,3 +196,21 @@ def edited(source, edits):
         assert text.count("\n") <= removed or start == end
         source = source[:start] + text + "\n" * (removed - text.count("\n")) + source[end:]
     return source
+
+
+def reaches(function, start, successors, stops, matters):
+    """Whether, from `start` (not itself), something that matters comes before a stop on some path."""
+    seen, work = {start}, list(successors(start))
+    while work:
+        index = work.pop()
+        if index in seen:
+            continue
+        seen.add(index)
+        statement = function.statements[index]
+        if statement.kind == "instruction":
+            if stops(statement):
+                continue
+            if matters(statement):
+                return True
+        work += successors(index)
+    return False

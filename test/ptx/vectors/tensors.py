@@ -21,6 +21,16 @@ def swizzled(at, mode):
     return at ^ (at // 128 % (1 << mode)) << 4 if mode else at
 
 
+def strides_of(size, width, gap=lambda: 0):
+    """Bytes from one to the next along each dimension but the first, multiples of 16; and the bytes of the whole."""
+    strides, stride = [], size[0] * width
+    for s in size[1:]:
+        stride += -stride % 16 + gap()
+        strides.append(stride)
+        stride *= s
+    return strides, stride
+
+
 class Tensor:
     """Sizes and strides drawn so that it fits into `most` bytes; a box of it, and where the box begins."""
 
@@ -30,12 +40,8 @@ class Tensor:
         inner = 16 * r.randrange(1, (1 << swizzle if swizzle else 4) + 1)
         while True:
             self.size = [max(1, inner // self.bytes + r.randrange(-3, 9))] + [r.randrange(1, 8) for _ in range(rank - 1)]
-            self.strides, stride = [], self.size[0] * self.bytes
-            for s in self.size[1:]:
-                stride += -stride % 16 + 16 * r.choice((0, 0, 1))
-                self.strides.append(stride)
-                stride *= s
-            if stride <= most:
+            self.strides, whole = strides_of(self.size, self.bytes, lambda: 16 * r.choice((0, 0, 1)))
+            if whole <= most:
                 break
         while True:
             self.box = [inner // self.bytes] + [r.randrange(1, min(9, s + 3)) for s in self.size[1:]]
@@ -51,15 +57,17 @@ class Tensor:
             product *= c
         return product
 
+    def places(self):
+        """The coordinates of each element of the box, in the order of the tile."""
+        for where in itertools.product(*(range(c) for c in reversed(self.counts))):
+            yield [b + i * s for b, i, s in zip(self.begin, reversed(where), self.steps)]
+
     def elements(self):
         """(byte in the tensor or None, byte in the tile) of each element of the box."""
-        index = 0
-        for where in itertools.product(*(range(c) for c in reversed(self.counts))):
-            at = [b + i * s for b, i, s in zip(self.begin, reversed(where), self.steps)]
+        for index, at in enumerate(self.places()):
             inside = all(0 <= v < s for v, s in zip(at, self.size))
             offset = at[0] * self.bytes + sum(v * s for v, s in zip(at[1:], self.strides))
             yield (offset if inside else None), swizzled(index * self.bytes, self.swizzle)
-            index += 1
 
     def map(self, over, fill=0):
         return {"element_type": self.number, "rank": self.rank, "swizzle": self.swizzle, "oob_fill": fill, "size": self.size,
@@ -79,12 +87,8 @@ class Column(Tensor):
         self.channels = 16 * r.randrange(1, (1 << swizzle if swizzle else 4) + 1) // self.bytes
         while True:
             self.size = [max(1, self.channels + r.randrange(-2, 5))] + [r.randrange(2, 6) for _ in range(spatial)] + [r.randrange(1, 4)]
-            self.strides, stride = [], self.size[0] * self.bytes
-            for s in self.size[1:]:
-                stride += -stride % 16
-                self.strides.append(stride)
-                stride *= s
-            if stride <= 8192:
+            self.strides, whole = strides_of(self.size, self.bytes)
+            if whole <= 8192:
                 break
         self.lower = [r.randrange(-2, 2) for _ in range(spatial)]
         self.upper = [r.randrange(max(-2, lo - s + 1), 3) for lo, s in zip(self.lower, self.size[1:])]
@@ -100,15 +104,10 @@ class Column(Tensor):
     def length(self):
         return self.count * self.channels * self.bytes
 
-    def elements(self):
-        index = 0
+    def places(self):
         for *place, image in self.pixels[self.first:self.first + self.count]:
             for c in range(self.channels):
-                at = [self.begin[0] + c, *(p + o for p, o in zip(place, self.offsets)), image]
-                inside = all(0 <= v < s for v, s in zip(at, self.size))
-                offset = at[0] * self.bytes + sum(v * s for v, s in zip(at[1:], self.strides))
-                yield (offset if inside else None), swizzled(index * self.bytes, self.swizzle)
-                index += 1
+                yield [self.begin[0] + c, *(p + o for p, o in zip(place, self.offsets)), image]
 
     def map(self, over, fill=0):
         return {"element_type": self.number, "rank": self.rank, "swizzle": self.swizzle, "oob_fill": fill, "size": self.size,
