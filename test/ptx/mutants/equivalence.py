@@ -34,7 +34,7 @@
 #                      by running the kernel with a trap where the two would differ
 #   never executed     the edited instruction is not reached in any run of the kernel; told by a trap in its place
 import footprints
-import kinds
+import opcode_families as families
 import ptx_text
 from ptx_text import reaches
 
@@ -51,25 +51,25 @@ def _ends(statement):
 
 
 def _orders(statement):
-    return (kinds.is_memory(statement) or kinds.is_synchronisation(statement)) and not _ends(statement) and \
+    return (families.is_memory(statement) or families.is_synchronisation(statement)) and not _ends(statement) and \
         not statement.is_("ld.global.nc")
 
 
 def _touches(statement):
-    return (kinds.is_memory(statement) and not statement.is_("ld.global.nc")) or statement.is_("call")
+    return (families.is_memory(statement) and not statement.is_("ld.global.nc")) or statement.is_("call")
 
 
 def same_threads(site):
     count = site.statement.operands[1:] if site.statement.operands else []
-    return lambda t: t.is_(*kinds.BLOCK_BARRIERS) and [o.text for o in t.operands[1:]] == [o.text for o in count]
+    return lambda t: t.is_(*families.BLOCK_BARRIERS) and [o.text for o in t.operands[1:]] == [o.text for o in count]
 
 
 def barrier_beside(function, site, launch):
     s = site.statement
-    if s.is_(*kinds.BLOCK_BARRIERS):
+    if s.is_(*families.BLOCK_BARRIERS):
         stops = same_threads(site)
     elif s.is_("bar.warp.sync"):
-        stops = lambda t: t.is_("bar.warp.sync", *kinds.BLOCK_BARRIERS)
+        stops = lambda t: t.is_("bar.warp.sync", *families.BLOCK_BARRIERS)
     else:
         return None
     # Other barriers of the same kind stop the search, so what synchronises otherwise must not come first.
@@ -79,19 +79,19 @@ def barrier_beside(function, site, launch):
 
 def wait_beside(function, site, launch):
     s = site.statement
-    if not s.is_(*kinds.WAIT_GROUPS):
+    if not s.is_(*families.WAIT_GROUPS):
         return None
     family = s.opcode.split(".wait")[0]
     allowed = s.operands[-1].integer if s.operands else 0
     def covers(t):
         left = t.operands[-1].integer if t.operands else 0
-        return t.is_(*kinds.WAIT_GROUPS) and t.opcode.split(".wait")[0] == family and left is not None and left <= allowed \
+        return t.is_(*families.WAIT_GROUPS) and t.opcode.split(".wait")[0] == family and left is not None and left <= allowed \
             and ("read" not in t.parts or "read" in s.parts)
-    ordered = lambda t: _touches(t) or t.is_(*kinds.COMMITS) or t.is_(*kinds.BARRIERS) or t.is_("mbarrier", "ret", "exit")
+    ordered = lambda t: _touches(t) or t.is_(*families.COMMITS) or t.is_(*families.BARRIERS) or t.is_("mbarrier", "ret", "exit")
     if not reaches(function, s.index, function.successors, covers, ordered):
         return "wait beside"
     before = function.predecessors
-    entered = lambda t: t.is_(*kinds.COMMITS) or t.index == 0
+    entered = lambda t: t.is_(*families.COMMITS) or t.index == 0
     again = reaches(function, s.index, lambda i: before[i], covers, entered)
     return None if again else "wait beside"
 
@@ -99,9 +99,9 @@ def wait_beside(function, site, launch):
 def last_wait(function, site, launch):
     """A wait on an mbarrier behind which the thread only ends (or waits again); in a cluster it keeps the block alive."""
     cluster = any(extent > 1 for extent in launch.get("cluster") or [])
-    matters = lambda t: _orders(t) and not t.is_(*kinds.TRY_WAITS)
+    matters = lambda t: _orders(t) and not t.is_(*families.TRY_WAITS)
     behind = reaches(function, site.statement.index, function.successors, lambda t: False, matters)
-    return None if cluster or behind or not site.statement.is_(*kinds.TRY_WAITS) else "nothing behind"
+    return None if cluster or behind or not site.statement.is_(*families.TRY_WAITS) else "nothing behind"
 
 
 def commit_beside(function, site, launch):
@@ -109,7 +109,7 @@ def commit_beside(function, site, launch):
     after it be pending."""
     s = site.statement
     family = s.opcode.split(".commit")[0]
-    most = max([t.operands[-1].integer or 0 for t in kinds.instructions(function)
+    most = max([t.operands[-1].integer or 0 for t in families.instructions(function)
                 if t.is_(f"{family}.wait_group") and t.operands] or [0])
     seen, work = set(), [(i, 0) for i in function.successors(s.index)]
     while work:
@@ -140,7 +140,7 @@ def no_taker(function, site, launch):
         word = {o.text for o in t.operands if o.is_address}
         other = lambda u: _touches(u) and not (_strong(u, u.is_("st", "red", "atom")) and {o.text for o in u.operands if o.is_address} == word)
         return reaches(function, t.index, function.successors, lambda u: False, other)
-    return None if any(takes(t) for t in kinds.instructions(function)) else "no taker"
+    return None if any(takes(t) for t in families.instructions(function)) else "no taker"
 
 
 def nothing_behind(function, site, launch):
@@ -157,14 +157,14 @@ def nothing_behind(function, site, launch):
             t.is_("st.global", "mbarrier", "barrier.cluster", "griddepcontrol")
         return None if reaches(function, s.index, function.successors, never, read) else "nothing behind"
     if s.is_("atom", "red") and not reaches(function, s.index, function.successors, never, _observes) and \
-            not reaches(function, s.index, function.successors, lambda t: t.is_(*kinds.BLOCK_BARRIERS), _reads_shared(function)):
+            not reaches(function, s.index, function.successors, lambda t: t.is_(*families.BLOCK_BARRIERS), _reads_shared(function)):
         return "nothing behind"
     return "nothing behind" if either_side(function, s, never, _touches) else None
 
 
 def _used(function, register):
     return any(register in {n for o in t.operands[1:] for n in ptx_text.NAME.findall(o.text)}
-               for t in kinds.instructions(function))
+               for t in families.instructions(function))
 
 
 def _reads_shared(function):
@@ -187,7 +187,7 @@ def within_barriers(function, site, launch):
     s = site.statement
     if not s.is_("membar.cta", "fence.acq_rel.cta", "fence.sc.cta"):
         return None
-    stops = lambda t: t.is_(*kinds.BLOCK_BARRIERS)
+    stops = lambda t: t.is_(*families.BLOCK_BARRIERS)
     behind = lambda matters: reaches(function, s.index, function.successors, stops, matters)
     ahead = lambda matters: reaches(function, s.index, lambda i: function.predecessors[i], stops, matters)
     releases = ahead(_weak) and behind(lambda t: _strong(t, True))
@@ -206,7 +206,7 @@ def fence_beside(function, site, launch):
         scope = max([FENCE_STRENGTH.get(p, 0) for p in s.parts])
         def strong(t):
             fence = t.is_("fence.sc", "fence.acq_rel", "membar") and max(FENCE_STRENGTH.get(p, 0) for p in t.parts) >= scope
-            return (fence and ("sc" not in s.parts or "sc" in t.parts)) or (scope == 0 and t.is_(*kinds.BLOCK_BARRIERS))
+            return (fence and ("sc" not in s.parts or "sc" in t.parts)) or (scope == 0 and t.is_(*families.BLOCK_BARRIERS))
     return "fence beside" if either_side(function, s, strong, _touches) else None
 
 
@@ -222,7 +222,7 @@ def fenced_again(function, site, launch):
     tells = lambda t: uses(t) or t.is_("mbarrier.arrive", "mbarrier.arrive_drop", "barrier.cluster.arrive", "bar.arrive")
     if reaches(function, s.index, function.successors, again, tells):
         return None
-    elsewhere = {t.index for t in kinds.instructions(function) if uses(t)}
+    elsewhere = {t.index for t in families.instructions(function) if uses(t)}
     reached = set()
     def note(t):
         reached.add(t.index)
@@ -258,14 +258,14 @@ def near(function, s):
         lines.add(t.line)
         return False
     for follows in (function.successors, lambda i: function.predecessors[i]):
-        reaches(function, s.index, follows, lambda t: t.is_(*kinds.BLOCK_BARRIERS), collect)
+        reaches(function, s.index, follows, lambda t: t.is_(*families.BLOCK_BARRIERS), collect)
     return sorted(lines)
 
 
 def footprint_rule(function, site, launch, recorded):
     """What threads touch in runs of the kernel itself says that the barrier, or the fence of the block, separates nothing."""
     s = site.statement
-    if site.rule == "barrier deleted" and s.is_(*kinds.BLOCK_BARRIERS, "bar.warp.sync"):
+    if site.rule == "barrier deleted" and s.is_(*families.BLOCK_BARRIERS, "bar.warp.sync"):
         name, asks = "separates nothing", lambda rows: footprints.needless(rows, function, s.line, s.is_("bar.warp.sync"),
                                                                            site.what == "of the warp only")
     elif site.rule in ("scope narrowed", "relaxed") and s.is_("ld", "st", "atom", "red"):
@@ -344,6 +344,6 @@ def reached_probe(site, source):
 def waiting_probe(site, source):
     """The kernel with a trap where the wait is not true at once, or None."""
     s = site.statement
-    if site.kind not in ("wait", "moved") or not s.is_(*kinds.TRY_WAITS):
+    if site.kind not in ("wait", "moved") or not s.is_(*families.TRY_WAITS):
         return None
     return ptx_text.edited(source, [(s.end, s.end, f" @!{s.operands[0].text.split('|')[0]} trap;")])

@@ -4,7 +4,7 @@
 # accepts; what does not change the copied bytes is not enumerated.
 import copy
 
-import kinds
+from sites import Site
 
 SWIZZLES = ["none", "32B", "64B", "128B"]
 
@@ -26,7 +26,7 @@ def sites(launch):
 
 def _fields(i, argument):
     def site(kind, what, change):
-        return kinds.Site(kind, 0, f"tensor map {argument.get('name', i)}: {what}", launch=_changed(i, change))
+        return Site(kind, 0, f"tensor map {argument.get('name', i)}: {what}", launch=_changed(i, change))
     swizzle = str(argument.get("swizzle", "none"))
     for other in SWIZZLES:
         row = argument["box"][0] * width(argument["dtype"])
