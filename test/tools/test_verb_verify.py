@@ -92,7 +92,7 @@ def test_data_that_is_wrong(cameo, model, data):
     result = cameo("verify", model, "--device", "sim", "--data", data, check=False)
     assert result.returncode == 4
     assert "test_data_set_0 y: ok" in result.stdout
-    assert "test_data_set_1 y: DIFFERS" in result.stdout and "1 outside the bound, worst at 17" in result.stdout
+    assert "test_data_set_1 y: DIFFERS" in result.stdout and "1 of 35 elements differ; the worst at [3, 2]: " in result.stdout
     path.write_bytes(path.read_bytes()[:-7])
     assert cameo("verify", model, "--device", "sim", "--data", data, check=False).returncode == 8
 

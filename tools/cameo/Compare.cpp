@@ -4,6 +4,9 @@
 
 #include "Compare.h"
 
+#include "llvm/Support/Format.h"
+#include "llvm/Support/FormatVariadic.h"
+
 #include <algorithm>
 #include <cmath>
 
@@ -108,13 +111,32 @@ Difference compare(const HostTensor &actual, const HostTensor &expected, Toleran
   tolerance.absolute = std::max(tolerance.absolute, tolerance.ofLargest * largest);
   Sums sums;
   d.elements = int64_t(a->size());
+  size_t perElement = a->size() / size_t(std::max<int64_t>(actual.numElements(), 1)); // 2: complex
   for (size_t i = 0; i < a->size(); ++i)
-    compareElement((*a)[i], (*e)[i], int64_t(i), tolerance, d, sums);
+    compareElement((*a)[i], (*e)[i], int64_t(i / perElement), tolerance, d, sums);
   d.meanAbsolute /= double(std::max<int64_t>(d.elements, 1));
   d.maxRelative = d.maxAbsolute / std::max(sums.scale, 1e-30);
   double norm = std::sqrt(sums.actual) * std::sqrt(sums.expected);
   d.cosine = norm > 0 ? sums.dot / norm : (sums.actual == sums.expected ? 1 : 0);
   return d;
+}
+
+std::string positionText(const host::Dims &dims, int64_t position) {
+  host::Dims at(dims.size());
+  for (size_t d = dims.size(); d-- > 0 && dims[d];) {
+    at[d] = position % dims[d];
+    position /= dims[d];
+  }
+  std::string text;
+  for (int64_t i : at)
+    text += (text.empty() ? "[" : ", ") + std::to_string(i);
+  return text + (text.empty() ? "[]" : "]");
+}
+
+std::string worstText(const Difference &d, const host::Dims &dims) {
+  return llvm::formatv("{0} of {1} elements differ; the worst at {2}: {3} instead of {4}", d.wrong, d.elements,
+                       positionText(dims, d.worst), llvm::format("%.9g", d.worstActual),
+                       llvm::format("%.9g", d.worstExpected));
 }
 
 } // namespace cameo::tool

@@ -38,5 +38,9 @@ Difference compare(const host::HostTensor &actual, const host::HostTensor &expec
 
 /// "float32[2,3]", for messages.
 std::string describe(const host::HostTensor &tensor);
+/// "[1, 2]": row-major position `position` of a tensor of these sizes.
+std::string positionText(const host::Dims &dims, int64_t position);
+/// "3 of 12 elements differ; the worst at [1, 2]: 0.5 instead of 0.25", where some are outside of the tolerance.
+std::string worstText(const Difference &difference, const host::Dims &dims);
 
 } // namespace cameo::tool

@@ -144,9 +144,7 @@ CaseResult runOnce(Executor &executor, const std::vector<host::HostTensor> &inpu
       return result("mismatch", "", "output " + std::to_string(i) + " " + d.reason);
     if (d.wrong)
       return result("mismatch", "",
-                    formatv("output {0}: {1} of {2} elements, worst at {3}: {4} instead of {5}", i,
-                            d.wrong, d.elements, d.worst, format("%.9g", d.worstActual), format("%.9g", d.worstExpected))
-                        .str());
+                    "output " + std::to_string(i) + ": " + worstText(d, expected[i].dims()));
     if (uint64_t missing = executor.unwrittenBytes(i))
       return result("mismatch", "",
                     formatv("{0} bytes of output {1} were written by no kernel", missing, i).str());

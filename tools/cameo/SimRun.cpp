@@ -148,19 +148,6 @@ HostTensor Session::download(size_t index) const {
   return *tensor;
 }
 
-/// "[1, 2]" of a row-major position.
-std::string positionText(const host::Dims &dims, int64_t position) {
-  host::Dims at(dims.size());
-  for (size_t d = dims.size(); d-- > 0 && dims[d];) {
-    at[d] = position % dims[d];
-    position /= dims[d];
-  }
-  std::string text;
-  for (int64_t i : at)
-    text += (text.empty() ? "[" : ", ") + std::to_string(i);
-  return text + (text.empty() ? "[]" : "]");
-}
-
 /// The first n elements, as a tensor of one dimension.
 HostTensor prefix(const HostTensor &tensor, int64_t n) { return tensor.view({n}, {1}, tensor.offset()); }
 
@@ -205,9 +192,7 @@ std::string differenceOf(HostTensor actual, HostTensor expected, const LaunchExp
     return wideActual ? wideExpected.message() : wideActual.message();
   Difference d = compare(*wideActual, *wideExpected, {how.relative, how.absolute});
   if (d.wrong)
-    return formatv("{0} of {1} elements differ; the worst at {2}: {3} instead of {4}", d.wrong, d.elements,
-                   positionText(dims, d.worst), format("%.9g", d.worstActual),
-                   format("%.9g", d.worstExpected)).str();
+    return worstText(d, dims);
   // 64-bit integers are more than a double holds: where exactness is asked, their bits decide.
   bool bitsDecide = how.mode != LaunchExpected::Mode::AllClose && !isFloat(actual.dtype());
   return bitsDecide ? "differs first at " + positionText(dims, first) : "";

@@ -112,8 +112,7 @@ bool printRow(StringRef title, const HostTensor &actual, const HostTensor &expec
   if (perNode)
     outs() << formatv(", bound {0:e2}", bound.absolute);
   if (!d.matches())
-    outs() << formatv(", {0} outside the bound, worst at {1}: {2} instead of {3}", d.wrong, d.worst,
-                      format("%.9g", d.worstActual), format("%.9g", d.worstExpected));
+    outs() << "; " << worstText(d, expected.dims());
   outs() << "\n";
   return d.matches();
 }
