@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #
 # A small model and its bundle, made once; and a run that a test may interrupt.
+import json
 import os
 import signal
 import subprocess
@@ -51,3 +52,14 @@ def start(build_dir, tmp_path):
         if process.poll() is None:
             process.send_signal(signal.SIGKILL)
             process.wait()
+
+
+@pytest.fixture
+def sim(cameo, tmp_path):
+    """Runs PTX with a launch (a dict, or bytes) and flags; the exit status is the caller's to judge."""
+    def run(ptx, launch, *flags, **more):
+        (tmp_path / "kernel.ptx").write_text(ptx)
+        data = launch if isinstance(launch, bytes) else json.dumps(launch).encode()
+        (tmp_path / "launch.json").write_bytes(data)
+        return cameo("sim", tmp_path / "kernel.ptx", "--launch", tmp_path / "launch.json", *flags, check=False, **more)
+    return run
