@@ -99,8 +99,11 @@ struct RaceLaunch {
   std::atomic<uint64_t> touchedBytes{0}, shadowBytes{0};
   std::atomic<bool> full{false};
   std::atomic<uint64_t> versions{0}; ///< of flags
-  // While a host thread runs blocks it has `running`; who rebuilds the table has all of it.
+  // While a host thread runs blocks it has `running`; who rebuilds the table has all of it. Who wants it goes
+  // through `turn` first and says so: others end their slices, and do not come back before it was had.
   std::shared_mutex running;
+  std::mutex turn;
+  std::atomic<bool> isWanted{false};
   uint32_t generation = 0;
   static constexpr size_t leastGrowth = 2048;
   size_t mayGrow = leastGrowth;          ///< bytes of the table, all parts together, until it is rebuilt
@@ -111,7 +114,7 @@ struct RaceLaunch {
   void enter(RaceCache &cache);
   bool hasGrown(const RaceCache &cache) const {
     size_t grown = table.bytes(cache.part) - (cache.part == rebuiltPart ? rebuiltBytes : 0);
-    return grown * table.writers() > mayGrow;
+    return grown * table.writers() > std::max(mayGrow, allowance() * table.writers());
   }
   /// States that no cell has any more are forgotten. Nobody is running.
   void rebuild(unsigned part);

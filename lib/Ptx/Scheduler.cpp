@@ -161,6 +161,8 @@ RunStatus Worker::runBlockSlice(Block &block, uint64_t slice, SliceEnd &end) {
       x.warp = warp;
       landSomeCopies(x, *warp);
     }
+    if (launch.race && launch.race->isWanted.load(std::memory_order_relaxed))
+      break;
   }
   return RunStatus::Done;
 }
@@ -235,6 +237,21 @@ RunStatus Worker::reviveCluster(Resident &resident) {
   return RunStatus::Stopped;
 }
 
+/// Whether another cluster begins here. The last ones are left to host threads that have nothing to do, as long as those
+/// that are here have not taken long.
+bool Worker::wantsAnother(const std::vector<Resident> &resident, uint64_t most, uint64_t longest) const {
+  if (resident.empty())
+    return true;
+  uint64_t here = resident.size() * resident[0].blocks.size();
+  uint64_t bytes = resident[0].blocks[0]->arena.size() * here;
+  if (here + resident[0].blocks.size() > most || (bytes >= residentBytes && !launch.cooperative))
+    return false;
+  uint64_t begun = nextCluster.load(std::memory_order_relaxed);
+  if (hostThreads == 1 || begun + 2 * hostThreads <= clusterCount)
+    return true;
+  return std::all_of(resident.begin(), resident.end(), [&](const Resident &r) { return r.slice >= longest; });
+}
+
 Worker::Resident Worker::takeCluster(std::vector<Resident> &idle) {
   Resident resident;
   if (!idle.empty()) {
@@ -260,14 +277,21 @@ RunStatus Worker::runChecked(Resident &resident, uint64_t round, bool &finished)
   bool grown = false;
   RunStatus status;
   {
+    std::unique_lock<std::mutex> turn(launch.race->turn);
     std::shared_lock<std::shared_mutex> lock(launch.race->running);
+    turn.unlock();
     launch.race->enter(*raceCache);
     status = runCluster(resident, round, finished);
     grown = launch.race->hasGrown(*raceCache);
   }
-  if (grown)
-    if (std::unique_lock<std::shared_mutex> lock(launch.race->running); launch.race->hasGrown(*raceCache))
+  if (grown) {
+    std::lock_guard<std::mutex> turn(launch.race->turn);
+    launch.race->isWanted = true;
+    std::lock_guard<std::shared_mutex> lock(launch.race->running);
+    if (launch.race->hasGrown(*raceCache))
       launch.race->rebuild(raceCache->part);
+    launch.race->isWanted = false;
+  }
   return status;
 }
 
@@ -295,9 +319,7 @@ RunStatus Worker::run(bool count) {
       ++round;
       // One more cluster, then everyone that is here has a slice.
       uint64_t number = clusterCount;
-      uint64_t here = resident.size() * perCluster;
-      uint64_t bytes = resident.empty() ? 0 : resident[0].blocks[0]->arena.size() * here;
-      if (resident.empty() || (here + perCluster <= most && (bytes < residentBytes || launch.cooperative)))
+      if (wantsAnother(resident, most, last))
         number = nextCluster.fetch_add(1, std::memory_order_relaxed);
       if (number < clusterCount) {
         resident.push_back(takeCluster(idle));
@@ -369,7 +391,7 @@ RunStatus runGrid(LaunchContext &launch, unsigned hostThreads, GridCounts &count
     hostThreads = std::min(hostThreads, launch.race->table.writers());
   std::vector<std::unique_ptr<Worker>> workers;
   for (unsigned i = 0; i < hostThreads; ++i)
-    workers.push_back(std::make_unique<Worker>(launch, i, next, clusters));
+    workers.push_back(std::make_unique<Worker>(launch, i, hostThreads, next, clusters));
   std::vector<RunStatus> status(hostThreads, RunStatus::Done);
   std::vector<std::thread> threads;
   for (unsigned i = 1; i < hostThreads; ++i)

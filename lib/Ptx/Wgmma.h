@@ -79,6 +79,14 @@ struct WgmmaDeferred {
   unsigned rank;
 };
 
+/// Addresses of the units of 16 bytes that an operand in shared memory has.
+struct WgmmaUnits {
+  std::vector<uint32_t> all;
+  std::vector<uint32_t> ofWarp[warpsOfGroup]; ///< of A: by the warp that multiplies them
+  uint32_t first = ~0u, end = 0;              ///< all of them are in here
+};
+using WgmmaUnitsPtr = std::shared_ptr<const WgmmaUnits>;
+
 struct WgmmaOperation {
   const Op *op = nullptr;
   const WgmmaForm *form = nullptr;
@@ -86,7 +94,7 @@ struct WgmmaOperation {
   bool landed = false, accumulates = false;
   uint64_t descA = 0, descB = 0, due = 0;
   uint32_t frame[warpsOfGroup] = {}, group[warpsOfGroup] = {};
-  std::shared_ptr<const std::vector<uint32_t>> unitsA, unitsB;
+  WgmmaUnitsPtr unitsA, unitsB;
   std::vector<uint32_t> meta; ///< of 128 threads
   std::vector<WgmmaDeferred> deferred;
 };
@@ -121,7 +129,6 @@ struct WgmmaState {
   };
   std::vector<Group> groups;
   std::vector<WgmmaWarp> warps;
-  std::vector<uint16_t> readers; ///< per 16 bytes of shared memory: operations that may read them
   std::vector<WgmmaTile> tiles;
   struct Key {
     const WgmmaForm *form;
@@ -129,7 +136,7 @@ struct WgmmaState {
     uint64_t bits;
     auto operator<=>(const Key &) const = default;
   };
-  std::map<Key, std::shared_ptr<const std::vector<uint32_t>>> units;
+  std::map<Key, WgmmaUnitsPtr> units;
   WgmmaJob job;
 };
 
@@ -140,13 +147,7 @@ inline unsigned rankOf(const Warp &warp) { return warp.index % warpsOfGroup; }
 inline WgmmaState::Group &groupOf(WgmmaState &state, const Warp &warp) {
   return state.groups[warp.index / warpsOfGroup];
 }
-/// Which of the four warps multiplies unit `index` of the units of A: each has a quarter of the rows. It may have
-/// stored them itself, with no more than bar.warp.sync behind that. Units come by row, by k where A is MN-major.
-inline unsigned rankOfUnit(const WgmmaForm &form, size_t index, size_t units) {
-  return static_cast<unsigned>(form.transA ? index % 8 / 2 : index * warpsOfGroup / units);
-}
-/// What an operation may still read, and what it keeps from its warp: one more, or one less.
-void countReaders(WgmmaState &state, const std::vector<uint32_t> &units, int change);
+/// What an operation keeps from its warp: one more, or one less.
 void lockRegisters(WgmmaWarp &warp, const WgmmaForm &form, int change);
 
 // -- hooks; all of them are called for programs with wgmma only (WgmmaGuards.cpp) ------------------

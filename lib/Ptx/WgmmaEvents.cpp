@@ -91,12 +91,7 @@ void executeDeferred(Exec &x, const WgmmaOperation &o, unsigned rank) {
 }
 
 /// The warp has waited for (or left) an operation.
-void settle(WgmmaState &state, WgmmaOperation &o, WgmmaWarp &mine, unsigned rank) {
-  if (!o.waited) {
-    if (o.unitsA)
-      countReaders(state, *o.unitsA, -1);
-    countReaders(state, *o.unitsB, -1);
-  }
+void settle(WgmmaOperation &o, WgmmaWarp &mine, unsigned rank) {
   o.waited |= static_cast<uint8_t>(1 << rank);
   lockRegisters(mine, *o.form, -1);
   for (const WgmmaDeferred &deferred : o.deferred)
@@ -139,7 +134,7 @@ void waitGroup(Exec &x, const Op &op) {
       landOperation(x, *x.block, x.warp->index / warpsOfGroup, o);
     if (o.waited >> rank & 1)
       continue;
-    settle(state, o, mine, rank);
+    settle(o, mine, rank);
     if (!o.deferred.empty())
       executeDeferred(x, o, rank);
   }
@@ -157,12 +152,6 @@ void fence(Exec &x, const Op &op) {
 }
 
 } // namespace
-
-void countReaders(WgmmaState &state, const std::vector<uint32_t> &units, int change) {
-  for (uint32_t unit : units)
-    state.readers[(unit - sharedBase) / 16] =
-        static_cast<uint16_t>(state.readers[(unit - sharedBase) / 16] + change);
-}
 
 void lockRegisters(WgmmaWarp &warp, const WgmmaForm &form, int change) {
   for (uint32_t t : form.trackedD)
@@ -214,7 +203,7 @@ void exitWgmma(Exec &x, Block &block, Warp &warp) {
                  (committed ? "its group was committed, and no wgmma.wait_group has covered it"
                             : "it was not committed to a group"),
              "execute wgmma.commit_group and wgmma.wait_group 0 before the threads exit");
-    settle(state, o, state.warps[warp.index], rank);
+    settle(o, state.warps[warp.index], rank);
   }
   dropSettled(group);
 }

@@ -37,12 +37,22 @@ bool names(const std::vector<uint32_t> &list, uint32_t tracked) {
   return false;
 }
 
-/// A warp that has issued the operation reads the unit as one of its rows of A.
-bool readsA(const WgmmaOperation &o, uint32_t unit) {
-  for (size_t i = 0; o.unitsA && i < o.unitsA->size(); ++i)
-    if ((*o.unitsA)[i] == unit)
-      return o.arrived >> rankOfUnit(*o.form, i, o.unitsA->size()) & 1;
-  return false;
+/// The first unit in [from, to) of those that the operation may still read as A or as B, whichever `which` then says;
+/// else 0. A warp that has issued it reads its own rows of A.
+uint32_t findSource(const WgmmaOperation &o, uint32_t from, uint32_t to, char &which) {
+  uint32_t found = ~0u;
+  auto look = [&](const std::vector<uint32_t> &units, char operand) {
+    for (uint32_t unit : units)
+      if (unit >= from && unit < to && unit < found)
+        found = unit, which = operand;
+  };
+  auto mayRead = [&](const WgmmaUnitsPtr &units) { return units && from < units->end && units->first < to; };
+  for (unsigned rank = 0; rank < warpsOfGroup && mayRead(o.unitsA); ++rank)
+    if (o.arrived >> rank & 1)
+      look(o.unitsA->ofWarp[rank], 'A');
+  if (mayRead(o.unitsB))
+    look(o.unitsB->all, 'B');
+  return found == ~0u ? 0 : found;
 }
 
 bool hasCopy(const WgmmaOperation &o, uint32_t tracked, unsigned rank) {
@@ -153,22 +163,14 @@ void checkWgmmaRegisters(Exec &x, const Op &op, const WgmmaForm &form, bool accu
 void guardWgmmaSource(Exec &x, const Op &op, uint32_t first, uint32_t end, unsigned lane,
                       const char *what) {
   WgmmaState &state = *x.block->async->wgmma;
-  if (first < sharedBase || first >= end || (end - 1 - sharedBase) / 16 >= state.readers.size())
+  if (first < sharedBase || first >= end)
     return;
-  uint32_t from = (first - sharedBase) / 16, to = (end - 1 - sharedBase) / 16;
-  while (from <= to && !state.readers[from])
-    ++from;
-  if (from > to)
-    return;
-  uint32_t unit = sharedBase + from * 16;
+  uint32_t from = first & ~15u, to = (end + 15) & ~15u;
   for (size_t g = 0; g < state.groups.size(); ++g)
     for (const WgmmaOperation &o : state.groups[g].operations) {
       char which = 0;
-      if (!o.waited && readsA(o, unit))
-        which = 'A';
-      else if (!o.waited && o.unitsB && names(*o.unitsB, unit))
-        which = 'B';
-      if (!which)
+      uint32_t unit = o.waited ? 0 : findSource(o, from, to, which);
+      if (!unit)
         continue;
       const Region *region = sharedRegion(x, unit);
       report(x, op, FindingKind::AsyncSource, 1u << lane, std::max(first, unit), end - first,

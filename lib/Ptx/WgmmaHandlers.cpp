@@ -23,8 +23,7 @@ struct Scratch {
   alignas(64) float a[rows * mostStoredK];         ///< [row][k]
   alignas(64) float b[mostN * mostK];              ///< [column][k]
   alignas(64) float wideA[8][mostStoredK][lanes];  ///< by eight rows: as the lanes have them
-  alignas(64) float quadsB[mostN / 4][mostK][4];   ///< columns 8j + p, +2, +4, +6 of quad 2j + p
-  alignas(64) float c[rows][mostN];
+  alignas(64) float quadsB[mostN / 4 * mostK][4];  ///< [quad][k]: columns 8j + p, +2, +4, +6 of quad 2j + p
   u8 index[rows * mostStoredK];
 };
 
@@ -55,6 +54,8 @@ struct Registers {
         c[p][l] = halfToFloat(from[2 * l + p]);
     }
   }
+  /// f32 is where it belongs: what is computed in place.
+  bool inPlace() const { return form.d == WgmmaResult::F32; }
   void store(const float (&c)[2][lanes], bool accumulates) const {
     for (unsigned p = 0; p < 2; ++p) {
       if (form.d == WgmmaResult::F32) {
@@ -124,17 +125,30 @@ template <bool Exact> inline Vector multiplyAdd(Vector a, Vector b, Vector c) {
 #define CAMEO_UNROLL _Pragma("GCC unroll 8")
 #endif
 
-/// Eight rows times the eight columns of `Octets` neighbours, in place.
+typedef int32_t Bits __attribute__((vector_size(width * 4)));
+
+/// A NaN is the canonical one.
+inline Vector canonicalVector(Vector v) {
+  Bits number = v == v;
+  return (Vector)(((Bits)v & number) | (~number & 0x7fffffff));
+}
+
+/// Eight rows times the eight columns of `Octets` neighbours, to the 32 lanes at each c.
 template <bool Exact, unsigned Octets>
-[[gnu::always_inline]] inline void multiplyOctets(const float (*a)[lanes], const float (*b)[mostK][4], unsigned k,
-                                                  float (*c)[lanes]) {
+[[gnu::always_inline]] inline void multiplyOctets(const float (*a)[lanes], const float (*b)[4], unsigned k,
+                                                  float *const *c, bool accumulates) {
   constexpr unsigned parts = lanes / width, quads = 2 * Octets;
-  Vector acc[quads][parts];
-  std::memcpy(acc, c, sizeof acc);
+  Vector acc[quads][parts] = {};
+  if (accumulates)
+CAMEO_UNROLL
+    for (unsigned q = 0; q < quads; ++q)
+CAMEO_UNROLL
+      for (unsigned p = 0; p < parts; ++p)
+        std::memcpy(&acc[q][p], c[q] + p * width, sizeof acc[q][p]);
   for (unsigned i = 0; i < k; ++i)
 CAMEO_UNROLL
     for (unsigned q = 0; q < quads; ++q) {
-      Vector vb = repeat(b[q][i]);
+      Vector vb = repeat(b[q * k + i]);
 CAMEO_UNROLL
       for (unsigned p = 0; p < parts; ++p) {
         Vector va;
@@ -142,7 +156,25 @@ CAMEO_UNROLL
         acc[q][p] = multiplyAdd<Exact>(va, vb, acc[q][p]);
       }
     }
-  std::memcpy(c, acc, sizeof acc);
+CAMEO_UNROLL
+  for (unsigned q = 0; q < quads; ++q)
+CAMEO_UNROLL
+    for (unsigned p = 0; p < parts; ++p) {
+      Vector v = canonicalVector(acc[q][p]);
+      std::memcpy(c[q] + p * width, &v, sizeof v);
+    }
+}
+
+/// Four numbers of each of four columns, `apart` floats from each other, to four numbers of k for each k.
+inline void transpose(const float *column, unsigned apart, float (*to)[4]) {
+  Quad r[4];
+  for (unsigned t = 0; t < 4; ++t)
+    std::memcpy(&r[t], column + t * apart, sizeof r[t]);
+  Quad low01 = __builtin_shufflevector(r[0], r[1], 0, 4, 1, 5), low23 = __builtin_shufflevector(r[2], r[3], 0, 4, 1, 5);
+  Quad high01 = __builtin_shufflevector(r[0], r[1], 2, 6, 3, 7), high23 = __builtin_shufflevector(r[2], r[3], 2, 6, 3, 7);
+  Quad out[4] = {__builtin_shufflevector(low01, low23, 0, 1, 4, 5), __builtin_shufflevector(low01, low23, 2, 3, 6, 7),
+                 __builtin_shufflevector(high01, high23, 0, 1, 4, 5), __builtin_shufflevector(high01, high23, 2, 3, 6, 7)};
+  std::memcpy(to, out, sizeof out);
 }
 
 void arrange(const WgmmaForm &form, Scratch &s) {
@@ -157,9 +189,7 @@ void arrange(const WgmmaForm &form, Scratch &s) {
   for (unsigned q = 0; q < form.n / 4; ++q) {
     const float *column = s.b + (q / 2 * 8 + q % 2) * k; // its own, and every second one behind it
     for (unsigned i = 0; i < k; i += 4)
-      for (unsigned t = 0; t < 4; ++t)
-        for (unsigned u = 0; u < 4; ++u)
-          s.quadsB[q][i + u][t] = column[2 * t * k + i + u];
+      transpose(column + i, 2 * k, s.quadsB + q * k + i);
   }
 }
 
@@ -172,13 +202,20 @@ template <bool Exact> void multiplyDense(const WgmmaJob &job, Scratch &s) {
     for (unsigned j = 0; j < form.n / 8;) {
       unsigned count = j + octets <= form.n / 8 ? octets : 1;
       alignas(64) float c[octets][2][lanes];
-      for (unsigned o = 0; o < count; ++o)
-        Registers(job, e / 2, j + o, e & 1).load(c[o], accumulates);
+      float *at[2 * octets];
+      for (unsigned o = 0; o < count; ++o) {
+        Registers registers(job, e / 2, j + o, e & 1);
+        for (unsigned p = 0; p < 2; ++p)
+          at[2 * o + p] = registers.inPlace() ? registers.wide(p) : c[o][p];
+        if (!registers.inPlace())
+          registers.load(c[o], accumulates);
+      }
+      bool adds = accumulates || form.d != WgmmaResult::F32;
       if (count == octets)
-        multiplyOctets<Exact, octets>(s.wideA[e], s.quadsB + 2 * j, form.k, c[0]);
+        multiplyOctets<Exact, octets>(s.wideA[e], s.quadsB + 2 * j * form.k, form.k, at, adds);
       else
-        multiplyOctets<Exact, 1>(s.wideA[e], s.quadsB + 2 * j, form.k, c[0]);
-      for (unsigned o = 0; o < count; ++o)
+        multiplyOctets<Exact, 1>(s.wideA[e], s.quadsB + 2 * j * form.k, form.k, at, adds);
+      for (unsigned o = 0; o < count && form.d != WgmmaResult::F32; ++o)
         Registers(job, e / 2, j + o, e & 1).store(c[o], accumulates);
       j += count;
     }
@@ -249,9 +286,9 @@ void multiplyBits(const WgmmaJob &job) {
   const WgmmaForm &form = *o.form;
   u32 a[rows][8], b[mostN][8];
   for (unsigned r = 0; r < form.n * 2; ++r)
-    std::memcpy(&b[r / 2][r % 2 * 4], job.shared + ((*o.unitsB)[r] - sharedBase), 16);
+    std::memcpy(&b[r / 2][r % 2 * 4], job.shared + (o.unitsB->all[r] - sharedBase), 16);
   for (unsigned r = 0; r < rows * 2 && !form.aInRegisters; ++r)
-    std::memcpy(&a[r / 2][r % 2 * 4], job.shared + ((*o.unitsA)[r] - sharedBase), 16);
+    std::memcpy(&a[r / 2][r % 2 * 4], job.shared + (o.unitsA->all[r] - sharedBase), 16);
   for (unsigned w = 0; w < warpsOfGroup && form.aInRegisters; ++w)
     for (unsigned r = 0; r < 4; ++r)
       for (unsigned l = 0; l < lanes; ++l)

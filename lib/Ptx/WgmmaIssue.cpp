@@ -11,6 +11,7 @@
 
 #include "cameo/Ptx/cameo_ptx.h"
 
+#include <algorithm>
 #include <bit>
 
 namespace cameo::ptx {
@@ -27,11 +28,13 @@ constexpr size_t mostUnitLists = 4096;
 /// One value for the whole warp.
 uint64_t uniformDescriptor(Exec &x, const Op &op, uint32_t operand, char which) {
   const uint64_t *v = x.at<uint64_t>(operand);
+  uint64_t differs = 0;
   for (unsigned i = 1; i < lanes; ++i)
-    if (v[i] != v[0])
-      refuse(x, op, FindingKind::Divergence,
-             std::string("threads of one warp give different descriptors of ") + which,
-             "compute the descriptor from values that are the same for the warpgroup");
+    differs |= v[i] ^ v[0];
+  if (differs)
+    refuse(x, op, FindingKind::Divergence,
+           std::string("threads of one warp give different descriptors of ") + which,
+           "compute the descriptor from values that are the same for the warpgroup");
   return v[0];
 }
 
@@ -45,24 +48,38 @@ bool uniformScale(Exec &x, const Op &op, const WgmmaForm &form) {
   return bits != 0;
 }
 
+/// Which of the four warps multiplies unit `index` of the units of A: each has a quarter of the rows. It may have
+/// stored them itself, with no more than bar.warp.sync behind that. Units come by row, by k where A is MN-major.
+unsigned rankOfUnit(const WgmmaForm &form, size_t index, size_t units) {
+  return static_cast<unsigned>(form.transA ? index % 8 / 2 : index * warpsOfGroup / units);
+}
+
+/// What is asked of the units at each issue, worked out once.
+void arrange(WgmmaUnits &units, const WgmmaForm &form, bool isA) {
+  for (size_t i = 0; i < units.all.size(); ++i) {
+    uint32_t unit = units.all[i];
+    units.first = std::min(units.first, unit), units.end = std::max(units.end, unit + 16);
+    if (isA)
+      units.ofWarp[rankOfUnit(form, i, units.all.size())].push_back(unit);
+  }
+}
+
 /// The units of an operand, checked once for each descriptor of an instruction.
-std::shared_ptr<const std::vector<uint32_t>> operandUnits(Exec &x, const Op &op,
-                                                          const WgmmaForm &form, bool isA,
-                                                          uint64_t bits) {
+WgmmaUnitsPtr operandUnits(Exec &x, const Op &op, const WgmmaForm &form, bool isA, uint64_t bits) {
   WgmmaState &state = wgmmaState(x);
   auto it = state.units.find({&form, isA, bits});
   if (it != state.units.end())
     return it->second;
   WgmmaDescriptor descriptor(bits);
-  auto units = std::make_shared<std::vector<uint32_t>>();
-  std::string problem = unitsOf(descriptor, isA ? form.shapeA() : form.shapeB(), *units);
+  auto units = std::make_shared<WgmmaUnits>();
+  std::string problem = unitsOf(descriptor, isA ? form.shapeA() : form.shapeB(), units->all);
   std::string name = std::string("the descriptor of ") + (isA ? "A" : "B");
   if (!problem.empty())
     refuse(x, op, FindingKind::Descriptor,
            name + " (" + descriptor.text() + ") is not one of this matrix: " + problem,
            "see the canonical layouts of the ISA for its major-ness and swizzling mode");
   const Region *region = sharedRegion(x, descriptor.start);
-  for (uint32_t unit : *units)
+  for (uint32_t unit : units->all)
     if (!region || unit < region->base || unit + 16 > region->base + region->bytes) {
       report(x, op, FindingKind::OutOfBounds, x.mask, unit, 16,
              name + " (" + descriptor.text() + ") leads to address " + std::to_string(unit) +
@@ -72,6 +89,7 @@ std::shared_ptr<const std::vector<uint32_t>> operandUnits(Exec &x, const Op &op,
              region ? int64_t(unit) - int64_t(region->base) : 0, region ? region->bytes : 0);
       stopLaunch(x);
     }
+  arrange(*units, form, isA);
   if (state.units.size() >= mostUnitLists)
     state.units.clear();
   state.units.emplace(WgmmaState::Key{&form, isA, bits}, units);
@@ -102,28 +120,19 @@ void requireSame(Exec &x, const Op &op, const WgmmaOperation &first, const Wgmma
   }
 }
 
-std::vector<uint32_t> quarterOfA(const WgmmaForm &form, const std::vector<uint32_t> &units, unsigned rank) {
-  std::vector<uint32_t> mine;
-  mine.reserve(units.size() / warpsOfGroup);
-  for (size_t i = 0; i < units.size(); ++i)
-    if (rankOfUnit(form, i, units.size()) == rank)
-      mine.push_back(units[i]);
-  return mine;
-}
-
 /// Operands in shared memory as the arriving warp knows them: its own rows of A, and B, which all four read. Of
 /// B the first warp's knowledge decides; what warps between have stored without a fence, the last one finds.
-void checkOperands(Exec &x, const Op &op, const WgmmaOperation &operation, const std::vector<uint32_t> &rows,
-                   unsigned rank, uint64_t number) {
+void checkOperands(Exec &x, const Op &op, const WgmmaOperation &operation, unsigned rank, uint64_t number) {
   bool first = !operation.arrived, last = (operation.arrived | 1 << rank) == allWarps;
-  if (x.launch->checks && !rows.empty())
-    checkWgmmaOperand(x, op, rows, 'A');
+  const std::vector<uint32_t> *rows = operation.unitsA ? &operation.unitsA->ofWarp[rank] : nullptr;
+  if (x.launch->checks && rows)
+    checkWgmmaOperand(x, op, *rows, 'A');
   if (x.launch->checks && (first || last))
-    checkWgmmaOperand(x, op, *operation.unitsB, 'B');
-  if (x.race && !rows.empty())
-    raceWgmmaRead(x, op, rows, number);
+    checkWgmmaOperand(x, op, operation.unitsB->all, 'B');
+  if (x.race && rows)
+    raceWgmmaRead(x, op, *rows, number);
   if (x.race && first)
-    raceWgmmaRead(x, op, *operation.unitsB, number);
+    raceWgmmaRead(x, op, operation.unitsB->all, number);
 }
 
 } // namespace
@@ -142,7 +151,6 @@ WgmmaState &wgmmaState(Exec &x) {
     warp.touched.assign(watched, nullptr);
     warp.written.assign(watched, false);
   }
-  state->readers.assign(x.launch->sharedBytes / 16 + 2, 0);
   return *state;
 }
 
@@ -182,9 +190,9 @@ void issueWgmma(Exec &x, const Op &op) {
       part.unitsA = operandUnits(x, op, form, true, part.descA);
     part.unitsB = operandUnits(x, op, form, false, part.descB);
     if (part.unitsA && x.launch->checks)
-      checkWgmmaTile(x, op, part.descA, part.unitsA->front(), 'A');
+      checkWgmmaTile(x, op, part.descA, part.unitsA->all.front(), 'A');
     if (x.launch->checks)
-      checkWgmmaTile(x, op, part.descB, part.unitsB->front(), 'B');
+      checkWgmmaTile(x, op, part.descB, part.unitsB->all.front(), 'B');
     if (form.sparse)
       part.meta.resize(warpsOfGroup * lanes);
     uint64_t warps = x.block->warps.size();
@@ -192,7 +200,6 @@ void issueWgmma(Exec &x, const Op &op) {
                : x.launch->asyncPoint == CAMEO_PTX_ASYNC_RANDOM
                    ? x.block->async->turns + x.nextRandom() % (4 * warps + 1)
                    : ~uint64_t(0);
-    countReaders(state, *part.unitsB, 1);
     group.operations.push_back(std::move(part));
   } else {
     requireSame(x, op, group.operations[index], part);
@@ -200,12 +207,8 @@ void issueWgmma(Exec &x, const Op &op) {
   WgmmaOperation &operation = group.operations[index];
   if (x.launch->checks)
     checkWgmmaRegisters(x, op, form, operation.accumulates);
-  std::vector<uint32_t> rows;
-  if (operation.unitsA)
-    rows = quarterOfA(form, *operation.unitsA, rank);
   if (x.launch->checks || x.race)
-    checkOperands(x, op, operation, rows, rank, mine.issued + 1);
-  countReaders(state, rows, 1);
+    checkOperands(x, op, operation, rank, mine.issued + 1);
   if (form.sparse)
     std::memcpy(operation.meta.data() + rank * lanes, x.at<uint32_t>(form.meta), lanes * 4);
   operation.frame[rank] = x.group->frameBase;

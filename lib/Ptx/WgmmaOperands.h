@@ -85,7 +85,7 @@ template <WgmmaType T> inline void loadOperand(const WgmmaJob &job, bool isA, fl
   const WgmmaOperation &o = *job.operation;
   if (isA && o.form->aInRegisters)
     return gatherRows<T>(job, to);
-  loadRows<T>(job.shared, isA ? *o.unitsA : *o.unitsB, isA ? o.form->shapeA() : o.form->shapeB(), to);
+  loadRows<T>(job.shared, (isA ? o.unitsA : o.unitsB)->all, isA ? o.form->shapeA() : o.form->shapeB(), to);
 }
 
 inline void loadOperand(const WgmmaJob &job, bool isA, float *to) {

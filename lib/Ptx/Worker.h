@@ -21,9 +21,9 @@ enum class SliceEnd { Quantum, Blocked, Finished };
 
 class Worker {
 public:
-  Worker(LaunchContext &launch, unsigned number, std::atomic<uint64_t> &nextCluster,
+  Worker(LaunchContext &launch, unsigned number, unsigned hostThreads, std::atomic<uint64_t> &nextCluster,
          uint64_t clusterCount)
-      : launch(launch), nextCluster(nextCluster), clusterCount(clusterCount) {
+      : launch(launch), hostThreads(hostThreads), nextCluster(nextCluster), clusterCount(clusterCount) {
     x.program = launch.program;
     x.launch = &launch;
     x.base[BaseConstant] = launch.constantBase;
@@ -49,6 +49,7 @@ private:
   std::unique_ptr<Block> makeBlock();
   void startBlock(Block &block, const uint32_t (&coordinates)[3]);
   void startCluster(Resident &resident, uint64_t number);
+  bool wantsAnother(const std::vector<Resident> &resident, uint64_t most, uint64_t longest) const;
   Resident takeCluster(std::vector<Resident> &idle);
   RunStatus runCluster(Resident &resident, uint64_t round, bool &finished);
   RunStatus runChecked(Resident &resident, uint64_t round, bool &finished);
@@ -71,6 +72,7 @@ private:
   bool byWarp; ///< AsyncState::byWarp
   std::unique_ptr<RaceCache> raceCache; ///< of global memory
   LaunchContext &launch;
+  unsigned hostThreads;
   std::atomic<uint64_t> &nextCluster;
   uint64_t clusterCount;
 };
