@@ -175,8 +175,9 @@ void copyAsync(Exec &x, const Op &op) {
     capture(x, copy, copy.mask);
 }
 
-void commitGroup(Exec &x, const Op &) {
+void commitGroup(Exec &x, const Op &op) {
   Warp &warp = *x.warp;
+  logLanes(x, op, Footprint::Commit, x.mask);
   for (PendingCopy &copy : warp.copies) {
     uint32_t mine = copy.uncommitted & x.mask;
     if (!mine)

@@ -115,7 +115,10 @@ void bulkStore(Exec &x, const Op &op) {
   }
 }
 
-void commitGroup(Exec &x, const Op &) { commitBulkGroup(x); }
+void commitGroup(Exec &x, const Op &op) {
+  logLanes(x, op, Footprint::Commit, x.mask);
+  commitBulkGroup(x);
+}
 /// imm: groups that may stay; size: whether reading the source is enough.
 void waitGroup(Exec &x, const Op &op) {
   logCopyWait(x, op, x.mask);

@@ -25,6 +25,8 @@ enum class Footprint : uint8_t {
   Barrier,      ///< of the block: the address is its number, the bytes are the mask of lanes
   WarpBarrier,  ///< the same of the warp
   CopyWait,     ///< a wait for groups of copies; rows of what it covers follow, up to another one with 0 bytes
+  Fence,        ///< the bytes are the mask of lanes
+  Commit,       ///< of a group of copies, the same
 };
 
 class Footprints {
@@ -70,9 +72,12 @@ private:
   bool truncated = false;
 };
 
-inline void logCopyWait(const Exec &x, const Op &op, uint32_t mask) {
+inline void logLanes(const Exec &x, const Op &op, Footprint kind, uint32_t mask) {
   if (Footprints *log = x.launch->footprints.get())
-    log->add(x, &op, Footprint::CopyWait, 0, 0, mask);
+    log->add(x, &op, kind, 0, 0, mask);
+}
+inline void logCopyWait(const Exec &x, const Op &op, uint32_t mask) {
+  logLanes(x, op, Footprint::CopyWait, mask);
 }
 
 } // namespace cameo::ptx

@@ -71,6 +71,7 @@ struct RaceMbarrier {
   OthersPtr remote, remoteCompleted, missed;
   uint32_t remoteLine = 0, missedLine = 0;
   uint32_t agent = 0; ///< copies of phase p have the clock p + 1
+  uint32_t remoteCopy = 0; ///< the line of one that a thread of another block has issued
   uint64_t initBlock = 0;
   uint32_t initWarp = 0, initLane = 0, initClock = 0;
 };

@@ -93,8 +93,9 @@ void arriveRelaxed(Exec &x, const Op &op, RaceMbarrier &race, uint32_t mask, boo
 
 } // namespace
 
-/// An arrival at another block's barrier whose scope is its own block releases nothing there. That what it has read,
-/// and copies it has waited for, are over is taken from it all the same: kernels release stages of a ring so.
+/// An arrival at another block's barrier whose scope is its own block releases nothing there. Where it names no scope,
+/// that what it has read, and copies it has waited for, are over is taken from it all the same: kernels release stages
+/// of a ring so.
 void raceArrive(Exec &x, const Op &op, Mbarrier &barrier, uint32_t mask) {
   RaceMbarrier &race = *barrier.race;
   bool remote = x.block != x.warp->block;
@@ -107,7 +108,7 @@ void raceArrive(Exec &x, const Op &op, Mbarrier &barrier, uint32_t mask) {
   if (scopeOf(op) == Scope::Block) {
     race.missed = joined(race.missed, published, ~uint64_t(0));
     race.missedLine = lineOf(x, op);
-    published = loosened(published);
+    published = op.size & MbarrierOwnScope ? nullptr : loosened(published);
   } else {
     race.remoteLine = lineOf(x, op);
   }
@@ -132,8 +133,8 @@ void racePhase(Mbarrier &barrier) {
   race.remoteCompleted = joined(race.remoteCompleted, std::exchange(race.remote, nullptr), ~uint64_t(0));
 }
 
-/// A wait that names the scope .cta acquires nothing from other blocks; one that names none is taken for one of
-/// the cluster, as those who wrote it mean it.
+/// A wait that names the scope .cta acquires nothing from other blocks, and nothing of copies where they have issued
+/// some; one that names none is taken for one of the cluster, as those who wrote it mean it.
 void raceWaited(Exec &x, const Op &op, const Mbarrier &barrier, uint32_t mask) {
   if (Footprints *log = x.launch->footprints.get())
     for (uint32_t rest = mask; rest; rest &= rest - 1)
@@ -142,11 +143,17 @@ void raceWaited(Exec &x, const Op &op, const Mbarrier &barrier, uint32_t mask) {
   const RaceMbarrier &race = *barrier.race;
   if (!race.completed)
     return;
-  bool narrow = (op.size & MbarrierOwnScope) && race.remoteCompleted;
+  bool own = op.size & MbarrierOwnScope, narrow = own && race.remoteCompleted;
   KnowledgePtr given = race.completed;
-  if (race.remoteCompleted) {
+  if (race.remoteCompleted && !narrow) {
     auto all = std::make_shared<Knowledge>(*given);
-    all->others = joined(all->others, narrow ? loosened(race.remoteCompleted) : race.remoteCompleted, ~uint64_t(0));
+    all->others = joined(all->others, race.remoteCompleted, ~uint64_t(0));
+    given = all;
+  }
+  if (own && race.remoteCopy) {
+    auto all = std::make_shared<Knowledge>(*given);
+    all->known.forget(race.agent);
+    all->fenced.forget(race.agent);
     given = all;
   }
   RaceWarp &warp = warpOf(x);
@@ -161,11 +168,14 @@ void raceWaited(Exec &x, const Op &op, const Mbarrier &barrier, uint32_t mask) {
   }
   x.race->acquire(warp, mask, *given);
   OthersPtr seen = narrow ? race.remoteCompleted : race.missed;
+  uint32_t line = narrow ? race.remoteLine : race.missedLine;
+  if (!seen && own && race.remoteCopy)
+    seen = racePublish(*x.race, Knowledge(*race.completed)), line = race.remoteCopy;
   if (!seen)
     return;
   for (RaceClass &c : warp.classes)
     if (c.mask & mask)
-      c.hint = {seen, lineOf(x, op), narrow ? race.remoteLine : race.missedLine, true};
+      c.hint = {seen, lineOf(x, op), line, true};
 }
 
 void raceCompleteBytes(Mbarrier &barrier) {
@@ -179,6 +189,8 @@ void raceCompleteBytes(Mbarrier &barrier) {
 /// mbarrier's agent: who has seen its phase knows both to be over.
 void raceBulkLoad(Exec &x, const BulkCopy &copy, const Mbarrier &barrier) {
   RaceCopy how;
+  if (copy.issuer && copy.issuer != x.block)
+    barrier.race->remoteCopy = lineOf(x, *copy.op);
   how.agent = barrier.race->agent;
   how.of = x.block->race.get();
   how.clock = static_cast<uint32_t>(copy.phase + 1);

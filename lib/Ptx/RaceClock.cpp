@@ -58,6 +58,13 @@ void Clock::raise(uint32_t agent, uint32_t clock, uint32_t laneMask) {
   settle(agent);
 }
 
+void Clock::forget(uint32_t agent) {
+  if (agent < all.size())
+    all[agent] = 0;
+  if (agent < each.size())
+    each[agent] = nullptr;
+}
+
 void Clock::join(const Clock &other) {
   if (all.size() < other.all.size())
     all.resize(other.all.size());

@@ -29,6 +29,7 @@ public:
   void raise(uint32_t agent, uint32_t clock);
   void raise(uint32_t agent, uint32_t clock, uint32_t laneMask);
   void join(const Clock &other);
+  void forget(uint32_t agent);
   bool empty() const { return all.empty(); }
 
 private:

@@ -56,6 +56,7 @@ TEST(Multicast, WhatCanBeWrong) {
   broken("%h0, 3;", "%h0, 0;", CAMEO_PTX_F_OUT_OF_BOUNDS, {"mask 0"});
   broken("%h0, 3;", "%h0, 1;", CAMEO_PTX_F_DEADLOCK, {"bytes missing"});
   broken("[%bar], 256", "[%bar], 128", CAMEO_PTX_F_ASYNC_IN_FLIGHT, {"the bulk copy of block rank 1"});
+  broken("acquire.cluster.shared::cta.b64 %p", "acquire.cta.shared::cta.b64 %p", CAMEO_PTX_F_RACE, {"too small"});
   broken("fence.mbarrier_init.release.cluster;\n", "", CAMEO_PTX_F_PROXY,
          {"whose initialisation", "put fence.mbarrier_init.release.cluster and a barrier of the cluster"});
   expectClusterBroken(withMask(without(multicast, "@!%p bra WAIT")), CAMEO_PTX_F_ASYNC_IN_FLIGHT, {"in flight"});
