@@ -35,6 +35,8 @@ void addGraph(OpPassManager &pm) {
   pm.addNestedPass<func::FuncOp>(graph::createGraphRecognizePass());
   pm.addNestedPass<func::FuncOp>(graph::createGraphDecomposePass());
   pm.addNestedPass<func::FuncOp>(graph::createGraphFoldBatchnormPass());
+  pm.addPass(createCSEPass()); // exporters reshape the operand of each product
+  pm.addNestedPass<func::FuncOp>(graph::createGraphMergeMatmulsPass());
   pm.addNestedPass<func::FuncOp>(graph::createGraphFoldPass());
   pm.addPass(createCSEPass());
 }

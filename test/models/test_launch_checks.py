@@ -67,6 +67,10 @@ CASES = {
               sizes((4,)), sizes((2,)), "k = 3"),
     "pad of nothing": (single("Pad", [value("x", ["N"])], initializers=[integers("pads", 1, 1)], mode="edge"),
                        sizes((2,)), sizes((0,)), "no element to repeat"),
+    "row two": (single("Gather", [value("x", ["N", 3])], initializers=[helper.make_tensor("i", I64, [], [2])]),
+                sizes((3, 3)), sizes((2, 3)), "the index 2 is outside a dimension of size N"),
+    "last rows": (single("Gather", [value("x", ["N", "M"])], initializers=[helper.make_tensor("i", I64, [1, 1], [-2])],
+                         axis=1), sizes((3, 2)), sizes((3, 1)), "the index -2 is outside a dimension of size M"),
     "branch": (branch_of_large_ones(), sizes((8,)), sizes((6,)), "numbers of elements differ"),
     "other branch": (branch_of_large_ones(), sizes((3,)), None, ""),
 }

@@ -9,6 +9,7 @@
 #include "Packed.h"
 
 #include "cameo/Dialect/Graph/IR/Graph.h"
+#include "cameo/Dialect/Graph/IR/OpClasses.h"
 
 #include <memory>
 
@@ -226,8 +227,7 @@ private:
 } // namespace
 
 OpClass classify(Operation *op) {
-  if (isa<graph::UnaryOp, graph::BinaryOp, graph::SelectOp, graph::ClipOp, graph::CastOp,
-          graph::BitcastOp, graph::QuantizeOp, graph::DequantizeOp>(op))
+  if (graph::isPointwise(op))
     return OpClass::Pointwise;
   if (isa<graph::ReshapeOp, graph::TransposeOp, graph::BroadcastOp, graph::SliceOp, graph::PadOp, graph::ConcatOp,
           graph::TileOp, graph::IotaOp, graph::TriluOp, graph::GatherOp, graph::GatherElementsOp,

@@ -261,9 +261,12 @@ static graph::SizeReporter checkedAtLaunch(NodeBuilder &b) {
       });
 }
 
+bool NodeBuilder::require(const SizeExpr &condition, const llvm::Twine &message) {
+  return succeeded(checkedAtLaunch(*this).require(condition, message));
+}
+
 bool NodeBuilder::requireEqual(const SizeExpr &a, const SizeExpr &b, const llvm::Twine &what) {
-  std::string message = (what + ": " + a.str() + " and " + b.str()).str();
-  return succeeded(checkedAtLaunch(*this).require(eq(a, b), message));
+  return require(eq(a, b), what + ": " + a.str() + " and " + b.str());
 }
 
 bool NodeBuilder::inferTypes(Operation *op) {

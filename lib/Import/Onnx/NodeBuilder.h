@@ -96,7 +96,8 @@ public:
   /// Axis in [-rank, rank) to [0, rank), or a problem.
   std::optional<int64_t> axis(int64_t axis, int64_t rank);
   std::optional<Ints> axes(llvm::ArrayRef<int64_t> axes, int64_t rank);
-  /// Adds a problem unless the condition may hold.
+  /// Adds a problem unless the condition may hold; what is not known yet is checked at launch.
+  bool require(const SizeExpr &condition, const llvm::Twine &message);
   bool requireEqual(const SizeExpr &a, const SizeExpr &b, const llvm::Twine &what);
 
   // Building.

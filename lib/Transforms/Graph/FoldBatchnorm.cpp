@@ -18,37 +18,6 @@ namespace cameo::graph {
 
 namespace {
 
-/// Whether `value` is computed from constants by pointwise ops and movements alone.
-bool isConstantExpression(Value value, unsigned depth = 8) {
-  Operation *op = value.getDefiningOp();
-  if (!op || depth == 0)
-    return false;
-  if (isa<ConstantOp>(op))
-    return true;
-  return isa<UnaryOp, BinaryOp, CastOp, ReshapeOp, TransposeOp, BroadcastOp>(op) &&
-         llvm::all_of(op->getOperands(),
-                      [&](Value operand) { return isConstantExpression(operand, depth - 1); });
-}
-
-/// `value` as a vector along `axis` (counted for a result of type `result`) or a scalar; null if it
-/// varies along another dimension.
-Value asChannelVector(Emit &emit, Value value, TensorType result, int64_t axis) {
-  auto type = cast<TensorType>(value.getType());
-  int64_t offset = result.getRank() - type.getRank();
-  if (!type.hasStaticShape() || offset < 0)
-    return {};
-  int64_t length = 1;
-  for (int64_t dim = 0; dim < type.getRank(); ++dim) {
-    int64_t size = type.getDimSize(dim);
-    if (size == 1)
-      continue;
-    if (dim + offset != axis)
-      return {};
-    length = size;
-  }
-  return length == 1 ? emit.reshape(value, {}) : emit.reshape(value, SizeExpr(length));
-}
-
 bool isWideFloat(TensorType type) {
   return type.getElementType().isF32() || type.getElementType().isF64();
 }

@@ -2,6 +2,7 @@
 //
 // The greedy driver of the graph passes and the questions their patterns ask.
 #include "Rewrite.h"
+#include "Emit.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
 using namespace mlir;
@@ -89,6 +90,34 @@ std::optional<SplatOperand> splatOperand(BinaryOp op) {
   if (std::optional<double> splat = getSplatValue(op.getLhs()))
     return SplatOperand{op.getRhs(), *splat, false};
   return std::nullopt;
+}
+
+bool isConstantExpression(Value value, unsigned depth) {
+  Operation *op = value.getDefiningOp();
+  if (!op || depth == 0)
+    return false;
+  if (isa<ConstantOp>(op))
+    return true;
+  return isa<UnaryOp, BinaryOp, CastOp, ReshapeOp, TransposeOp, BroadcastOp>(op) &&
+         llvm::all_of(op->getOperands(),
+                      [&](Value operand) { return isConstantExpression(operand, depth - 1); });
+}
+
+Value asChannelVector(Emit &emit, Value value, TensorType result, int64_t axis) {
+  auto type = cast<TensorType>(value.getType());
+  int64_t offset = result.getRank() - type.getRank();
+  if (!type.hasStaticShape() || offset < 0)
+    return {};
+  int64_t length = 1;
+  for (int64_t dim = 0; dim < type.getRank(); ++dim) {
+    int64_t size = type.getDimSize(dim);
+    if (size == 1)
+      continue;
+    if (dim + offset != axis)
+      return {};
+    length = size;
+  }
+  return length == 1 ? emit.reshape(value, {}) : emit.reshape(value, SizeExpr(length));
 }
 
 } // namespace cameo::graph

@@ -35,6 +35,14 @@ struct SplatOperand {
 };
 std::optional<SplatOperand> splatOperand(BinaryOp op);
 
+/// Whether `value` is computed from constants by pointwise ops and movements alone.
+bool isConstantExpression(mlir::Value value, unsigned depth = 8);
+
+class Emit;
+/// `value` as a vector along `axis` (counted for a result of type `result`) or a scalar; null if it
+/// varies along another dimension.
+mlir::Value asChannelVector(Emit &emit, mlir::Value value, TensorType result, int64_t axis);
+
 // Patterns of graph-canonicalize, by subject.
 void populateCanonicalizeElementwisePatterns(mlir::RewritePatternSet &patterns);
 void populateCanonicalizeMovementPatterns(mlir::RewritePatternSet &patterns);

@@ -69,6 +69,23 @@ def GraphFoldPass : Pass<"graph-fold", "::mlir::func::FuncOp"> {
                               "Number of constant ops the evaluator could not compute">];
 }
 
+def GraphMergeMatmulsPass : Pass<"graph-merge-matmuls", "::mlir::func::FuncOp"> {
+  let summary = "Make one product of those that share their left operand";
+  let description = [{
+    Afterwards no two matmuls of a block read the same left operand, with constant matrices of rank 2
+    on the right, if merging them pays: query, key and value of an attention are one product with the
+    matrices side by side (and the biases, where each is followed by the addition of one), and slices of
+    its result. The operand is read once, one launch does the work of several, and the products fill the
+    device together. Slices cost nothing where the result is read from memory in any case; so a product
+    stays alone if a pointwise op follows (it would be computed in the product's own kernel) or the
+    result leaves the function. So do products whose matrices together have more than `max-elements`
+    elements, which `graph-fold`, to which the arithmetic on constants is left, would not join.
+  }];
+  let options = [Option<"maxElements", "max-elements", "int64_t", "16 << 20",
+                        "Largest joined matrix, in elements">];
+  let statistics = [Statistic<"numMerged", "num-merged", "Products that became part of another">];
+}
+
 def GraphRecognizePass : Pass<"graph-recognize", "::mlir::func::FuncOp"> {
   let summary = "Find the composites that exporters took apart";
   let description = [{

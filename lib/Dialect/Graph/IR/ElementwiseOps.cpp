@@ -3,6 +3,7 @@
 // Elementwise ops: which kinds take which element types and parameters (tables), sizes by
 // broadcasting, and the folds that need no arithmetic.
 #include "OpHelpers.h"
+#include "cameo/Dialect/Graph/IR/OpClasses.h"
 
 using namespace mlir;
 
@@ -303,6 +304,10 @@ LogicalResult BitcastOp::inferOwnSizes(SizeReporter &reporter, SmallVectorImpl<T
 
 OpFoldResult BitcastOp::fold(FoldAdaptor) {
   return getX().getType() == getType() ? OpFoldResult(getX()) : OpFoldResult();
+}
+
+bool isPointwise(Operation *op) {
+  return isa<UnaryOp, BinaryOp, SelectOp, ClipOp, CastOp, BitcastOp, QuantizeOp, DequantizeOp>(op);
 }
 
 } // namespace cameo::graph

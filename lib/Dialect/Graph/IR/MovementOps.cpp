@@ -105,6 +105,8 @@ InferredType checkSlice(TensorType x, ArrayRef<SizeExpr> starts, ArrayRef<SizeEx
   if (from.size() != to.size() || starts.size() != from.size() || steps.size() != from.size())
     return reporter.error("slice: result, starts and steps have the operand's rank");
   for (size_t dim = 0; dim < from.size(); ++dim) {
+    if (starts[dim].isConstant(0) && steps[dim].isConstant(1) && to[dim] == from[dim])
+      continue; // the whole of it, whatever that is
     SizeExpr last = starts[dim] + (to[dim] - 1) * steps[dim];
     auto isOutside = [&](const SizeExpr &index) {
       return logicalOr(lt(index, 0), le(from[dim], index));

@@ -54,6 +54,22 @@ LogicalResult checkIndices(NodeBuilder &b, unsigned i, const SizeExpr &length) {
   return success();
 }
 
+/// Gather by one index that is known, if only from sizes (the last token): a slice.
+Value gatherOne(NodeBuilder &b, int64_t axis, const SizeExpr &index) {
+  Sizes sizes = b.sizes(0), starts(sizes.size(), SizeExpr(0)), steps(sizes.size(), SizeExpr(1));
+  SizeExpr length = sizes[axis], below = lt(index, 0);
+  if (!b.require(logicalAnd(le(SizeExpr(0) - length, index), lt(index, length)),
+                 "the index " + index.str() + " is outside a dimension of size " + length.str()))
+    return {};
+  starts[axis] = select(below, index + length, index);
+  sizes[axis] = SizeExpr(1);
+  Value one = b.slice(b.in(0), starts, sizes, steps);
+  Sizes indices = b.sizes(1);
+  sizes.erase(sizes.begin() + axis);
+  sizes.insert(sizes.begin() + axis, indices.begin(), indices.end());
+  return one ? b.reshape(one, sizes) : Value();
+}
+
 LogicalResult gather(NodeBuilder &b) {
   std::optional<int64_t> axis = b.axis(b.integer("axis"), b.rank(0));
   if (!axis || failed(checkIndices(b, 1, b.size(0, *axis))))
@@ -61,6 +77,8 @@ LogicalResult gather(NodeBuilder &b) {
   RankedTensorType type;
   std::optional<Contents> contents = gatherContents(b, *axis, type);
   return outArithmetic(b, contents, type, [&] {
+    if (const std::optional<Contents> &at = b.contents(1); at && at->size() == 1)
+      return gatherOne(b, *axis, at->front().expr);
     return b.emit<graph::GatherOp>(b.type(0), b.in(0), b.in(1), static_cast<uint64_t>(*axis));
   });
 }
