@@ -17,7 +17,7 @@ void RaceBlock::start(const Block &block) {
   this->block = &block;
   linear = block.linear;
   sharedAs = isAlone(block) ? 0 : linear;
-  epoch = mbarrierAgents = 0;
+  epoch = readEpoch = mbarrierAgents = 0;
   if (!hasEras) {
     table = RaceTable();
     cache.clear();

@@ -54,6 +54,15 @@ struct RaceBulk {
   bool committed;
 };
 
+/// What a lane has published last, and from what: a lane that tries to take a lock publishes the same each time.
+struct RacePublished {
+  KnowledgePtr from;
+  uint32_t fenceClock = 0;
+  OthersPtr what;
+  uint64_t joinedTo = 0; ///< RaceFlag::generation
+  uint32_t line = 0;     ///< by which instruction that was
+};
+
 struct RaceWarp {
   uint32_t index = 0, clock = 1;
   uint32_t bulkIssued = 0;
@@ -61,6 +70,7 @@ struct RaceWarp {
   bool touched = false; ///< there are accesses at this clock
   uint32_t loadClock = 0, loadOp = 0; ///< the first load at this clock, where loads are merged
   std::vector<RaceClass> classes;
+  std::vector<RacePublished> published; ///< by lane, where one has published behind a fence
 };
 
 /// What an mbarrier hands on: what its arrivals knew, and the clock of the copies that complete on it. `remote`:
@@ -87,6 +97,7 @@ struct RaceRelease {
 struct RaceFlag {
   std::vector<RaceRelease> by;
   uint64_t version = 0;
+  uint64_t generation = 0; ///< the version from which on nothing was taken away
 };
 
 /// What a launch's blocks share: global memory.
@@ -137,6 +148,7 @@ public:
   uint64_t linear = 0;
   uint64_t sharedAs = 0; ///< the block of records of shared memory: 0 where nobody else reaches it
   uint32_t epoch = 0;
+  uint32_t readEpoch = 0; ///< the last one with a read of which only the block is remembered
   std::vector<RaceWarp> warps;
   Knowledge barriers[16];
   KnowledgePtr passed[16]; ///< of the barriers' last completion

@@ -30,8 +30,9 @@ Clock::LaneClocks &Clock::ownLanes(uint32_t agent) {
 void Clock::settle(uint32_t agent) {
   if (agent >= each.size() || !each[agent])
     return;
-  uint32_t least = *std::min_element(each[agent]->begin(), each[agent]->end());
-  uint32_t most = *std::max_element(each[agent]->begin(), each[agent]->end());
+  uint32_t least = ~0u, most = 0;
+  for (uint32_t lane : *each[agent])
+    least = std::min(least, lane), most = std::max(most, lane);
   all[agent] = std::max(all[agent], least);
   if (most <= all[agent])
     each[agent] = nullptr;
@@ -65,6 +66,27 @@ void Clock::forget(uint32_t agent) {
     each[agent] = nullptr;
 }
 
+bool Clock::includesLanes(uint32_t agent, const LaneClocks &clocks) const {
+  uint32_t of = ofAll(agent), above = 0;
+  const LaneClocks *own = agent < each.size() ? each[agent].get() : nullptr;
+  for (unsigned i = 0; i < 32; ++i)
+    above |= clocks[i] > of && clocks[i] > (own ? (*own)[i] : 0);
+  return !above;
+}
+
+bool Clock::includes(const Clock &other) const {
+  if (other.all.size() > all.size())
+    return false;
+  for (size_t i = 0; i < other.all.size(); ++i)
+    if (other.all[i] > all[i])
+      return false;
+  for (uint32_t agent = 0; agent < other.each.size(); ++agent)
+    if (const auto &theirs = other.each[agent])
+      if (!(agent < each.size() && each[agent] == theirs) && !includesLanes(agent, *theirs))
+        return false;
+  return true;
+}
+
 void Clock::join(const Clock &other) {
   if (all.size() < other.all.size())
     all.resize(other.all.size());
@@ -72,8 +94,14 @@ void Clock::join(const Clock &other) {
     all[i] = std::max(all[i], other.all[i]);
   for (uint32_t agent = 0; agent < other.each.size(); ++agent) {
     const auto &theirs = other.each[agent];
-    if (!theirs || (agent < each.size() && each[agent] == theirs))
+    if (!theirs || (agent < each.size() && each[agent] == theirs) || includesLanes(agent, *theirs))
       continue;
+    if (each.size() <= agent)
+      each.resize(agent + 1);
+    if (!each[agent] || other.includesLanes(agent, *each[agent])) {
+      each[agent] = theirs;
+      continue;
+    }
     LaneClocks &own = ownLanes(agent);
     for (unsigned i = 0; i < 32; ++i)
       own[i] = std::max(own[i], (*theirs)[i]);
@@ -92,6 +120,12 @@ void BlockKnowledge::join(const BlockKnowledge &other) {
   allFenced &= other.allFenced;
 }
 
+bool BlockKnowledge::includes(const BlockKnowledge &other) const {
+  return epoch >= other.epoch && !(allFenced & ~other.allFenced) && known.includes(other.known) &&
+         fenced.includes(other.fenced) && fencedGlobal.includes(other.fencedGlobal) && device.includes(other.device) &&
+         loose.includes(other.loose);
+}
+
 void Knowledge::join(const Knowledge &other) {
   BlockKnowledge::join(other);
   others = joined(others, other.others, ~uint64_t(0));
@@ -104,9 +138,39 @@ void Knowledge::addPending(const std::shared_ptr<const Others> &given, uint8_t n
   pending = joined(pending, given, ~uint64_t(0));
 }
 
+namespace {
+
+using BlockPtr = std::shared_ptr<const BlockKnowledge>;
+
+BlockPtr joined(const BlockPtr &a, const BlockPtr &b) {
+  if (a == b || a->includes(*b))
+    return a;
+  if (b->includes(*a))
+    return b;
+  auto both = std::make_shared<BlockKnowledge>(*a);
+  both->join(*b);
+  return both;
+}
+
+/// Nothing of b but block `without` is new to a.
+bool hasAllOf(const Others &a, const Others &b, uint64_t without) {
+  auto at = a.begin();
+  for (const auto &[block, known] : b) {
+    if (block == without)
+      continue;
+    while (at != a.end() && at->first < block)
+      ++at;
+    if (at == a.end() || at->first != block || !(at->second == known || at->second->includes(*known)))
+      return false;
+  }
+  return true;
+}
+
+} // namespace
+
 std::shared_ptr<const Others> joined(const std::shared_ptr<const Others> &a,
                                      const std::shared_ptr<const Others> &b, uint64_t without) {
-  if (!b || a == b)
+  if (!b || a == b || (a && hasAllOf(*a, *b, without)))
     return a;
   bool drops = findBlock(b, without);
   if (!a && !drops)
@@ -124,13 +188,7 @@ std::shared_ptr<const Others> joined(const std::shared_ptr<const Others> &a,
     } else if (i == left.end() || j->first < i->first) {
       out->push_back(*j++);
     } else {
-      auto both = i->second;
-      if (i->second != j->second) {
-        auto merged = std::make_shared<BlockKnowledge>(*i->second);
-        merged->join(*j->second);
-        both = merged;
-      }
-      out->emplace_back(i->first, both);
+      out->emplace_back(i->first, joined(i->second, j->second));
       ++i, ++j;
     }
   }

@@ -30,7 +30,10 @@ public:
   void raise(uint32_t agent, uint32_t clock, uint32_t laneMask);
   void join(const Clock &other);
   void forget(uint32_t agent);
+  /// Joining the other one to this adds nothing.
+  bool includes(const Clock &other) const;
   bool empty() const { return all.empty(); }
+  bool operator==(const Clock &) const = default;
 
 private:
   using LaneClocks = std::array<uint32_t, 32>;
@@ -38,6 +41,8 @@ private:
   /// Lanes of their own, beginning with what is known of all.
   LaneClocks &ownLanes(uint32_t agent);
   void settle(uint32_t agent);
+  /// The lanes' clocks are all known here.
+  bool includesLanes(uint32_t agent, const LaneClocks &clocks) const;
 
   std::vector<uint32_t> all;                           ///< by agent
   std::vector<std::shared_ptr<const LaneClocks>> each; ///< by agent; null: no more than `all`
@@ -54,6 +59,7 @@ struct BlockKnowledge {
   uint8_t allFenced = 0; ///< FenceSpaces of which surely nothing is known that is not fenced (of other blocks)
 
   void join(const BlockKnowledge &other);
+  bool includes(const BlockKnowledge &other) const;
 };
 
 /// What is known of other blocks, by their number. Immutable where it is shared.

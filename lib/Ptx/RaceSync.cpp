@@ -49,48 +49,68 @@ void see(Exec &x, const Op &op, RaceClass &c, const RaceFlag &flag) {
   if (last == version)
     return;
   last = version;
-  auto own = std::make_shared<Knowledge>(*c.known);
+  std::shared_ptr<Knowledge> own; // made where something is new
+  auto changed = [&]() -> Knowledge & {
+    if (!own)
+      own = std::make_shared<Knowledge>(*c.known);
+    return *own;
+  };
+  OthersPtr pending = c.known->pending;
+  uint8_t needs = c.known->pendingNeeds;
   for (const RaceRelease &r : flag.by) {
     Scope needed = neededFor(x, r);
     bool reaches = narrower(mine, r.scope) >= needed;
-    if (acquires && (reaches || r.block == RaceRelease::several))
-      learn(race, *own, r.released, reaches);
-    else if (!acquires && reaches)
-      own->addPending(r.released, numberOf(needed));
+    if (acquires && (reaches || r.block == RaceRelease::several)) {
+      learn(race, changed(), r.released, reaches);
+    } else if (!acquires && reaches) {
+      needs = std::max(numberOf(needed), needs);
+      pending = joined(pending, r.released, ~uint64_t(0));
+    }
     if (!acquires || !reaches)
       note(c, r.released, lineAt(x, op), r.line, acquires);
   }
-  c.known = own;
+  if (pending != c.known->pending || (pending && needs != c.known->pendingNeeds))
+    changed().pending = pending, changed().pendingNeeds = needs;
+  if (own)
+    c.known = own;
 }
 
-/// What a store of this lane releases; null: nothing.
-OthersPtr releasedBy(Exec &x, const Op &op, RaceWarp &warp, RaceClass &c, unsigned lane,
-                     Scope &scope) {
-  RaceBlock &race = *x.race;
-  scope = static_cast<Scope>(op.traits / TraitScope & 3);
-  if (op.traits & TraitRelease)
-    return racePublish(race, race.release(warp, 1u << lane));
-  Knowledge k;
-  if (!c.known->device.empty()) {
-    // Each thread's fence may be before the barrier behind which one of them publishes for all.
-    k = *c.known;
-    k.known = k.device;
-  } else if (c.fence) {
-    scope = narrower(scope, c.fenceScope);
-    k = *c.fence;
-  } else {
-    return nullptr;
+/// Both have the same to publish behind a fence of the device.
+bool publishesSame(const Knowledge &a, const Knowledge &b) {
+  return a.others == b.others && a.allFenced == b.allFenced && a.device == b.device && a.fenced == b.fenced &&
+         a.fencedGlobal == b.fencedGlobal && a.loose == b.loose;
+}
+
+/// What a lane publishes by a store that is no release: what a fence had before it. `from`: its fence, or what it knows of
+/// fences of the device. The same as the last time, if it has learned nothing since.
+RacePublished &publishFenced(RaceBlock &race, RaceWarp &warp, const RaceClass &c, unsigned lane, bool ofDevice) {
+  const KnowledgePtr &from = ofDevice ? c.known : c.fence;
+  uint32_t fenceClock = c.fence ? c.fenceClock : 0;
+  warp.published.resize(lanes);
+  RacePublished &last = warp.published[lane];
+  bool same = last.from && last.fenceClock == fenceClock &&
+              race.readEpoch < findBlock(last.what, race.linear)->epoch &&
+              (last.from == from || (ofDevice && publishesSame(*last.from, *from)));
+  if (same) {
+    last.from = from;
+    return last;
   }
+  Knowledge k = *from;
+  if (ofDevice) // Each thread's fence may be before the barrier behind which one of them publishes for all.
+    k.known = k.device;
   if (c.fence)
     k.known.raise(warp.index, c.fenceClock, 1u << lane);
-  return racePublish(race, std::move(k));
+  last = {from, fenceClock, racePublish(race, std::move(k))};
+  return last;
 }
 
 constexpr size_t mostReleases = 8, mostNarrow = 64;
 
-/// A store replaces what was there, an atomic adds to it.
-void publish(Exec &x, RaceFlag &flag, RaceRelease &&now, bool adds) {
+/// A store replaces what was there, an atomic adds to it. `generation`: of the words of the access, where they begin one.
+void publish(Exec &x, RaceFlag &flag, RaceRelease &&now, bool adds, uint64_t generation) {
   flag.version = ++x.launch->race->versions;
+  if (!adds || !flag.generation)
+    flag.generation = generation;
   if (!adds)
     flag.by.clear();
   auto same = [&](uint64_t block) {
@@ -107,9 +127,44 @@ void publish(Exec &x, RaceFlag &flag, RaceRelease &&now, bool adds) {
     known->line = now.line;
     return;
   }
-  if (flag.by.size() >= mostNarrow)
+  if (flag.by.size() >= mostNarrow) {
     flag.by.erase(flag.by.begin());
+    flag.generation = generation;
+  }
   flag.by.push_back(std::move(now));
+}
+
+/// A strong store of one lane to the words [first, last].
+void storeStrong(Exec &x, const Op &op, RaceWarp &warp, const RaceClass &c, unsigned lane,
+                 std::unordered_map<uint64_t, RaceFlag> &flags, uint64_t first, uint64_t last, bool adds) {
+  RaceBlock &race = *x.race;
+  Scope scope = static_cast<Scope>(op.traits / TraitScope & 3);
+  OthersPtr released;
+  RacePublished *fenced = nullptr;
+  bool ofDevice = !c.known->device.empty();
+  if (op.traits & TraitRelease) {
+    released = racePublish(race, race.release(warp, 1u << lane));
+  } else if (ofDevice || c.fence) {
+    fenced = &publishFenced(race, warp, c, lane, ofDevice);
+    released = fenced->what;
+    scope = ofDevice ? scope : narrower(scope, c.fenceScope);
+  }
+  uint32_t line = lineAt(x, op);
+  uint64_t generation = 0, before = fenced && fenced->line == line ? fenced->joinedTo : 0;
+  for (uint64_t word = first; word <= last; ++word) {
+    if (!released) {
+      if (!adds)
+        flags.erase(word);
+      continue;
+    }
+    RaceFlag &flag = flags[word];
+    if (adds && before && before == flag.generation)
+      continue; // nothing new
+    generation = generation ? generation : ++x.launch->race->versions;
+    publish(x, flag, {released, scope, race.linear, line}, adds, generation);
+    if (fenced)
+      fenced->line = line, fenced->joinedTo = flag.generation;
+  }
 }
 
 } // namespace
@@ -264,13 +319,7 @@ void raceStrong(Exec &x, const Op &op, const RaceSpot &spot, const Offset *off, 
     for (RaceClass &c : warp.classes)
       if (c.mask >> lane & 1)
         mine = &c;
-    Scope scope;
-    OthersPtr released = releasedBy(x, op, warp, *mine, lane, scope);
-    for (uint64_t word = first; word <= last; ++word)
-      if (released)
-        publish(x, flags[word], {released, scope, race.linear, lineAt(x, op)}, loads);
-      else if (!loads)
-        flags.erase(word);
+    storeStrong(x, op, warp, *mine, lane, flags, first, last, loads);
   }
 }
 

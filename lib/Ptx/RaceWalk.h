@@ -44,6 +44,7 @@ public:
     byBlock = isGlobal && !a.writes() && (grid[0] > 1 || grid[1] > 1 || grid[2] > 1) &&
               !spot.allocation->stored.load(std::memory_order_relaxed);
     if (byBlock) {
+      race.readEpoch = race.epoch;
       a.op = race.firstLoadOf(*spot.allocation, a.op);
       a.kind |= raceMerged;
     }

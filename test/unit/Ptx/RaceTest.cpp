@@ -9,9 +9,9 @@ namespace {
 
 constexpr auto race = CAMEO_PTX_F_RACE, proxy = CAMEO_PTX_F_PROXY;
 
-void expectClean(const std::string &body, AsyncLaunch how) {
+void expectClean(const std::string &body, AsyncLaunch how, uint64_t seeds = 20) {
   for (uint32_t schedule = 0; schedule <= CAMEO_PTX_SCHEDULE_LATER_BLOCKS_STARVED; ++schedule)
-    for (uint64_t seed = 0; seed < 20; ++seed) {
+    for (uint64_t seed = 0; seed < seeds; ++seed) {
       how.schedule = schedule, how.asyncPoint = seed % 3, how.seed = seed;
       AsyncRun run = runAsync(body, how);
       ASSERT_TRUE(run.kinds.empty()) << "schedule " << schedule << " seed " << seed << "\n"
@@ -109,6 +109,35 @@ TEST(Race, ALockThatLanesOfAWarpTake) {
                      "st.volatile.shared.u32 [%tile+4], %r2;\nmembar.cta;\natom.shared.exch.b32 %r1, [%tile], 0;\n"
                      "bar.sync 0;\nld.shared.u32 %r2, [%tile+4];\nsetp.ne.u32 %p, %r2, 96;\n@%p trap;\n";
   expectClean(lock, threads(96));
+}
+
+/// Those that wait publish the same each time they fail: of that nothing new is made, and nothing is lost.
+TEST(Race, ALockThatBlocksTake) {
+  for (const char *type : {"b32", "b64"}) {
+    bool wide = type == std::string("b64");
+    std::string r = wide ? "%l1" : "%r1", setp = wide ? "setp.ne.u64 %p, %l1, 0;" : "setp.ne.u32 %p, %r1, 0;";
+    std::string take = "again:\natom.global.cas." + std::string(type) + " " + r + ", [%out], 0, 1;\n" + setp + "\n@%p bra again;\n";
+    std::string count = "ld.global.u32 %r2, [%out+64];\nadd.u32 %r2, %r2, 1;\nst.global.u32 [%out+64], %r2;\n";
+    std::string free = "atom.global.exch." + std::string(type) + " " + r + ", [%out], 0;\n";
+    expectClean("membar.gl;\n" + take + "membar.gl;\n" + count + "membar.gl;\n" + free, threads(40, 3), 3);
+    expectBroken("membar.gl;\n" + take + "membar.gl;\n" + count + free, race, {}, threads(40, 3));
+    expectBroken("membar.gl;\n" + take + count + "membar.gl;\n" + free, race, {}, threads(40, 3));
+  }
+}
+
+/// A lane adds to a flag twice, and what it did between is known to who sees the second time, behind a fence only.
+TEST(Race, WhatIsPublishedAgainIsNew) {
+  auto twice = [](const std::string &between, const std::string &other) {
+    return "mov.u32 %r1, %ctaid.x;\nsetp.ne.u32 %q, %r1, 0;\n@%q bra READ;\nst.global.u32 [%out+64], 7;\nmembar.gl;\n"
+           "atom.global.add.u32 %r2, [%out], 1;\n" + between + "atom.global.add.u32 %r2, [%out], 1;\nbra DONE;\nREAD:\n"
+           "ld.relaxed.gpu.global.u32 %r3, [%out];\nsetp.ne.u32 %p, %r3, 2;\n@%p bra READ;\nmembar.gl;\n" + other + "DONE:\n";
+  };
+  const AsyncLaunch two = threads(1, 2);
+  std::string store = "st.global.u32 [%out+128], 5;\n", load = "ld.global.u32 %r4, [%out+64];\n";
+  expectClean(twice("", load), two);
+  expectClean(twice(store + "membar.gl;\n", load + "ld.global.u32 %r4, [%out+128];\n"), two);
+  expectBroken(twice(store, load + "ld.global.u32 %r4, [%out+128];\n"), race, {}, two);
+  expectClean(twice("ld.global.u32 %r5, [%in];\nmembar.gl;\n", "st.global.u32 [%in], 3;\n"), two);
 }
 
 TEST(Race, WarpsThatPassATurnOn) {
