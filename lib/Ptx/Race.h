@@ -59,8 +59,6 @@ struct RacePublished {
   KnowledgePtr from;
   uint32_t fenceClock = 0;
   OthersPtr what;
-  uint64_t joinedTo = 0; ///< RaceFlag::generation
-  uint32_t line = 0;     ///< by which instruction that was
 };
 
 struct RaceWarp {
@@ -97,7 +95,6 @@ struct RaceRelease {
 struct RaceFlag {
   std::vector<RaceRelease> by;
   uint64_t version = 0;
-  uint64_t generation = 0; ///< the version from which on nothing was taken away
 };
 
 /// What a launch's blocks share: global memory.

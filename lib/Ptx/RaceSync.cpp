@@ -83,7 +83,7 @@ bool publishesSame(const Knowledge &a, const Knowledge &b) {
 
 /// What a lane publishes by a store that is no release: what a fence had before it. `from`: its fence, or what it knows of
 /// fences of the device. The same as the last time, if it has learned nothing since.
-RacePublished &publishFenced(RaceBlock &race, RaceWarp &warp, const RaceClass &c, unsigned lane, bool ofDevice) {
+const OthersPtr &publishedFenced(RaceBlock &race, RaceWarp &warp, const RaceClass &c, unsigned lane, bool ofDevice) {
   const KnowledgePtr &from = ofDevice ? c.known : c.fence;
   uint32_t fenceClock = c.fence ? c.fenceClock : 0;
   warp.published.resize(lanes);
@@ -93,7 +93,7 @@ RacePublished &publishFenced(RaceBlock &race, RaceWarp &warp, const RaceClass &c
               (last.from == from || (ofDevice && publishesSame(*last.from, *from)));
   if (same) {
     last.from = from;
-    return last;
+    return last.what;
   }
   Knowledge k = *from;
   if (ofDevice) // Each thread's fence may be before the barrier behind which one of them publishes for all.
@@ -101,16 +101,13 @@ RacePublished &publishFenced(RaceBlock &race, RaceWarp &warp, const RaceClass &c
   if (c.fence)
     k.known.raise(warp.index, c.fenceClock, 1u << lane);
   last = {from, fenceClock, racePublish(race, std::move(k))};
-  return last;
+  return last.what;
 }
 
 constexpr size_t mostReleases = 8, mostNarrow = 64;
 
-/// A store replaces what was there, an atomic adds to it. `generation`: of the words of the access, where they begin one.
-void publish(Exec &x, RaceFlag &flag, RaceRelease &&now, bool adds, uint64_t generation) {
-  flag.version = ++x.launch->race->versions;
-  if (!adds || !flag.generation)
-    flag.generation = generation;
+/// A store replaces what was there, an atomic adds to it. Where that is nothing new, those who look again have seen it.
+void publish(Exec &x, RaceFlag &flag, RaceRelease &&now, bool adds) {
   if (!adds)
     flag.by.clear();
   auto same = [&](uint64_t block) {
@@ -123,48 +120,31 @@ void publish(Exec &x, RaceFlag &flag, RaceRelease &&now, bool adds, uint64_t gen
     known = same(now.block);
   }
   if (known != flag.by.end()) {
-    known->released = joined(known->released, now.released, ~uint64_t(0));
     known->line = now.line;
-    return;
+    OthersPtr all = joined(known->released, now.released, ~uint64_t(0));
+    if (all == known->released)
+      return;
+    known->released = all;
+  } else {
+    if (flag.by.size() >= mostNarrow)
+      flag.by.erase(flag.by.begin());
+    flag.by.push_back(std::move(now));
   }
-  if (flag.by.size() >= mostNarrow) {
-    flag.by.erase(flag.by.begin());
-    flag.generation = generation;
-  }
-  flag.by.push_back(std::move(now));
+  flag.version = ++x.launch->race->versions;
 }
 
-/// A strong store of one lane to the words [first, last].
-void storeStrong(Exec &x, const Op &op, RaceWarp &warp, const RaceClass &c, unsigned lane,
-                 std::unordered_map<uint64_t, RaceFlag> &flags, uint64_t first, uint64_t last, bool adds) {
+/// What a strong store of one lane releases, and by which scope; null: nothing.
+OthersPtr releasedBy(Exec &x, const Op &op, RaceWarp &warp, const RaceClass &c, unsigned lane, Scope &scope) {
   RaceBlock &race = *x.race;
-  Scope scope = static_cast<Scope>(op.traits / TraitScope & 3);
-  OthersPtr released;
-  RacePublished *fenced = nullptr;
+  scope = static_cast<Scope>(op.traits / TraitScope & 3);
+  if (op.traits & TraitRelease)
+    return racePublish(race, race.release(warp, 1u << lane));
   bool ofDevice = !c.known->device.empty();
-  if (op.traits & TraitRelease) {
-    released = racePublish(race, race.release(warp, 1u << lane));
-  } else if (ofDevice || c.fence) {
-    fenced = &publishFenced(race, warp, c, lane, ofDevice);
-    released = fenced->what;
-    scope = ofDevice ? scope : narrower(scope, c.fenceScope);
-  }
-  uint32_t line = lineAt(x, op);
-  uint64_t generation = 0, before = fenced && fenced->line == line ? fenced->joinedTo : 0;
-  for (uint64_t word = first; word <= last; ++word) {
-    if (!released) {
-      if (!adds)
-        flags.erase(word);
-      continue;
-    }
-    RaceFlag &flag = flags[word];
-    if (adds && before && before == flag.generation)
-      continue; // nothing new
-    generation = generation ? generation : ++x.launch->race->versions;
-    publish(x, flag, {released, scope, race.linear, line}, adds, generation);
-    if (fenced)
-      fenced->line = line, fenced->joinedTo = flag.generation;
-  }
+  if (!ofDevice && !c.fence)
+    return nullptr;
+  if (!ofDevice)
+    scope = narrower(scope, c.fenceScope);
+  return publishedFenced(race, warp, c, lane, ofDevice);
 }
 
 } // namespace
@@ -319,7 +299,13 @@ void raceStrong(Exec &x, const Op &op, const RaceSpot &spot, const Offset *off, 
     for (RaceClass &c : warp.classes)
       if (c.mask >> lane & 1)
         mine = &c;
-    storeStrong(x, op, warp, *mine, lane, flags, first, last, loads);
+    Scope scope;
+    OthersPtr released = releasedBy(x, op, warp, *mine, lane, scope);
+    for (uint64_t word = first; word <= last; ++word)
+      if (released)
+        publish(x, flags[word], {released, scope, race.linear, lineAt(x, op)}, loads);
+      else if (!loads)
+        flags.erase(word);
   }
 }
 
