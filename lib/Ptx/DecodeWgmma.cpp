@@ -143,6 +143,12 @@ bool Decoder::wgmmaRegisters(WgmmaForm &form, size_t index, unsigned count, bool
     if (isD)
       form.definedD.push_back(definedMask[reg]);
   }
+  std::vector<WgmmaRun> &runs = isD ? form.runsD : form.runsA;
+  for (uint32_t tracked : isD ? form.trackedD : form.trackedA)
+    if (!runs.empty() && runs.back().first + runs.back().count == tracked)
+      ++runs.back().count;
+    else
+      runs.push_back({tracked, 1});
   if (!isD)
     return true;
   std::vector<uint32_t> sorted(slots);

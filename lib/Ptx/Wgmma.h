@@ -22,6 +22,11 @@ enum class WgmmaResult : uint8_t { F32, F16, S32 };
 constexpr unsigned warpsOfGroup = 4;
 constexpr uint8_t allWarps = (1 << warpsOfGroup) - 1;
 
+/// Neighbours among the watched registers.
+struct WgmmaRun {
+  uint32_t first, count;
+};
+
 struct WgmmaForm {
   WgmmaType a = WgmmaType::F16, b = WgmmaType::F16;
   WgmmaResult d = WgmmaResult::F32;
@@ -36,6 +41,7 @@ struct WgmmaForm {
   uint32_t descA = noOperand, descB = noOperand, meta = noOperand;
   std::vector<uint32_t> slotsD, slotsA;     ///< in the frame
   std::vector<uint32_t> trackedD, trackedA; ///< numbers among the watched registers
+  std::vector<WgmmaRun> runsD, runsA;       ///< the same
   std::vector<uint32_t> definedD;           ///< masks of written lanes, or noOperand
 
   WgmmaOperandShape shapeA() const { return {64, kA * bits / 8, transA}; }
@@ -108,6 +114,7 @@ struct WgmmaJob {
 
 struct WgmmaWarp {
   bool fenced = false;
+  bool anyTouched = false;               ///< since the last wgmma.fence
   uint32_t committed = 0, lockedNow = 0; ///< groups; operations that hold registers
   uint64_t issued = 0;
   std::vector<uint16_t> lockD, lockA;   ///< per watched register: operations in flight
@@ -162,8 +169,8 @@ void noteWgmmaTile(Exec &x, const Op &op, uint32_t first, uint32_t end, uint32_t
 void forgetWgmmaTiles(Exec &x, uint32_t first, uint32_t end);
 /// An operand is read with the swizzle that it was written with.
 void checkWgmmaTile(Exec &x, const Op &op, uint64_t descriptor, uint32_t unit, char which);
-/// The operands are there, visible to this warp and to the async proxy.
-void checkWgmmaOperand(Exec &x, const Op &op, const std::vector<uint32_t> &units, char which);
+/// These units of an operand are there, visible to this warp and to the async proxy.
+void checkWgmmaOperand(Exec &x, const Op &op, const WgmmaUnits &of, const std::vector<uint32_t> &units, char which);
 /// Registers of an instruction that is issued: fenced, not in flight elsewhere, initialised.
 void checkWgmmaRegisters(Exec &x, const Op &op, const WgmmaForm &form, bool accumulates);
 

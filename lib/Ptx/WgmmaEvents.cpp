@@ -148,16 +148,23 @@ void fence(Exec &x, const Op &op) {
     return;
   WgmmaWarp &mine = wgmmaState(x).warps[x.warp->index];
   mine.fenced = true;
-  std::fill(mine.touched.begin(), mine.touched.end(), nullptr);
+  if (mine.anyTouched)
+    std::fill(mine.touched.begin(), mine.touched.end(), nullptr);
+  mine.anyTouched = false;
 }
 
 } // namespace
 
 void lockRegisters(WgmmaWarp &warp, const WgmmaForm &form, int change) {
-  for (uint32_t t : form.trackedD)
-    warp.lockD[t] = static_cast<uint16_t>(warp.lockD[t] + change);
-  for (uint32_t t : form.trackedA)
-    warp.lockA[t] = static_cast<uint16_t>(warp.lockA[t] + change);
+  auto lock = [&](std::vector<uint16_t> &locks, const std::vector<WgmmaRun> &runs) {
+    for (const WgmmaRun &run : runs) {
+      uint16_t *at = locks.data() + run.first;
+      for (uint32_t i = 0; i < run.count; ++i)
+        at[i] = static_cast<uint16_t>(at[i] + change);
+    }
+  };
+  lock(warp.lockD, form.runsD);
+  lock(warp.lockA, form.runsA);
   warp.lockedNow += static_cast<uint32_t>(change);
 }
 

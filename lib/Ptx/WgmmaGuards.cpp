@@ -6,7 +6,9 @@
 #include "Async.h"
 #include "Wgmma.h"
 
+#include <algorithm>
 #include <bit>
+#include <cstring>
 
 namespace cameo::ptx {
 namespace {
@@ -90,6 +92,27 @@ void tellFence(Exec &x, const Op &op, const WgmmaWarp &mine, uint32_t tracked, c
          fenceRemedy);
 }
 
+/// More than `most` operations hold one of the registers.
+bool isAbove(const std::vector<uint16_t> &locks, const std::vector<WgmmaRun> &runs, unsigned most) {
+  uint16_t largest = 0;
+  for (const WgmmaRun &run : runs)
+    for (uint32_t i = 0; i < run.count; ++i)
+      largest = std::max(largest, locks[run.first + i]);
+  return largest > most;
+}
+
+/// Every word of [first, end) of shared memory is there, and visible to the async proxy.
+bool isVisible(const uint8_t *shadow, uint32_t first, uint32_t end) {
+  uint64_t differs = 0;
+  const uint8_t *to = shadow + (end - sharedBase) / 4;
+  for (const uint8_t *at = shadow + (first - sharedBase) / 4; at < to; at += 4) {
+    uint32_t four;
+    std::memcpy(&four, at, 4);
+    differs |= four ^ 0x0f0f0f0fu;
+  }
+  return !differs;
+}
+
 bool isUninitialised(const Exec &x, uint32_t mask) {
   return mask != noOperand && x.predicate(mask) != ~0u;
 }
@@ -112,6 +135,7 @@ void guardWgmmaRegisters(Exec &x, const Op &op) {
     if (mine.touched[touch.tracked] && mine.written[touch.tracked] && !touch.writes)
       continue;
     mine.touched[touch.tracked] = &op;
+    mine.anyTouched = true;
     mine.written[touch.tracked] = touch.writes;
   }
 }
@@ -121,18 +145,18 @@ void checkWgmmaRegisters(Exec &x, const Op &op, const WgmmaForm &form, bool accu
   if (!mine.fenced)
     report(x, op, FindingKind::Proxy, x.mask, 0, 0,
            "the first wgmma of the warp, and no wgmma.fence before it", fenceRemedy);
-  for (uint32_t t : form.trackedD)
-    if (mine.touched[t])
+  for (size_t i = 0; mine.anyTouched && i < form.trackedD.size(); ++i)
+    if (uint32_t t = form.trackedD[i]; mine.touched[t])
       tellFence(x, op, mine, t, "an accumulator");
-  for (uint32_t t : form.trackedA)
-    if (mine.touched[t] && mine.written[t])
+  for (size_t i = 0; mine.anyTouched && i < form.trackedA.size(); ++i)
+    if (uint32_t t = form.trackedA[i]; mine.touched[t] && mine.written[t])
       tellFence(x, op, mine, t, "a fragment of A");
   for (uint32_t defined : form.definedD) {
     if (accumulates && isUninitialised(x, defined))
       report(x, op, FindingKind::UninitRegister, ~x.predicate(defined), 0, 0,
              "an accumulator is added to before anything was written to it",
              "set the accumulators first, or make scale-d false for the first product");
-    if (defined != noOperand)
+    if (defined != noOperand && x.predicate(defined) != ~0u)
       x.predicate(defined) = ~0u;
   }
   if (!mine.lockedNow)
@@ -140,11 +164,14 @@ void checkWgmmaRegisters(Exec &x, const Op &op, const WgmmaForm &form, bool accu
   for (uint32_t t : form.trackedA)
     if (mine.lockD[t])
       tellLocked(x, op, t, "read as a fragment of A");
-  for (uint32_t t : form.trackedD)
-    if (mine.lockA[t])
-      tellLocked(x, op, t, "accumulated into");
+  if (isAbove(mine.lockA, form.runsD, 0))
+    for (uint32_t t : form.trackedD)
+      if (mine.lockA[t])
+        tellLocked(x, op, t, "accumulated into");
   unsigned same = 0;
   findInFlight(x, [&](const WgmmaOperation &o) { return same += o.form->shape == form.shape, false; });
+  if (!isAbove(mine.lockD, form.runsD, same))
+    return;
   for (uint32_t t : form.trackedD) {
     if (mine.lockD[t] <= same)
       continue;
@@ -210,8 +237,10 @@ void checkWgmmaTile(Exec &x, const Op &op, uint64_t bits, uint32_t unit, char wh
   }
 }
 
-void checkWgmmaOperand(Exec &x, const Op &op, const std::vector<uint32_t> &units, char which) {
+void checkWgmmaOperand(Exec &x, const Op &op, const WgmmaUnits &of, const std::vector<uint32_t> &units, char which) {
   const uint8_t *shadow = x.block->sharedShadow;
+  if (isVisible(shadow, of.first, of.end)) [[likely]]
+    return;
   auto flagsOf = [&](uint32_t unit) {
     uint32_t four;
     std::memcpy(&four, shadow + (unit - sharedBase) / 4, 4);

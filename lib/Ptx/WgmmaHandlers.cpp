@@ -167,11 +167,14 @@ CAMEO_UNROLL
 
 /// Four numbers of each of four columns, `apart` floats from each other, to four numbers of k for each k.
 inline void transpose(const float *column, unsigned apart, float (*to)[4]) {
-  Quad r[4];
-  for (unsigned t = 0; t < 4; ++t)
-    std::memcpy(&r[t], column + t * apart, sizeof r[t]);
-  Quad low01 = __builtin_shufflevector(r[0], r[1], 0, 4, 1, 5), low23 = __builtin_shufflevector(r[2], r[3], 0, 4, 1, 5);
-  Quad high01 = __builtin_shufflevector(r[0], r[1], 2, 6, 3, 7), high23 = __builtin_shufflevector(r[2], r[3], 2, 6, 3, 7);
+  auto row = [&](unsigned t) {
+    Quad q;
+    std::memcpy(&q, column + t * apart, sizeof q);
+    return q;
+  };
+  Quad r0 = row(0), r1 = row(1), r2 = row(2), r3 = row(3);
+  Quad low01 = __builtin_shufflevector(r0, r1, 0, 4, 1, 5), low23 = __builtin_shufflevector(r2, r3, 0, 4, 1, 5);
+  Quad high01 = __builtin_shufflevector(r0, r1, 2, 6, 3, 7), high23 = __builtin_shufflevector(r2, r3, 2, 6, 3, 7);
   Quad out[4] = {__builtin_shufflevector(low01, low23, 0, 1, 4, 5), __builtin_shufflevector(low01, low23, 2, 3, 6, 7),
                  __builtin_shufflevector(high01, high23, 0, 1, 4, 5), __builtin_shufflevector(high01, high23, 2, 3, 6, 7)};
   std::memcpy(to, out, sizeof out);

@@ -126,9 +126,9 @@ void checkOperands(Exec &x, const Op &op, const WgmmaOperation &operation, unsig
   bool first = !operation.arrived, last = (operation.arrived | 1 << rank) == allWarps;
   const std::vector<uint32_t> *rows = operation.unitsA ? &operation.unitsA->ofWarp[rank] : nullptr;
   if (x.launch->checks && rows)
-    checkWgmmaOperand(x, op, *rows, 'A');
+    checkWgmmaOperand(x, op, *operation.unitsA, *rows, 'A');
   if (x.launch->checks && (first || last))
-    checkWgmmaOperand(x, op, operation.unitsB->all, 'B');
+    checkWgmmaOperand(x, op, *operation.unitsB, operation.unitsB->all, 'B');
   if (x.race && rows)
     raceWgmmaRead(x, op, *rows, number);
   if (x.race && first)
