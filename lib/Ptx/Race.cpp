@@ -219,7 +219,7 @@ void RaceBlock::rebuild() {
     if (page)
       page->renew([&](uint32_t state) { return renewal(state); });
   cache.clear();
-  size_t pays = allowance(), needs = table.bytes() / 2 * 3;
+  size_t pays = allowance(), needs = merging < 2 ? table.bytes() / 2 * 3 : table.bytes() / 4 * 5;
   cacheLimit = std::max(leastCache, pays / 4);
   limit = std::max(leastLimit, pays / 4 * 3);
   if (needs > std::max(limit, leastMerged) && merging < 2) {

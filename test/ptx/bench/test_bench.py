@@ -18,9 +18,8 @@ NARROW = re.compile(r"\b(?:ld|st|atom|red|wmma\.load|wmma\.store)\.(?!param|loca
 # Each word of their output is a flag: it is added to by an atomic with acquire and release, and carries
 # what its threads know. Two thirds of their shadow is that.
 FLAGS = {"flash_backward_80", "flash_backward_90", "split_k_80", "split_k_90"}
-# More than is promised: shared memory that other blocks of the cluster read and write word by word (3.6 x), many
-# small temporaries of CUB one behind the other (3.0 x of 7 KB).
-MISSED = {"cluster_pass", "cub_pieces"}
+# More than is promised: shared memory that other blocks of the cluster read and write word by word (3.6 x).
+MISSED = {"cluster_pass"}
 # Nearly every word they touch is a lock or a flag, and they touch under 3 KB: what its releases knew is kept with
 # each (11 x of 2.8 KB, 64 x of 252 bytes).
 LOCKS, LOCKS_MOST = {"hash_lists", "latch_semaphore"}, 48 << 10
