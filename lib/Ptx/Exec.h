@@ -211,6 +211,7 @@ struct LaunchContext {
   bool hardwareMma = false; ///< tensor cores add as published of the hardware, HardwareMma.h
   unsigned sm = 0;          ///< of the module's target: 90
   uint64_t seed = 0, stepLimit = 0;
+  std::atomic<bool> draws{false}; ///< a random number was asked for: another seed may run otherwise
   const volatile int *cancel = nullptr;
   std::atomic<bool> stopAll{false};
 };

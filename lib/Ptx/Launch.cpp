@@ -162,7 +162,7 @@ int statusOf(RunStatus status, bool findings) {
 }
 
 /// What it takes to see the same again.
-void addReplay(const LaunchRequest &request, LaunchOutcome &outcome) {
+void addReplay(const LaunchRequest &request, bool draws, LaunchOutcome &outcome) {
   static constexpr const char *schedules[] = {"round-robin", "random", "producer-starved",
                                               "consumer-starved", "later-blocks-starved"};
   static constexpr const char *points[] = {"latest", "earliest", "random"};
@@ -173,7 +173,7 @@ void addReplay(const LaunchRequest &request, LaunchOutcome &outcome) {
                     "\n";
   outcome.json.pop_back();
   outcome.json += ", \"schedule\": \"" + schedule + "\", \"seed\": " + seed +
-                  ", \"async_point\": \"" + point + "\"}";
+                  ", \"async_point\": \"" + point + "\", \"draws\": " + (draws ? "true" : "false") + "}";
 }
 
 std::string traceText(const GridCounts &counts, const Program &program,
@@ -273,7 +273,7 @@ void launchKernel(ModuleImpl &module, Kernel &kernel, DeviceMemory &memory,
     outcome.json += ", \"counts\": " + jsonOf(outcome.counts) + ", \"lines\": " +
                     jsonOf(outcome.lines, [&](uint32_t line) { return module.lineText(line); });
   outcome.json += "}";
-  addReplay(request, outcome);
+  addReplay(request, launch.draws || request.schedule == CAMEO_PTX_SCHEDULE_RANDOM, outcome);
   if (outcome.raceTableFull) // from there on global memory was not looked at
     outcome.json.insert(outcome.json.size() - 1, ", \"race_table_full\": true");
 }

@@ -153,20 +153,39 @@ template <typename T> void loadElement(Exec &x, T *d, const View &v, unsigned of
   }
 }
 
+/// One lane's element into a register that is wider.
+template <int E> void putWider(const Op &o, u8 *d, const u8 *from) {
+  using T = typename Element<E>::T;
+  T value = fetch<T>(from);
+  u64 wide;
+  if constexpr (E <= 8)
+    wide = o.flags & FlagSigned ? u64(s64(std::make_signed_t<T>(value))) : u64(value);
+  else
+    wide = value.low;
+  std::memcpy(d, &wide, std::min<unsigned>(o.width, 8));
+}
+
 /// Into registers wider than the element.
 template <int E> void loadWider(Exec &x, const Op &o, u8 *d, const View &v, unsigned offset) {
-  using T = typename Element<E>::T;
   for (unsigned i = 0; i < lanes; ++i) {
     if (!x.lane[i])
       continue;
-    T value = fetch<T>(v.host + v.off[i] + offset);
-    u64 wide;
-    if constexpr (E <= 8)
-      wide = o.flags & FlagSigned ? u64(s64(std::make_signed_t<T>(value))) : u64(value);
-    else
-      wide = value.low;
-    std::memcpy(d + i * o.width, &wide, std::min<unsigned>(o.width, 8));
+    putWider<E>(o, d + i * o.width, v.host + v.off[i] + offset);
   }
+}
+
+/// Lanes of a strong load that see what was there before.
+template <int E> void loadOlder(Exec &x, const Op &o, RaceOlderValues &older) {
+  const u32 *parts = o.count > 1 ? x.side(o) : &o.d;
+  for (u32 rest = older.mask; rest; rest &= rest - 1) {
+    unsigned i = static_cast<unsigned>(std::countr_zero(rest));
+    for (unsigned j = 0; j < o.count; ++j)
+      if (parts[j] != noOperand && o.width == E)
+        std::memcpy(x.at<u8>(parts[j]) + i * E, older.bytes[i] + j * E, E);
+      else if (parts[j] != noOperand)
+        putWider<E>(o, x.at<u8>(parts[j]) + i * o.width, older.bytes[i] + j * E);
+  }
+  older.mask = 0;
 }
 
 bool allParts(const u32 *parts) {
@@ -208,8 +227,12 @@ template <Space S, int E, bool Checks, bool Counting> void load(Exec &x, const O
         loadWider<E>(x, o, x.at<u8>(parts[j]), v, j * E);
     }
   }
-  if (o.traits & TraitStrong)
+  if (o.traits & TraitStrong) {
+    if (Checks && x.race)
+      if (RaceOlderValues *older = raceOlderValues(x))
+        loadOlder<E>(x, o, *older);
     pollInVain(x);
+  }
   if (o.flags & FlagAcquire)
     std::atomic_thread_fence(std::memory_order_acquire);
 }

@@ -306,7 +306,7 @@ RacePages &RaceLaunch::pagesOf(Allocation &a) {
 }
 
 void RaceLaunch::measure() {
-  uint64_t touched = 0, shadow = table.bytes() + flags.size() * flagBytes;
+  uint64_t touched = 0, shadow = table.bytes() + flags.size() * flagBytes + older.bytes();
   for (Allocation *a : allocations) {
     auto &pages = *static_cast<RacePages *>(a->race.load());
     shadow += pages.memory();

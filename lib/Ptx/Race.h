@@ -17,6 +17,7 @@
 
 #include "RaceApi.h"
 #include "RaceClock.h"
+#include "RaceOlder.h"
 #include "RacePage.h"
 #include "RaceTable.h"
 
@@ -104,6 +105,7 @@ struct RaceLaunch {
   std::mutex mutex;
   std::vector<Allocation *> allocations;
   std::unordered_map<uint64_t, RaceFlag> flags; ///< by address / 4
+  RaceOlder older;                              ///< under the mutex
   std::atomic<uint64_t> pagesMade{0};
   std::atomic<uint64_t> touchedBytes{0}, shadowBytes{0};
   std::atomic<bool> full{false};
@@ -162,6 +164,8 @@ public:
     firstLoads.emplace_back(&allocation, op);
     return op;
   }
+  std::unordered_map<uint64_t, RaceHeard> heard; ///< by thread of another block
+  std::unique_ptr<RaceOlderValues> older;       ///< of the last strong load, once there was one
   uint32_t mbarrierAgents = 0;
   // The table may take `limit` bytes until it is rebuilt, the cache as many as `cacheLimit`: what is
   // remembered of memory must not be more than a part of the memory.

@@ -39,6 +39,14 @@ RaceSpot raceSharedOf(const Exec &x);
 void reportLaneConflict(Exec &x, const Op &op, const RaceSpot &spot, uint64_t offset, unsigned lane,
                         unsigned width);
 
+/// What lanes of a strong load see of global memory instead of what is there (RaceOlder.h).
+struct RaceOlderValues {
+  uint32_t mask = 0;
+  uint8_t bytes[lanes][16];
+};
+/// Of the strong load that raceStrong was just called for; null: all see what is there. Who takes them sets the mask to 0.
+RaceOlderValues *raceOlderValues(const Exec &x);
+
 /// What a strong access publishes or sees. Lanes of x.mask, at spot.origin + off[lane].
 template <typename Offset>
 void raceStrong(Exec &x, const Op &op, const RaceSpot &spot, const Offset *off, unsigned width,

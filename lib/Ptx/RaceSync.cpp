@@ -8,7 +8,9 @@
 #include "Race.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
+#include <cstring>
 #include <utility>
 
 namespace cameo::ptx {
@@ -82,13 +84,14 @@ bool publishesSame(const Knowledge &a, const Knowledge &b) {
 }
 
 /// What a lane publishes by a store that is no release: what a fence had before it. `from`: its fence, or what it knows of
-/// fences of the device. The same as the last time, if it has learned nothing since.
-const OthersPtr &publishedFenced(RaceBlock &race, RaceWarp &warp, const RaceClass &c, unsigned lane, bool ofDevice) {
+/// fences of the device. `clock`: up to which clock its own accesses are before that fence, 0 where it was a smaller one.
+/// The same as the last time, if it has learned nothing since.
+const OthersPtr &publishedFenced(RaceBlock &race, RaceWarp &warp, const RaceClass &c, unsigned lane, bool ofDevice,
+                                 uint32_t clock) {
   const KnowledgePtr &from = ofDevice ? c.known : c.fence;
-  uint32_t fenceClock = c.fence ? c.fenceClock : 0;
   warp.published.resize(lanes);
   RacePublished &last = warp.published[lane];
-  bool same = last.from && last.fenceClock == fenceClock &&
+  bool same = last.from && last.fenceClock == clock &&
               race.readEpoch < findBlock(last.what, race.linear)->epoch &&
               (last.from == from || (ofDevice && publishesSame(*last.from, *from)));
   if (same) {
@@ -98,9 +101,9 @@ const OthersPtr &publishedFenced(RaceBlock &race, RaceWarp &warp, const RaceClas
   Knowledge k = *from;
   if (ofDevice) // Each thread's fence may be before the barrier behind which one of them publishes for all.
     k.known = k.device;
-  if (c.fence)
-    k.known.raise(warp.index, c.fenceClock, 1u << lane);
-  last = {from, fenceClock, racePublish(race, std::move(k))};
+  if (clock)
+    k.known.raise(warp.index, clock, 1u << lane);
+  last = {from, clock, racePublish(race, std::move(k))};
   return last.what;
 }
 
@@ -133,18 +136,29 @@ void publish(Exec &x, RaceFlag &flag, RaceRelease &&now, bool adds) {
   flag.version = ++x.launch->race->versions;
 }
 
-/// What a strong store of one lane releases, and by which scope; null: nothing.
-OthersPtr releasedBy(Exec &x, const Op &op, RaceWarp &warp, const RaceClass &c, unsigned lane, Scope &scope) {
+struct Released {
+  OthersPtr what; ///< null: nothing
+  Scope scope = Scope::Block;
+};
+
+/// What a strong store of one lane releases: behind fences of the device, and what a later fence of the block adds.
+std::array<Released, 2> releasedBy(Exec &x, const Op &op, RaceWarp &warp, const RaceClass &c, unsigned lane) {
   RaceBlock &race = *x.race;
-  scope = static_cast<Scope>(op.traits / TraitScope & 3);
+  Scope scope = static_cast<Scope>(op.traits / TraitScope & 3);
   if (op.traits & TraitRelease)
-    return racePublish(race, race.release(warp, 1u << lane));
-  bool ofDevice = !c.known->device.empty();
-  if (!ofDevice && !c.fence)
-    return nullptr;
-  if (!ofDevice)
-    scope = narrower(scope, c.fenceScope);
-  return publishedFenced(race, warp, c, lane, ofDevice);
+    return {Released{racePublish(race, race.release(warp, 1u << lane)), scope}, {}};
+  bool ofDevice = !c.known->device.empty(), widely = c.fence && isWide(x, c.fenceScope);
+  std::array<Released, 2> out{};
+  if (ofDevice)
+    out[0] = {publishedFenced(race, warp, c, lane, true, widely ? c.fenceClock : 0), scope};
+  else if (c.fence)
+    out[0] = {publishedFenced(race, warp, c, lane, false, c.fenceClock), narrower(scope, c.fenceScope)};
+  if (ofDevice && c.fence && !widely) {
+    Knowledge k = *c.fence;
+    k.known.raise(warp.index, c.fenceClock, 1u << lane);
+    out[1] = {racePublish(race, std::move(k)), narrower(scope, c.fenceScope)};
+  }
+  return out;
 }
 
 } // namespace
@@ -244,6 +258,10 @@ void raceFence(Exec &x, const Op &op) {
     });
   if (!memory)
     return;
+  if (isWide(x, scope)) {
+    std::lock_guard<std::mutex> lock(x.launch->race->mutex);
+    x.launch->race->older.fenced(x);
+  }
   race.eachClass(warp, x.mask, [&](RaceClass &c) {
     auto own = std::make_shared<Knowledge>(*c.known);
     if (OthersPtr pending = std::exchange(own->pending, nullptr)) {
@@ -263,6 +281,37 @@ void raceFence(Exec &x, const Op &op) {
   });
 }
 
+RaceOlderValues *raceOlderValues(const Exec &x) {
+  RaceOlderValues *older = x.race->older.get();
+  return older && older->mask ? older : nullptr;
+}
+
+namespace {
+
+/// The lane's load of `width` bytes at off[lane] gets an older value; lanes that load the same together get the same.
+template <typename Offset>
+bool seesOlder(Exec &x, const RaceWarp &warp, const RaceSpot &spot, const Offset *off, unsigned width, unsigned lane) {
+  auto &values = x.race->older;
+  for (uint32_t rest = values ? values->mask : 0; rest; rest &= rest - 1)
+    if (unsigned other = static_cast<unsigned>(std::countr_zero(rest)); off[other] == off[lane]) {
+      std::memcpy(values->bytes[lane], values->bytes[other], width);
+      values->mask |= 1u << lane;
+      return true;
+    }
+  uint8_t bytes[16];
+  for (const RaceClass &c : warp.classes)
+    if ((c.mask >> lane & 1) && x.launch->race->older.lags(x, c, spot.allocation->base + off[lane], width, bytes)) {
+      if (!values)
+        values = std::make_unique<RaceOlderValues>();
+      std::memcpy(values->bytes[lane], bytes, width);
+      values->mask |= 1u << lane;
+      return true;
+    }
+  return false;
+}
+
+} // namespace
+
 template <typename Offset>
 void raceStrong(Exec &x, const Op &op, const RaceSpot &spot, const Offset *off, unsigned width,
                 bool loads, bool stores) {
@@ -276,8 +325,17 @@ void raceStrong(Exec &x, const Op &op, const RaceSpot &spot, const Offset *off, 
     lock.lock();
   auto &flags = global ? x.launch->race->flags : (spot.home ? *spot.home : race).flags;
   uint64_t base = global ? spot.allocation->base - spot.origin : 0;
+  RaceOlder &older = x.launch->race->older;
+  if (race.older)
+    race.older->mask = 0;
   for (uint32_t rest = x.mask; rest; rest &= rest - 1) {
     unsigned lane = static_cast<unsigned>(std::countr_zero(rest));
+    if (global && loads && stores)
+      older.seen(x, spot.allocation->base + off[lane]);
+    else if (global && loads && seesOlder(x, warp, spot, off, width, lane))
+      continue;
+    if (global && stores)
+      older.stored(x, warp, lane, spot.allocation->base + off[lane], spot.allocation->host + off[lane], width, loads);
     uint64_t first = (base + spot.origin + off[lane]) / 4;
     uint64_t last = (base + spot.origin + off[lane] + width - 1) / 4;
     for (uint64_t word = first; loads && word <= last; ++word)
@@ -299,13 +357,17 @@ void raceStrong(Exec &x, const Op &op, const RaceSpot &spot, const Offset *off, 
     for (RaceClass &c : warp.classes)
       if (c.mask >> lane & 1)
         mine = &c;
-    Scope scope;
-    OthersPtr released = releasedBy(x, op, warp, *mine, lane, scope);
-    for (uint64_t word = first; word <= last; ++word)
-      if (released)
-        publish(x, flags[word], {released, scope, race.linear, lineAt(x, op)}, loads);
-      else if (!loads)
+    auto released = releasedBy(x, op, warp, *mine, lane);
+    for (uint64_t word = first; word <= last; ++word) {
+      bool adds = loads;
+      for (const Released &r : released)
+        if (r.what) {
+          publish(x, flags[word], {r.what, r.scope, race.linear, lineAt(x, op)}, adds);
+          adds = true;
+        }
+      if (!adds)
         flags.erase(word);
+    }
   }
 }
 

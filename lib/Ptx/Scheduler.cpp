@@ -173,6 +173,8 @@ RunStatus Worker::runBlock(Block &block, uint64_t slice, SliceEnd &end) {
   x.race = block.race.get();
   x.random = block.random;
   RunStatus status = runBlockSlice(block, sliceOf(block, slice), end);
+  if (block.random != x.random)
+    launch.draws.store(true, std::memory_order_relaxed);
   block.random = x.random;
   return status;
 }

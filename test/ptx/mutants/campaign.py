@@ -14,7 +14,6 @@ import random
 import subprocess
 import tempfile
 import threading
-import time
 from dataclasses import dataclass
 
 import equivalence
@@ -22,6 +21,7 @@ import footprints
 import kinds
 import launch_sites
 import ptx_text
+from clean import CleanRuns
 
 FINDINGS = range(20, 26)
 NUMBERS, UNSUPPORTED, NOT_PTX, BAD_LAUNCH, TIME = 4, 2, 3, 8, 10
@@ -118,7 +118,7 @@ def sample(mutants, count, seed, only=None):
     return chosen
 
 
-def choose(machine, cases, count, seed, jobs, only=None, known=()):
+def choose(machine, cases, count, seed, jobs, only=None, known=(), journal=None):
     """(mutants, what is wrong with cases that were left out): a sample over cases that are clean. Only those that
     the sample meets are run, but for those known to be clean; where one is not, another sample is taken without it."""
     wrong, checked, pool = {}, set(known), enumerate_mutants(cases)
@@ -128,7 +128,8 @@ def choose(machine, cases, count, seed, jobs, only=None, known=()):
         if not fresh:
             return chosen, wrong
         with concurrent.futures.ThreadPoolExecutor(jobs) as workers:
-            for case, problem in zip(fresh, workers.map(lambda c: clean(machine, c, seed, 1), fresh)):
+            runs = CleanRuns(machine, seed, 1, journal)
+            for case, problem in zip(fresh, workers.map(runs.problem, fresh)):
                 checked.add(case.name)
                 if problem:
                     wrong[case.name] = problem
@@ -150,7 +151,7 @@ class Machine:
         self.cameo, self.runs, self.limit, self.environment = cameo, runs, limit, environment
         self.lock, self.known_footprints = threading.Lock(), {}
 
-    def simulate(self, text, launch_path, seed, runs=None, launch=None):
+    def simulate(self, text, launch_path, seed, runs=None, launch=None, limit=None):
         """(exit code, the last run as JSON, what was said on stderr). Other numbers stay so where the search for a finding in
         further runs takes too long."""
         with tempfile.TemporaryDirectory(prefix="mutant-") as folder:
@@ -161,26 +162,38 @@ class Machine:
                     (path.parent / other.name).symlink_to(other.resolve())
                 launch_path = path.parent / "launch.json"
                 launch_path.write_text(json.dumps(launch))
-            try:
-                done = subprocess.run([self.cameo, "sim", str(path), "--launch", str(launch_path), "--schedule", "all",
-                                       "--runs", str(runs or self.runs), "--seed", str(seed), "--json", "--time-limit",
-                                       str(self.limit)], capture_output=True, text=True, timeout=self.limit + 60,
-                                      env=self.environment)
-            except subprocess.TimeoutExpired:
-                return TIME, {}, "killed after its limit"
-        try:
-            made = json.loads(done.stdout)["runs"]
-            last = made[-1]
-        except (ValueError, KeyError, IndexError):
-            made, last = [], {}
+            code, made, said = self.runs_of(path, launch_path, seed, runs or self.runs, limit=limit)
         other = next((run for run in made if run.get("differences")), None)
-        if done.returncode == TIME and other:
-            return NUMBERS, other, done.stderr
-        return done.returncode, last, done.stderr
+        if code == TIME and other:
+            return NUMBERS, other, said
+        return code, made[-1] if made else {}, said
+
+    def runs_of(self, path, launch_path, seed, runs, schedule="all", point=None, limit=None):
+        """(exit code, the runs as JSON, what was said on stderr) of a kernel in a file."""
+        limit = limit or self.limit
+        try:
+            done = subprocess.run([self.cameo, "sim", str(path), "--launch", str(launch_path), "--schedule", schedule,
+                                   "--runs", str(runs), "--seed", str(seed), "--json", "--time-limit", str(limit),
+                                   *([f"--copies={point}"] if point else [])],
+                                  capture_output=True, text=True, timeout=limit + 60, env=self.environment)
+        except subprocess.TimeoutExpired:
+            return TIME, [], "killed after its limit"
+        try:
+            return done.returncode, json.loads(done.stdout)["runs"], done.stderr
+        except (ValueError, KeyError):
+            return done.returncode, [], done.stderr
+
+    @functools.cached_property
+    def identity(self):
+        """Of what runs kernels: what was decided by another build is not taken from a journal."""
+        files = [pathlib.Path(self.cameo), pathlib.Path(self.cameo).parents[1] / "lib" / "libcameo-ptx.so"]
+        return hashlib.sha256(b"".join(f.read_bytes() for f in files if f.exists())).hexdigest()
 
     def judge(self, mutant, seed):
         launch = mutant.site.launch(mutant.case.launch) if mutant.site.launch else None
         code, last, said = self.simulate(mutant.text(), mutant.case.launch_path, seed, launch=launch)
+        if code == TIME:  # other work on this machine takes time, too
+            code, last, said = self.simulate(mutant.text(), mutant.case.launch_path, seed, launch=launch, limit=4 * self.limit)
         schedule = f"{last.get('schedule')}, seed {last.get('seed')}, {last.get('async_point')}"
         if code in FINDINGS:
             first = next((f for f in last.get("findings", []) if f.get("exit_code") == code), {})
@@ -220,6 +233,8 @@ class Machine:
             return rule
         if rule := equivalence.footprint_rule(mutant.function, mutant.site, mutant.case.launch, lambda: self.footprints(mutant.case)):
             return rule
+        if rule := equivalence.same_order(mutant.function, mutant.site, mutant.case.launch, lambda: self.footprints(mutant.case)):
+            return rule
         for rule, make in (("never waits", equivalence.waiting_probe), ("same predicate", equivalence.predicate_probe)):
             probe = make(mutant.site, mutant.case.source)
             if probe is not None and passes(probe):
@@ -227,9 +242,9 @@ class Machine:
         return None
 
 
-def digest(mutant, seed):
+def digest(mutant, seed, identity=""):
     launch = json.dumps(mutant.site.launch(mutant.case.launch)) if mutant.site.launch else ""
-    return hashlib.sha256(f"{mutant.case.name}\0{mutant.kind}\0{seed}\0{mutant.text()}\0{launch}".encode()).hexdigest()[:24]
+    return hashlib.sha256(f"{mutant.case.name}\0{mutant.kind}\0{seed}\0{mutant.text()}\0{launch}\0{identity}".encode()).hexdigest()[:24]
 
 
 def run(machine, mutants, seed, jobs=2, journal=None, progress=None):
@@ -238,13 +253,13 @@ def run(machine, mutants, seed, jobs=2, journal=None, progress=None):
     if journal and journal.exists():
         for line in journal.read_text().splitlines():
             entry = json.loads(line)
-            key = entry.pop("digest")
-            known[key] = Verdict(**entry)
+            if "clean" not in entry:
+                known[entry.pop("digest")] = Verdict(**entry)
     done = {}
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         futures = {}
         for mutant in mutants:
-            key = digest(mutant, seed)
+            key = digest(mutant, seed, machine.identity)
             if key in known:
                 done[mutant.name] = known[key]
             else:
@@ -276,47 +291,6 @@ def rates(results):
                          "killed_percent": round(100 * killed / living, 1) if living else 100.0,
                          "by_finding_percent": round(100 * counts["finding"] / killed, 1) if killed else 0.0}
     return figures
-
-
-def clean(machine, case, seed, runs):
-    """Nothing, or what is wrong with a kernel that nobody has mutated."""
-    code, last, said = machine.simulate(case.source, case.launch_path, seed, runs)
-    if code == 0:
-        return None
-    found = [f"line {f['line']}: {f['message']}" for f in last.get("findings", [])]
-    return {"exit_code": code, "what": found or last.get("differences") or said.strip()[:500]}
-
-
-def clean_all(machine, cases, seed, seeds, jobs, minutes, progress=None):
-    """(what is wrong by case, the names of those that all seeds were run of): each once, then the rest of the seeds of the
-    fastest first, as far as the minutes go."""
-    wrong, took, done = {}, {}, []
-    until = time.monotonic() + 60 * minutes
-
-    def first(case):
-        begin = time.monotonic()
-        return case, clean(machine, case, seed, 1), time.monotonic() - begin
-
-    def others(case):
-        if time.monotonic() > until:
-            return case, "no time"
-        patient = Machine(machine.cameo, limit=int(max(30, until - time.monotonic())), environment=machine.environment)
-        return case, clean(patient, case, seed + 1, seeds - 1)
-
-    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-        for case, problem, seconds in pool.map(first, cases):
-            took[case.name] = seconds
-            if problem:
-                wrong[case.name] = problem
-        rest = sorted((c for c in cases if c.name not in wrong), key=lambda c: took[c.name])
-        for case, problem in pool.map(others, rest):
-            if problem and problem != "no time" and problem["exit_code"] != TIME:
-                wrong[case.name] = problem
-            elif not problem:
-                done.append(case.name)
-            if progress:
-                progress(case, problem)
-    return wrong, done
 
 
 def stored(source):

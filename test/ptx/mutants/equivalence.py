@@ -9,7 +9,9 @@
 #                      memory is touched and nothing synchronises; or none is touched before (behind) it at all
 #   wait beside        on all paths a wait for at most as many groups follows before memory is touched, or has gone
 #                      before and nothing was committed since
-#   commit beside      no wait lets exactly those groups be pending that come after the commit that is missing
+#   commit beside      no wait lets as many groups be pending as come after the commit that is missing (or more; if its group is
+#                      empty: more)
+#   empty group        a wait that lets one group more be pending, where that group is empty on all paths
 #   nothing behind     a wait, acquire, release or fence (or a wait until writes are visible) behind which no memory is
 #                      touched, or before which none was; after an atomic, other atomics without a result do not count
 #   no taker           an order of atomics in a kernel where no result of an atomic or strong load is looked at, or
@@ -26,14 +28,22 @@
 #                      kernel (footprints.py)
 #   wait of nothing    a wait for copies that covers none in two runs of the kernel, or only some whose bytes no thread
 #                      touches any more
+#   untouched group    a wait that lets one group more be pending: in two runs of the kernel no thread touches what is in that group
+#                      any more
 #   nobody else's word  the scope or the order of an access to words that no other block (thread) touches in two runs
 #   no flag in the block  a fence of the block in a kernel that has no word which two threads of a block access by strong
 #                      accesses, one of them writing: it orders nothing for anybody in its scope
+#   same order         a weaker access or fence that orders, by the letter of the memory model, everything that the kernel's
+#                      orders in two runs of it (causality.py)
 #   never waits        an mbarrier wait that is true at the first look in every run of the kernel; told by a trap
 #   same predicate     the mutated comparison gives the same result in every execution of every run of the kernel; told
 #                      by running the kernel with a trap where the two would differ
 #   never executed     the edited instruction is not reached in any run of the kernel; told by a trap in its place
+import dataclasses
+
+import causality
 import footprints
+import group_rules
 import opcode_families as families
 import ptx_text
 from ptx_text import reaches
@@ -55,10 +65,6 @@ def _orders(statement):
         not statement.is_("ld.global.nc")
 
 
-def _touches(statement):
-    return (families.is_memory(statement) and not statement.is_("ld.global.nc")) or statement.is_("call")
-
-
 def same_threads(site):
     count = site.statement.operands[1:] if site.statement.operands else []
     return lambda t: t.is_(*families.BLOCK_BARRIERS) and [o.text for o in t.operands[1:]] == [o.text for o in count]
@@ -77,55 +83,12 @@ def barrier_beside(function, site, launch):
     return "barrier beside" if either_side(function, s, stops, matters) else None
 
 
-def wait_beside(function, site, launch):
-    s = site.statement
-    if not s.is_(*families.WAIT_GROUPS):
-        return None
-    family = s.opcode.split(".wait")[0]
-    allowed = s.operands[-1].integer if s.operands else 0
-    def covers(t):
-        left = t.operands[-1].integer if t.operands else 0
-        return t.is_(*families.WAIT_GROUPS) and t.opcode.split(".wait")[0] == family and left is not None and left <= allowed \
-            and ("read" not in t.parts or "read" in s.parts)
-    ordered = lambda t: _touches(t) or t.is_(*families.COMMITS) or t.is_(*families.BARRIERS) or t.is_("mbarrier", "ret", "exit")
-    if not reaches(function, s.index, function.successors, covers, ordered):
-        return "wait beside"
-    before = function.predecessors
-    entered = lambda t: t.is_(*families.COMMITS) or t.index == 0
-    again = reaches(function, s.index, lambda i: before[i], covers, entered)
-    return None if again else "wait beside"
-
-
 def last_wait(function, site, launch):
     """A wait on an mbarrier behind which the thread only ends (or waits again); in a cluster it keeps the block alive."""
     cluster = any(extent > 1 for extent in launch.get("cluster") or [])
     matters = lambda t: _orders(t) and not t.is_(*families.TRY_WAITS)
     behind = reaches(function, site.statement.index, function.successors, lambda t: False, matters)
     return None if cluster or behind or not site.statement.is_(*families.TRY_WAITS) else "nothing behind"
-
-
-def commit_beside(function, site, launch):
-    """Without the commit its copies belong to the next group. That matters where a wait lets exactly the groups
-    after it be pending."""
-    s = site.statement
-    family = s.opcode.split(".commit")[0]
-    most = max([t.operands[-1].integer or 0 for t in families.instructions(function)
-                if t.is_(f"{family}.wait_group") and t.operands] or [0])
-    seen, work = set(), [(i, 0) for i in function.successors(s.index)]
-    while work:
-        state = work.pop()
-        if state in seen:
-            continue
-        seen.add(state)
-        index, commits = state
-        t = function.statements[index]
-        if t is s or (not function.successors(index) and commits == 0):
-            return None
-        if t.kind == "instruction" and t.is_(f"{family}.wait_group") and t.operands[-1].integer == commits:
-            return None
-        commits = min(commits + (t.kind == "instruction" and t.is_(f"{family}.commit_group")), most + 1)
-        work += [(i, commits) for i in function.successors(index)]
-    return "commit beside"
 
 
 def no_taker(function, site, launch):
@@ -138,7 +101,7 @@ def no_taker(function, site, launch):
         if not loads and not (t.is_("atom") and _used(function, t.operands[0].text)):
             return False
         word = {o.text for o in t.operands if o.is_address}
-        other = lambda u: _touches(u) and not (_strong(u, u.is_("st", "red", "atom")) and {o.text for o in u.operands if o.is_address} == word)
+        other = lambda u: families.touches(u) and not (_strong(u, u.is_("st", "red", "atom")) and {o.text for o in u.operands if o.is_address} == word)
         return reaches(function, t.index, function.successors, lambda u: False, other)
     return None if any(takes(t) for t in families.instructions(function)) else "no taker"
 
@@ -147,7 +110,7 @@ def nothing_behind(function, site, launch):
     s = site.statement
     def _observes(t):
         """Global memory, but for atomics whose result nobody uses: they commute."""
-        if not _touches(t) or any(p.startswith("shared") for p in t.parts):
+        if not families.touches(t) or any(p.startswith("shared") for p in t.parts):
             return False
         return not (t.is_("red") or (t.is_("atom") and not t.is_("atom.cas", "atom.exch") and
                                      not _used(function, t.operands[0].text)))
@@ -159,7 +122,7 @@ def nothing_behind(function, site, launch):
     if s.is_("atom", "red") and not reaches(function, s.index, function.successors, never, _observes) and \
             not reaches(function, s.index, function.successors, lambda t: t.is_(*families.BLOCK_BARRIERS), _reads_shared(function)):
         return "nothing behind"
-    return "nothing behind" if either_side(function, s, never, _touches) else None
+    return "nothing behind" if either_side(function, s, never, families.touches) else None
 
 
 def _used(function, register):
@@ -168,7 +131,7 @@ def _used(function, register):
 
 
 def _reads_shared(function):
-    return lambda t: _touches(t) and any(p.startswith("shared") for p in t.parts)
+    return lambda t: families.touches(t) and any(p.startswith("shared") for p in t.parts)
 
 
 def _strong(statement, writes):
@@ -178,7 +141,7 @@ def _strong(statement, writes):
 
 
 def _weak(statement):
-    return _touches(statement) and not _strong(statement, True) and not _strong(statement, False)
+    return families.touches(statement) and not _strong(statement, True) and not _strong(statement, False)
 
 
 def within_barriers(function, site, launch):
@@ -207,7 +170,7 @@ def fence_beside(function, site, launch):
         def strong(t):
             fence = t.is_("fence.sc", "fence.acq_rel", "membar") and max(FENCE_STRENGTH.get(p, 0) for p in t.parts) >= scope
             return (fence and ("sc" not in s.parts or "sc" in t.parts)) or (scope == 0 and t.is_(*families.BLOCK_BARRIERS))
-    return "fence beside" if either_side(function, s, strong, _touches) else None
+    return "fence beside" if either_side(function, s, strong, families.touches) else None
 
 
 def fenced_again(function, site, launch):
@@ -262,6 +225,18 @@ def near(function, s):
     return sorted(lines)
 
 
+def same_order(function, site, launch, recorded):
+    """By the letter of the memory model what is weaker orders all that it did in runs of the kernel itself."""
+    s = site.statement
+    if site.kind not in ("scope", "fence") or not s.is_("ld", "st", "atom", "red", "fence.acq_rel", "fence.sc", "membar"):
+        return None
+    if not function.entry or footprints.says_nothing(function, launch):
+        return None
+    mutated = None if site.kind == "fence" else causality.access_of(dataclasses.replace(s, opcode=site.edits[0][2]))
+    asks = lambda rows: rows is not None and causality.same_order(rows, function, s.line, mutated)
+    return "same order" if all(asks(rows) for rows in recorded()) else None
+
+
 def footprint_rule(function, site, launch, recorded):
     """What threads touch in runs of the kernel itself says that the barrier, or the fence of the block, separates nothing."""
     s = site.statement
@@ -270,10 +245,12 @@ def footprint_rule(function, site, launch, recorded):
                                                                            site.what == "of the warp only")
     elif site.rule in ("scope narrowed", "relaxed") and s.is_("ld", "st", "atom", "red"):
         name, asks = "nobody else's word", lambda rows: footprints.own_words(rows, s.line, site.rule == "relaxed")
-    elif site.rule == "wait deleted" and s.is_("cp.async.wait_group", "cp.async.wait_all", "cp.async.bulk.wait_group.read"):
+    elif site.rule == "wait deleted" and site.kind != "group" and s.is_("cp.async.wait_group", "cp.async.wait_all", "cp.async.bulk.wait_group.read"):
         name, asks = "wait of nothing", lambda rows: footprints.wait_of_nothing(rows, s.line)
     elif site.rule == "fence deleted" and s.is_("membar.cta", "fence.acq_rel.cta", "fence.sc.cta"):
         name, asks = "no flag in the block", lambda rows: footprints.without_flags(rows, function, near(function, s))
+    elif site.kind == "group" and s.is_("cp.async.wait_group", "cp.async.bulk.wait_group.read"):
+        name, asks = "untouched group", lambda rows: group_rules.left_untouched(rows, function, s.line, s.operands[-1].integer)
     else:
         return None
     if not function.entry or footprints.says_nothing(function, launch):
@@ -305,7 +282,8 @@ def orders_nothing(function, site, launch):
 
 
 RULES = {"wait succeeds": [last_wait], "scope narrowed": [one_block, fence_of_nothing], "relaxed": [nothing_behind, no_taker],
-         "barrier deleted": [one_thread, barrier_beside], "wait deleted": [wait_beside], "commit deleted": [commit_beside],
+         "barrier deleted": [one_thread, barrier_beside], "wait deleted": [group_rules.wait_beside, group_rules.empty_group],
+         "commit deleted": [group_rules.commit_beside],
          "read only": [nothing_behind],
          "fence deleted": [one_thread, nothing_behind, orders_nothing, fence_beside, fenced_again, within_barriers,
                            registers_ordered]}

@@ -13,7 +13,8 @@
 # maps, nothing is said.
 import numpy as np
 
-READ, WRITE, MATRIX_READ, MBARRIER, WAITED, MATRIX_WAITED, BARRIER, WARP_BARRIER, COPY_WAIT = range(9)
+(READ, WRITE, MATRIX_READ, MBARRIER, WAITED, MATRIX_WAITED, BARRIER, WARP_BARRIER, COPY_WAIT, FENCE,
+ COMMIT) = range(11)
 BLOCK, WARP, LANE, KIND, LINE, BYTES, ADDRESS = range(7)
 SHARED_END = 1 << 24   # addresses of shared memory are offsets
 MOST_TEXT = 80 << 20
@@ -73,10 +74,10 @@ def _is_touched(rows, begin):
     covered = rows[begin + 1:end][shared[begin + 1:end]]
     later = rows[end + 1:][shared[end + 1:] & (rows[end + 1:, KIND] <= MATRIX_READ)]
     reads = covered[:, KIND] == READ
-    return _overlap(covered[~reads], later) or _overlap(covered[reads], later[later[:, KIND] == WRITE])
+    return overlap(covered[~reads], later) or overlap(covered[reads], later[later[:, KIND] == WRITE])
 
 
-def _overlap(some, others):
+def overlap(some, others):
     if not len(some) or not len(others):
         return False
     touched = np.zeros(SHARED_END >> 4, bool)  # by 16 bytes: more than there is at worst

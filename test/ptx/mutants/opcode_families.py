@@ -33,6 +33,11 @@ def is_synchronisation(s):
                                             "cp.async.bulk.wait_group", "cp.async.bulk.commit_group")
 
 
+def touches(t):
+    """Memory that somebody may write."""
+    return (is_memory(t) and not t.is_("ld.global.nc")) or t.is_("call")
+
+
 def touches_shared(t):
     """Data in shared memory, or memory of no named space."""
     if not is_memory(t) or t.is_("tensormap", "prefetch", "ld.global", "st.global", "atom.global", "red.global"):

@@ -11,6 +11,7 @@ import pytest
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "foreign"))
 
 import campaign  # noqa: E402
+import clean
 import equivalence
 import footprints
 import kinds
@@ -205,8 +206,8 @@ def test_all_mutants(build_dir, cases, seed):
 @pytest.mark.full
 @pytest.mark.timeout(3600)
 def test_clean_kernels_over_fifty_seeds(build_dir, cases, seed):
-    machine = campaign.Machine(str(build_dir / "bin" / "cameo"), limit=600)
-    problems = {case.name: campaign.clean(machine, case, seed, 50) for case in cases if case.name not in NOT_YET}
+    runs = clean.CleanRuns(campaign.Machine(str(build_dir / "bin" / "cameo")), seed, 50)
+    problems = {case.name: runs.problem(case) for case in cases if case.name not in NOT_YET}
     assert not {name: p for name, p in problems.items() if p and p["exit_code"] != campaign.UNSUPPORTED}
 
 
