@@ -10,6 +10,8 @@
 
 namespace cameo::ptx {
 
+static void raise(uint64_t &time, uint64_t to) { time = std::max(time, to); }
+
 uint64_t RaceOlder::warpOf(const Exec &x) { return x.warp->block->linear * 64 + x.warp->index; }
 
 void RaceOlder::stored(const Exec &x, const RaceWarp &warp, unsigned lane, uint64_t address,
@@ -41,7 +43,7 @@ void RaceOlder::seen(Exec &x, uint64_t address) {
     return;
   at->second.isSeen = true;
   if (at->second.block != x.race->linear)
-    x.race->heard[at->second.thread].byAtomic = at->second.time;
+    raise(x.race->heard[at->second.thread].byAtomic, at->second.time);
 }
 
 void RaceOlder::fenced(const Exec &x) {
@@ -91,7 +93,7 @@ bool RaceOlder::lags(Exec &x, const RaceClass &c, uint64_t address, unsigned wid
              !x.launch->footprints && // their rows say that loads see the last store
              !(k && k->known.covers(s.warp, s.clock, 1u << s.lane)) &&
              (fenced == fences.end() || fenced->second[0] < fencedAt(s)) && isWhole(address, s);
-  x.race->heard[s.thread].byLoad = s.time;
+  raise(x.race->heard[s.thread].byLoad, s.time);
   s.isSeen = true;
   if (may)
     std::memcpy(bytes, s.older, width);

@@ -41,7 +41,7 @@ public:
   size_t bytes() const;
 
 private:
-  static constexpr size_t mostStores = 256;
+  static constexpr size_t mostStores = 64;
   /// The last ones, the newest first; what came before them is not known.
   using Fences = std::array<uint64_t, 8>;
   struct Store {

@@ -186,7 +186,7 @@ class Machine:
     @functools.cached_property
     def identity(self):
         """Of what runs kernels: what was decided by another build is not taken from a journal."""
-        files = [pathlib.Path(self.cameo), pathlib.Path(self.cameo).parents[1] / "lib" / "libcameo-ptx.so"]
+        files = [pathlib.Path(self.cameo), pathlib.Path(self.cameo).parent.parent / "lib" / "libcameo-ptx.so"]
         return hashlib.sha256(b"".join(f.read_bytes() for f in files if f.exists())).hexdigest()
 
     def judge(self, mutant, seed):
