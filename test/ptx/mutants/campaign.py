@@ -254,7 +254,8 @@ def run(machine, mutants, seed, jobs=2, journal=None, progress=None):
         for line in journal.read_text().splitlines():
             entry = json.loads(line)
             if "clean" not in entry:
-                known[entry.pop("digest")] = Verdict(**entry)
+                key = entry.pop("digest")
+                known[key] = Verdict(**entry)
     done = {}
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         futures = {}
