@@ -29,6 +29,7 @@ struct Operand {
   bool rowsFirst;
   int64_t copyBytes;     ///< 0: plain
   SmemType part;
+  bool isUnsigned;
 };
 
 /// Memory runs along dimension `dim` of the view.
@@ -47,8 +48,8 @@ public:
     if (failed(findContraction()))
       return failure();
     loc = contraction.getLoc();
-    a = describe(contraction.getDpsInputOperand(0)->get(), /*along=*/2, /*depth=*/3, schedule.getCopyA());
-    b = describe(contraction.getDpsInputOperand(1)->get(), /*along=*/3, /*depth=*/2, schedule.getCopyB());
+    a = describe(0, /*along=*/2, /*depth=*/3, schedule.getCopyA());
+    b = describe(1, /*along=*/3, /*depth=*/2, schedule.getCopyB());
     builder.setInsertionPoint(loop);
     auto ringType = RingType::get(builder.getContext(), schedule.getStages(), RingSync::Groups, {a.part, b.part});
     ring = RingAllocOp::create(builder, loc, ringType, IntegerAttr(), IntegerAttr(), IntegerAttr());
@@ -73,11 +74,14 @@ private:
     return success();
   }
 
-  Operand describe(Value tile, unsigned along, unsigned depth, int64_t copyBytes) {
-    Operand operand{tile.getDefiningOp<LoadOp>(), along, depth, true, false, copyBytes, {}};
+  Operand describe(unsigned number, unsigned along, unsigned depth, int64_t copyBytes) {
+    Value tile = contraction.getDpsInputOperand(number)->get();
+    Operand operand{tile.getDefiningOp<LoadOp>(), along, depth, true, false, copyBytes, {}, false};
+    operand.isUnsigned = llvm::any_of(contraction.getRegionInputArgs()[number].getUsers(), llvm::IsaPred<arith::ExtUIOp>);
     Value view = operand.load.getView();
     auto type = cast<RankedTensorType>(tile.getType());
-    if (schedule.getEngine() == GemmEngine::MmaSync) {
+    bool mma = schedule.getEngine() == GemmEngine::MmaSync;
+    if (mma) {
       // ldmatrix reads either way; what memory does not decide stays as it is written.
       bool alongRuns = runsAlong(view, along), depthRuns = runsAlong(view, depth);
       operand.transposed = alongRuns || (!depthRuns && along > depth);
@@ -86,12 +90,14 @@ private:
     int64_t cols = type.getDimSize(operand.transposed ? along : depth);
     operand.rowsFirst = operand.copyBytes != 16 && runsAlong(view, operand.transposed ? depth : along) &&
                         !runsAlong(view, operand.transposed ? along : depth);
-    int64_t rowBytes = cols * (type.getElementType().getIntOrFloatBitWidth() / 8);
-    Placement placement = operand.transposed ? Placement::Pad16
-                          : rowBytes == 32   ? Placement::Sw32
-                          : rowBytes == 64   ? Placement::Sw64
-                          : rowBytes == 128  ? Placement::Sw128
-                                             : Placement::Pad16;
+    int64_t bytes = type.getElementTypeBitWidth() / 8, rowBytes = cols * bytes;
+    // What ldmatrix cannot give is read element by element (MmaTable.h): four rows meet the banks 32 bytes apart.
+    Placement placement = !mma                  ? Placement::Pad16
+                          : bytes == 8 || (bytes == 4 && operand.transposed) ? Placement::Pad32
+                          : rowBytes == 32      ? Placement::Sw32
+                          : rowBytes == 64      ? Placement::Sw64
+                          : rowBytes % 128 == 0 ? Placement::Sw128
+                                                : Placement::Pad16;
     operand.part = SmemType::get(builder.getContext(), rows, cols, type.getElementType(), placement);
     return operand;
   }
@@ -154,7 +160,8 @@ private:
   Value take() { return WaitOp::create(builder, loc, slotType(SlotState::Read), ring, Value(), IntegerAttr()); }
 
   Value product(Value slot, Value acc) {
-    auto op = MmaAsyncOp::create(builder, loc, acc.getType(), slot, Value(), acc, 0, 1, a.transposed, b.transposed);
+    auto op = MmaAsyncOp::create(builder, loc, acc.getType(), slot, Value(), acc, 0, 1, a.transposed, b.transposed,
+                                 a.isUnsigned, b.isUnsigned, 1);
     ReleaseOp::create(builder, loc, slot);
     return op;
   }
@@ -165,8 +172,10 @@ private:
   AccType accType(AccState state) {
     Engine engine = schedule.getEngine() == GemmEngine::MmaSync ? Engine::Mma : Engine::Fma;
     Type element = cast<RankedTensorType>(loop.getResult(0).getType()).getElementType();
+    bool bytes = engine == Engine::Mma && a.part.getElementBytes() == 1;
     return AccType::get(builder.getContext(), schedule.getTile()[0], schedule.getTile()[1], element, engine,
-                        schedule.getWarps()[0], schedule.getWarps()[1], state);
+                        schedule.getWarps()[0], schedule.getWarps()[1],
+                        pairing(bytes && a.transposed, bytes && b.transposed), state);
   }
   Value constant(int64_t value) { return arith::ConstantIndexOp::create(builder, loc, value); }
 

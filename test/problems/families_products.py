@@ -63,6 +63,55 @@ def mma_products():
             yield matmul(a, b, dtype, access)
 
 
+U8, S8 = np.dtype("uint8"), np.dtype("int8")
+
+
+def zero_point(dtype, dims):
+    """None; or a number, one for each row or column."""
+    return lambda g, name: g.input(name, dtype, dims, "full", view=False) if dims is not None else ""
+
+
+def matmul_integer(a, b, types, access, zeros=(None, None), constant=None):
+    """MatMulInteger of all values of its bytes; sums wrap. `constant`: the zero point of b as a number."""
+    def build(g):
+        left, right = g.input("a", types[0], a, "full"), g.input("b", types[1], b, "full")
+        p = zero_point(types[0], zeros[0])(g, "p")
+        q = g.constant(np.array(constant, types[1]), types[1]) if constant is not None else zero_point(types[1], zeros[1])(g, "q")
+        g.result(g.op("MatMulInteger", left, right, p, q), dtype=np.dtype("int32"))
+    dims = "-".join("none" if z is None else "".join(map(str, z)) or "one" for z in zeros)
+    name = f"MatMulInteger-{''.join(a)}x{''.join(b)}-{types[0].name}x{types[1].name}-{dims}-{constant}-{access}"
+    missing = [n for n in "MNK" if n not in a + b]
+    pools = {n: SMALL_BATCH for n in ("B", "A0", "A1", "B0", "B1")} | {"K": (*DEEP, 0)}
+    return Problem(name, build, exact, cost=lambda s: macs({**s, **{n: 1 for n in missing}}), pools=pools,
+                   sizes=broadcast_batches if "B0" in b else None, access=access)
+
+
+def qlinear_matmul(access):
+    """Operands of all values, scaled and rounded: exact, because scales are powers of two."""
+    def build(g):
+        a, b = g.input("a", U8, A2, "full"), g.input("b", S8, B2, "full")
+        number = lambda value, dtype: g.constant(np.array(value, dtype), dtype)  # noqa: E731
+        g.result(g.op("QLinearMatMul", a, number(0.25, F32), number(131, U8), b, number(0.125, F32), number(-3, S8),
+                      number(64, F32), number(7, U8)), dtype=U8)
+    return Problem(f"QLinearMatMul-{access}", build, exact, cost=macs, access=access)
+
+
+def integer_products():
+    yield matmul_integer(A2, B2, (U8, S8), "plain")
+    yield matmul_integer(A2, B2, (S8, S8), "turned")
+    yield matmul_integer(A2, B2, (U8, U8), "sliced", ((), ()))
+    yield matmul_integer(A2, B2, (S8, U8), "plain", (("M",), ("N",)))
+    yield matmul_integer(A2, B2, (U8, S8), "turned", ((), ("N",)))
+    yield matmul_integer(A2, B2, (U8, S8), "plain", ((), None), constant=0)
+    yield matmul_integer(A3, B3, (S8, S8), "plain", (None, ()))
+    yield matmul_integer(A4, B4, (U8, S8), "plain", ((), None))
+    yield matmul_integer(A3, B2, (S8, U8), "strided", ((), ()))
+    yield matmul_integer(A2, B2, (S8, S8), "reversed")
+    yield matmul_integer(A2, ("K",), (U8, S8), "plain", ((), ()))
+    for access in ("plain", "turned", "sliced"):
+        yield qlinear_matmul(access)
+
+
 def relu_of_bias(g, product, dtype):
     return g.op("Relu", g.op("Add", product, g.input("bias", dtype, ("N",), view=False)))
 
@@ -293,5 +342,5 @@ def poolings():
         yield global_pool(op, dtype, access)
 
 
-FAMILIES = {"matmul-f32": f32_products, "matmul-mma": mma_products, "gemm": gemms, "convolution": convolutions,
+FAMILIES = {"matmul-f32": f32_products, "matmul-mma": mma_products, "matmul-integer": integer_products, "gemm": gemms, "convolution": convolutions,
             "transposed-convolution": transposed_convolutions, "pooling": poolings}

@@ -32,19 +32,20 @@ Type contractionType(Type element) {
   return accumulatorType(element);
 }
 
-Value multiplyAdd(OpBuilder &b, Location loc, Type from, Value x, Value y, Value sum) {
+Value multiplyAdd(OpBuilder &b, Location loc, Type fromX, Type fromY, Value x, Value y, Value sum) {
   Type type = sum.getType();
   if (isa<FloatType>(type)) {
     x = emitCast(b, loc, x.getType(), type, x);
     y = emitCast(b, loc, y.getType(), type, y);
     return math::FmaOp::create(b, loc, x, y, sum);
   }
-  x = emitCast(b, loc, from, type, x);
-  y = emitCast(b, loc, from, type, y);
+  x = emitCast(b, loc, fromX, type, x);
+  y = emitCast(b, loc, fromY, type, y);
   return arith::AddIOp::create(b, loc, sum, arith::MulIOp::create(b, loc, x, y).getResult());
 }
 
-Tile contract(TileBuilder &tiles, Tile a, Tile c, Type element) {
+/// `element`, `other`: what the elements of a and c mean; `other` null: the same.
+Tile contract(TileBuilder &tiles, Tile a, Tile c, Type element, Type other = Type()) {
   OpBuilder &b = tiles.kernel.b;
   Location loc = tiles.kernel.loc;
   Type type = contractionType(element);
@@ -66,7 +67,7 @@ Tile contract(TileBuilder &tiles, Tile a, Tile c, Type element) {
       ArrayRef<AffineMap>{map({B0, B1, M, K}), map({B0, B1, K, N}), map({B0, B1, M, N})}, iterators,
       [&](OpBuilder &inner, Location, ValueRange args) {
         linalg::YieldOp::create(inner, loc,
-                                multiplyAdd(inner, loc, element, args[0], args[1], args[2]));
+                                multiplyAdd(inner, loc, element, other ? other : element, args[0], args[1], args[2]));
       });
   return {op.getResult(0), outDims};
 }
@@ -155,21 +156,9 @@ template <typename Op> Family buildMatmulLike(KernelBuilder &kernel, Op op, bool
   SizeExpr m = tiles.domain.at(M), n = tiles.domain.at(N), kk = tiles.domain.at(K);
   Coordinates aAt = matrixCoordinates(operandBatch(a, result, batches), m, kk, ta);
   Coordinates bAt = matrixCoordinates(operandBatch(c, result, batches), kk, n, tb);
-  Tile left, right;
-  if constexpr (std::is_same_v<Op, graph::MatmulIntegerOp>) {
-    Value aZero = op.getAZeroPoint(), bZero = op.getBZeroPoint();
-    left = withoutZeroPoint(tiles, a, aAt, aZero, zeroPointCoordinates(aZero, m, aSizes.size() - 2),
-                            {B0, B1, M, K});
-    right = withoutZeroPoint(tiles, c, bAt, bZero, zeroPointCoordinates(bZero, n, bAt.size() - 1),
-                             {B0, B1, K, N});
-  } else {
-    left = tiles.map(a, aAt, {B0, B1, M, K});
-    right = tiles.map(c, bAt, {B0, B1, K, N});
-  }
+  Tile left = tiles.map(a, aAt, {B0, B1, M, K}), right = tiles.map(c, bAt, {B0, B1, K, N});
   Type element = elementOf(result);
-  Tile product = contract(tiles, left, right,
-                          std::is_same_v<Op, graph::MatmulIntegerOp> ? Type(kernel.b.getI32Type())
-                                                                     : elementOf(a));
+  Tile product = contract(tiles, left, right, elementOf(a), elementOf(c));
   Coordinates out = batches.at;
   out.push_back(m);
   out.push_back(n);
@@ -361,8 +350,11 @@ Family buildContraction(KernelBuilder &kernel) {
   Operation *op = kernel.group.anchor;
   if (auto matmul = dyn_cast<graph::MatmulOp>(op))
     return buildMatmulLike(kernel, matmul, matmul.getTransposeA(), matmul.getTransposeB());
-  if (auto matmul = dyn_cast<graph::MatmulIntegerOp>(op))
-    return buildMatmulLike(kernel, matmul, false, false);
+  if (auto matmul = dyn_cast<graph::MatmulIntegerOp>(op)) {
+    if (!matmul.getAZeroPoint() && !matmul.getBZeroPoint())
+      return buildMatmulLike(kernel, matmul, false, false);
+    return op->emitOpError("has zero points: graph-decompose comes first"), failure();
+  }
   if (isDepthwise(op))
     return buildDepthwise(kernel);
   if (auto conv = dyn_cast<graph::ConvOp>(op))

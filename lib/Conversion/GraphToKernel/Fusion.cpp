@@ -154,7 +154,7 @@ private:
                                 group.anchor->getName().getStringRef().str() + ")");
     if (hasPackedResult(group.root))
       return refuse(reason, "its user packs several elements into a byte");
-    if (!isa<graph::MatmulOp, graph::ConvOp, graph::ReduceOp, graph::SoftmaxOp, graph::NormalizeOp,
+    if (!isa<graph::MatmulOp, graph::MatmulIntegerOp, graph::ConvOp, graph::ReduceOp, graph::SoftmaxOp, graph::NormalizeOp,
              graph::PoolOp, graph::ConvTransposeOp>(op))
       return refuse(reason, "nothing is fused behind a " + op->getName().getStringRef().str());
     SmallVector<Operation *> pending(op->getUsers());

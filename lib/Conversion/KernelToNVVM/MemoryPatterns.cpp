@@ -9,6 +9,8 @@
 
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 
+#include <map>
+
 using namespace mlir;
 using namespace cameo::kernel;
 
@@ -20,7 +22,7 @@ public:
   StridedAccess(ConversionPatternRewriter &rewriter, Operation *at, StridedViewOp view, Value buffer,
                 LayoutAttr layout, ValueRange offsets)
       : rewriter(rewriter), loc(at->getLoc()), math{rewriter, loc}, view(view), coordinates(rewriter, loc, at, layout, offsets),
-        element(cast<ShapedType>(view.getBuffer().getType()).getElementType()) {
+        element(cast<ShapedType>(view.getBuffer().getType()).getElementType()), sizes(view.getSizes()) {
     Value linear = view.getOffset();
     for (auto [base, stride] : llvm::zip_equal(coordinates.base(), view.getStrides()))
       linear = math.add(linear, math.mul(base, stride));
@@ -33,9 +35,21 @@ public:
       linear = math.add(linear, math.mul(math.constant(constant), stride));
     return elementAddress(rewriter, loc, threadBase, element, linear);
   }
-  Value inBounds(unsigned reg) { return coordinates.inBounds(reg, view.getSizes()); }
-  Value inBounds(unsigned reg, unsigned dim, int64_t count) {
-    return coordinates.inBounds(reg, view.getSizes(), dim, count);
+  Value inBounds(unsigned reg) { return coordinates.inBounds(reg, sizes); }
+  Value inBounds(unsigned reg, unsigned dim, int64_t count) { return coordinates.inBounds(reg, sizes, dim, count); }
+
+  /// Where the view does not move along a dimension, what lies outside is what lies inside: no test.
+  void repeatOutside() {
+    for (auto [size, stride] : llvm::zip_equal(sizes, view.getStrides()))
+      if (isConstantIntValue(stride, 0))
+        size = Value();
+  }
+  /// What tells a register's element from another's: its coordinates where the view moves.
+  Coordinates place(unsigned reg) const {
+    Coordinates place = coordinates.constants(reg);
+    for (auto [entry, size] : llvm::zip_equal(place, sizes))
+      entry = size ? entry : 0;
+    return place;
   }
   Type elementType() const { return element; }
 
@@ -46,6 +60,7 @@ private:
   StridedViewOp view;
   TileCoordinates coordinates;
   Type element;
+  SmallVector<Value> sizes;
   Value threadBase;
 };
 
@@ -115,10 +130,15 @@ struct LowerLoad : OpConversionPattern<LoadOp> {
       return failure();
     StridedAccess access(rewriter, op, view, rewriter.getRemappedValue(view.getBuffer()), layout, op.getOffsets());
     Value pad = padElement(rewriter, op.getLoc(), access.elementType(), op.getPad());
+    if (op.getPad() == PadKind::None)
+      access.repeatOutside();
+    std::map<Coordinates, Value> loaded; // a bias is loaded once for all rows
     for (unsigned reg = 0; reg < layout.getNumRegisters(); reg += vector) {
       if (vector == 1) {
-        elements.push_back(loadElement(rewriter, op.getLoc(), access.elementType(), access.address(reg),
-                                       access.inBounds(reg), pad));
+        Value &element = loaded[access.place(reg)];
+        if (!element)
+          element = loadElement(rewriter, op.getLoc(), access.elementType(), access.address(reg), access.inBounds(reg), pad);
+        elements.push_back(element);
         continue;
       }
       llvm::append_range(elements, loadRun(op, access, reg, *dim, pad, rewriter));

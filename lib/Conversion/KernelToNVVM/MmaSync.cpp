@@ -1,33 +1,72 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// f16 and bf16 products by mma.sync m16n8k16. Fragments come from shared memory by ldmatrix, four 8 x 8
-// matrices at a time: 16 rows x 16 k of A, 16 columns x 16 k of B. Where k is contiguous the matrices'
-// rows are m or n; where m or n is contiguous their rows are k and the load transposes.
-//
-//     lane l gives the address of row l & 7 of matrix l >> 3     k contiguous        k as rows (.trans)
-//     A, registers a0..a3: (m, k) of the matrices                (0,0)(8,0)(0,8)(8,8)     the same
-//     B, registers b0 b1 of two n-tiles: (n, k)                  (0,0)(0,8)(8,0)(8,8)     the same
+// Products by mma.sync, as MmaTable.h has them: each step of 32 bytes of k loads 16 rows of A and 16 columns
+// of B at a time, four registers of a lane, and multiplies them into m16n8 fragments. Columns stay in
+// registers for all rows of a step.
 #include "StagedLowering.h"
+
+#include "cameo/Dialect/Kernel/Layout/MmaTable.h"
 
 using namespace mlir;
 
 namespace cameo::kernel {
 namespace {
 
+/// Bytes of k that one fragment holds.
+constexpr int64_t stepBytes = 32;
+
+/// The lanes' steps along m or n, or along k, as arithmetic on the thread's number: bits whose steps double
+/// are one field, fields are XORed.
+Value laneOffset(I32Math math, Value thread, const FragmentMap &map, int16_t FragmentStep::*axis) {
+  Value sum;
+  for (unsigned bit = 0; bit < 5;) {
+    unsigned end = bit + 1;
+    int64_t step = map.lanes[bit].*axis;
+    while (end < 5 && step && map.lanes[end].*axis == step << (end - bit))
+      ++end;
+    if (step) {
+      Value field = math.mul(math.mask(math.shr(thread, bit), (1 << (end - bit)) - 1), step);
+      sum = sum ? math.bitXor(sum, field) : field;
+    }
+    bit = end;
+  }
+  return sum ? sum : math.constant(0);
+}
+
 /// One operand: where a lane's matrix row lies, and how the tile's constants add to it.
 class Operand {
 public:
-  /// `along` is the lane's position along m or n, `depth` along k (elements, i32); `slotBase` null ring
-  /// offsets included.
-  Operand(OpBuilder &builder, Location loc, RingType ring, LoweredSlot slot, unsigned number, SmemType part,
-          bool transposed, Value along, Value depth)
-      : builder(builder), loc(loc), ring(ring), slot(slot), number(number), part(part), transposed(transposed) {
+  /// `warp`: where the warp's rectangle begins along m or n.
+  Operand(OpBuilder &builder, MmaAsyncOp op, LoweredSlot slot, bool isB, Value thread, Value warp)
+      : builder(builder), loc(op.getLoc()), slot(slot), isB(isB) {
+    SlotType type = cast<SlotType>(isB && op.getB() ? op.getB().getType() : op.getA().getType());
+    ring = type.getRing();
+    number = isB ? op.getPartB() : op.getPartA();
+    part = isB ? op.getPartTypeB() : op.getPartTypeA();
+    transposed = isB ? op.getTransB() : op.getTransA();
+    map = fragmentMap(isB, part.getElementBytes(), transposed);
+    I32Math math{builder, loc};
+    Value along = math.add(warp, laneOffset(math, thread, map, &FragmentStep::along));
+    Value depth = laneOffset(math, thread, map, &FragmentStep::depth);
     row = transposed ? depth : along;
-    column = I32Math{builder, loc}.mul(transposed ? along : depth, part.getElementBytes());
+    column = math.mul(transposed ? along : depth, part.getElementBytes());
+    if (map.load == FragmentLoad::Pairs)
+      selectBytes(math, thread);
   }
 
-  /// Four matrices, `along` elements of m or n and `depth` of k further on.
+  /// The registers of 16 rows or columns, `along` elements of m or n and `depth` of k further on.
   SmallVector<Value> load(int64_t along, int64_t depth) {
+    if (map.load == FragmentLoad::Elements)
+      return loadElements(along, depth);
+    SmallVector<Value> matrices = loadMatrices(along, depth);
+    SmallVector<Value> registers;
+    for (unsigned reg = 0; reg < 4; ++reg)
+      registers.push_back(asOperand(map.load == FragmentLoad::Pairs ? permuted(matrices, reg) : matrices[reg]));
+    return registers;
+  }
+
+private:
+  SmallVector<Value> loadMatrices(int64_t along, int64_t depth) {
     I32Math math{builder, loc};
     int64_t rows = transposed ? depth : along;
     int64_t bytes = (transposed ? along : depth) * part.getElementBytes();
@@ -44,13 +83,44 @@ public:
                                             NVVM::LdStMatrixEltType::B16);
     SmallVector<Value> registers;
     for (int64_t i = 0; i < 4; ++i)
-      registers.push_back(asOperand(LLVM::ExtractValueOp::create(builder, loc, loaded, i)));
+      registers.push_back(LLVM::ExtractValueOp::create(builder, loc, loaded, i));
     return registers;
   }
 
-private:
+  /// A load an element; those of f32 as their bits. Rows are padded, so that all distances are constants.
+  SmallVector<Value> loadElements(int64_t along, int64_t depth) {
+    bool wide = part.getElementBytes() == 8;
+    Type type = wide ? Type(builder.getF64Type()) : Type(builder.getI32Type());
+    SmallVector<Value> registers;
+    for (unsigned reg = 0; reg < (wide ? 2 : 4); ++reg) {
+      int64_t toAlong = along, toDepth = depth;
+      for (unsigned bit = 0; bit < 2; ++bit)
+        if (reg >> bit & 1) {
+          toAlong += map.registers[bit].along;
+          toDepth += map.registers[bit].depth;
+        }
+      int64_t rows = transposed ? toDepth : toAlong, columns = transposed ? toAlong : toDepth;
+      Value address = at(placedOffset(builder, loc, part, row, column), rows * part.getPitch() + columns * part.getElementBytes());
+      registers.push_back(LLVM::LoadOp::create(builder, loc, type, address));
+    }
+    return registers;
+  }
+
   Value at(Value offset, int64_t constant) { return slotAt(builder, loc, ring, slot, number, offset, constant); }
-  /// mma.sync takes pairs of f16 as vectors, pairs of bf16 as integers.
+
+  /// The selectors of `permuted`: bytes 0 2 4 6 of two registers, or 4 6 0 2 in lanes with l & 2.
+  void selectBytes(I32Math math, Value thread) {
+    Value turned = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ne, math.mask(thread, 2), math.constant(0));
+    even = arith::SelectOp::create(builder, loc, turned, math.constant(0x2064), math.constant(0x6420));
+    odd = arith::SelectOp::create(builder, loc, turned, math.constant(0x3175), math.constant(0x7531));
+  }
+  Value permuted(ArrayRef<Value> matrices, unsigned reg) {
+    FragmentPair pair = fragmentPair(isB, reg);
+    return NVVM::PermuteOp::create(builder, loc, builder.getI32Type(), matrices[pair.first], matrices[pair.second],
+                                   pair.odd ? odd : even, NVVM::PermuteMode::DEFAULT);
+  }
+
+  /// mma.sync takes pairs of f16 as vectors, all else as integers.
   Value asOperand(Value pair) {
     if (!part.getElementType().isF16())
       return pair;
@@ -59,26 +129,95 @@ private:
 
   OpBuilder &builder;
   Location loc;
-  RingType ring;
   LoweredSlot slot;
+  bool isB;
+  RingType ring;
   unsigned number;
   SmemType part;
   bool transposed;
+  FragmentMap map;
   Value row, column;
+  Value even, odd; ///< selectors of bytes
 };
 
-/// acc (4 values) += a (16 x 16) * b (16 x 8).
-void multiplyFragment(OpBuilder &builder, Location loc, Type element, ValueRange a, ValueRange b,
-                      MutableArrayRef<Value> acc) {
-  Type f32 = builder.getF32Type();
-  auto type = LLVM::LLVMStructType::getLiteral(builder.getContext(), {f32, f32, f32, f32});
-  NVVM::MMATypes ptx = element.isF16() ? NVVM::MMATypes::f16 : NVVM::MMATypes::bf16;
+NVVM::MMATypes ptxType(MmaFactor factor, bool isUnsigned) {
+  switch (factor) {
+  case MmaFactor::F16:
+    return NVVM::MMATypes::f16;
+  case MmaFactor::BF16:
+    return NVVM::MMATypes::bf16;
+  case MmaFactor::Int8:
+    return isUnsigned ? NVVM::MMATypes::u8 : NVVM::MMATypes::s8;
+  case MmaFactor::E4M3: // by intrinsics
+  case MmaFactor::E5M2:
+    break;
+  case MmaFactor::TF32:
+    return NVVM::MMATypes::tf32;
+  case MmaFactor::F64:
+    return NVVM::MMATypes::f64;
+  }
+  llvm_unreachable("a row of the table without a type");
+}
+
+/// acc += a (m x k) * b (k x 8): four sums a lane of m16, two of m8.
+void multiplyOnce(OpBuilder &builder, MmaAsyncOp op, const MmaInstruction &mma, ValueRange a, ValueRange b,
+                  MutableArrayRef<Value> acc) {
+  Location loc = op.getLoc();
+  Type sum = acc[0].getType();
+  auto type = LLVM::LLVMStructType::getLiteral(builder.getContext(), SmallVector<Type>(acc.size(), sum));
+  std::optional<NVVM::MMAIntOverflow> overflow;
+  if (sum.isInteger())
+    overflow = NVVM::MMAIntOverflow::wrapped;
   Value product = NVVM::MmaOp::create(
-      builder, loc, type, a, b, ValueRange(acc), ArrayRef<int64_t>{16, 8, 16}, std::nullopt, std::nullopt,
-      std::array<NVVM::MMATypes, 2>{ptx, ptx},
+      builder, loc, type, a, b, ValueRange(acc), ArrayRef<int64_t>{mma.m, 8, mma.k}, std::nullopt, overflow,
+      std::array<NVVM::MMATypes, 2>{ptxType(mma.factor, op.getUnsignedA()), ptxType(mma.factor, op.getUnsignedB())},
       std::array<NVVM::MMALayout, 2>{NVVM::MMALayout::row, NVVM::MMALayout::col});
-  for (int64_t i = 0; i < 4; ++i)
-    acc[i] = LLVM::ExtractValueOp::create(builder, loc, product, i);
+  for (auto [i, value] : llvm::enumerate(acc))
+    value = LLVM::ExtractValueOp::create(builder, loc, product, i);
+}
+
+/// f32 (as bits) as the nearest tf32 and, likewise, what that leaves.
+std::pair<Value, Value> splitTf32(OpBuilder &builder, Location loc, Value bits) {
+  auto toTf32 = [&](Value x) -> Value {
+    return NVVM::ConvertFloatToTF32Op::create(builder, loc, builder.getI32Type(), x, NVVM::FPRoundingMode::RNA,
+                                              NVVM::SaturationMode::NONE, false);
+  };
+  auto asFloat = [&](Value x) -> Value { return LLVM::BitcastOp::create(builder, loc, builder.getF32Type(), x); };
+  Value x = asFloat(bits), big = toTf32(x);
+  return {big, toTf32(LLVM::FSubOp::create(builder, loc, x, asFloat(big)))};
+}
+
+/// The registers of one fragment as the instruction takes them, and of three products of tf32 the rests.
+struct Factors {
+  SmallVector<Value> values, rests;
+
+  Factors(OpBuilder &builder, MmaAsyncOp op, const MmaInstruction &mma, ArrayRef<Value> registers) {
+    values.assign(registers.begin(), registers.end());
+    if (mma.factor != MmaFactor::TF32)
+      return;
+    for (Value &value : values) {
+      auto [big, rest] = splitTf32(builder, op.getLoc(), value);
+      value = big;
+      if (op.getProducts() == 3)
+        rests.push_back(rest);
+    }
+  }
+};
+
+/// acc (4 values, 16 x 8) += a * b, whose registers `at` ... are those of eight columns; small products first.
+void multiplyFragment(OpBuilder &builder, MmaAsyncOp op, const MmaInstruction &mma, const Factors &a, const Factors &b,
+                      size_t at, MutableArrayRef<Value> acc) {
+  if (mma.m == 8) { // rows 0-7 and 8-15, a register each
+    for (size_t half = 0; half < 2; ++half)
+      multiplyOnce(builder, op, mma, ArrayRef(a.values).slice(half, 1), ArrayRef(b.values).slice(at / 2, 1), acc.slice(2 * half, 2));
+    return;
+  }
+  auto columns = [&](const SmallVector<Value> &registers) { return ArrayRef(registers).slice(at, 2); };
+  if (!a.rests.empty()) {
+    multiplyOnce(builder, op, mma, a.values, columns(b.rests), acc);
+    multiplyOnce(builder, op, mma, a.rests, columns(b.values), acc);
+  }
+  multiplyOnce(builder, op, mma, a.values, columns(b.values), acc);
 }
 
 } // namespace
@@ -94,38 +233,19 @@ SmallVector<Value> multiplyMma(OpBuilder &builder, MmaAsyncOp op, LoweredSlot a,
   unsigned warpColBits = llvm::Log2_64(type.getWarpCols());
   Value warpCol = math.mul(field(5, type.getWarpCols()), warpTileCols);
   Value warpRow = math.mul(field(5 + warpColBits, type.getWarpRows()), warpTileRows);
-  // Lane bits: 0-2 the row within a matrix, 3 and 4 the matrix.
-  Value inMatrix = field(0, 8), bit3 = math.shl(field(3, 2), 3), bit4 = math.shl(field(4, 2), 3);
-  Value alongA, depthA, alongB, depthB;
-  if (op.getTransA()) {
-    alongA = bit3;
-    depthA = math.add(inMatrix, bit4);
-  } else {
-    alongA = math.add(inMatrix, bit3);
-    depthA = bit4;
-  }
-  if (op.getTransB()) {
-    alongB = bit4;
-    depthB = math.add(inMatrix, bit3);
-  } else {
-    alongB = math.add(inMatrix, bit4);
-    depthB = bit3;
-  }
-  RingType ringA = cast<SlotType>(op.getA().getType()).getRing();
-  RingType ringB = op.getB() ? op.getB().getType().getRing() : ringA;
-  Operand left(builder, loc, ringA, a, op.getPartA(), op.getPartTypeA(), op.getTransA(), math.add(warpRow, alongA), depthA);
-  Operand right(builder, loc, ringB, b, op.getPartB(), op.getPartTypeB(), op.getTransB(), math.add(warpCol, alongB), depthB);
+  Operand left(builder, op, a, /*isB=*/false, thread, warpRow), right(builder, op, b, /*isB=*/true, thread, warpCol);
+  const MmaInstruction *mma =
+      findMma(op.getPartTypeA().getElementType(), op.getPartTypeB().getElementType(), type.getElementType());
 
   int64_t colTiles = warpTileCols / 8;
-  for (int64_t k = 0; k < op.getK(); k += 16) {
-    SmallVector<SmallVector<Value>> columns;
+  for (int64_t k = 0, step = stepBytes / op.getPartTypeA().getElementBytes(); k < op.getK(); k += step) {
+    SmallVector<Factors> columns;
     for (int64_t n = 0; n < warpTileCols; n += 16)
-      columns.push_back(right.load(n, k));
+      columns.emplace_back(builder, op, *mma, right.load(n, k));
     for (int64_t m = 0; m < warpTileRows / 16; ++m) {
-      SmallVector<Value> rows = left.load(m * 16, k);
+      Factors rows(builder, op, *mma, left.load(m * 16, k));
       for (int64_t n = 0; n < colTiles; ++n)
-        multiplyFragment(builder, loc, op.getPartTypeA().getElementType(), rows,
-                         ValueRange(columns[n / 2]).slice(n % 2 * 2, 2),
+        multiplyFragment(builder, op, *mma, rows, columns[n / 2], n % 2 * 2,
                          MutableArrayRef(acc).slice((m * colTiles + n) * 4, 4));
     }
   }

@@ -66,7 +66,10 @@ Value slotAt(OpBuilder &builder, Location loc, RingType ring, const LoweredSlot 
 
 Value placedOffset(OpBuilder &builder, Location loc, SmemType part, Value row, Value column) {
   I32Math math{builder, loc};
-  Value offset = math.add(math.mul(row, part.getPitch()), column);
+  Value inPanel = part.getPanels() == 1 ? column : math.mask(column, part.getPitch() - 1);
+  Value offset = math.add(math.mul(row, part.getPitch()), inPanel);
+  if (part.getPanels() > 1) // whole panels do not change the phase
+    offset = math.add(offset, math.mul(math.shr(column, llvm::Log2_64(part.getPitch())), part.getPanelBytes()));
   unsigned bits = part.getSwizzleBits();
   if (bits == 0)
     return offset;

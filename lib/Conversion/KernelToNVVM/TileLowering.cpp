@@ -117,6 +117,8 @@ Value TileCoordinates::inBounds(unsigned reg, ValueRange sizes, unsigned dim, in
   Value ok;
   Coordinates constant = constants(reg);
   for (auto [d, base, size] : llvm::enumerate(bases, sizes)) {
+    if (!size)
+      continue;
     Value last = math.add(base, math.constant(constant[d] + (d == dim ? count - 1 : 0)));
     std::optional<int64_t> a = getConstantIntValue(last), b = getConstantIntValue(size);
     if (a && b && *a < *b)

@@ -35,7 +35,8 @@ public:
   llvm::ArrayRef<mlir::Value> base() const { return bases; }
   Coordinates constants(unsigned reg) const { return registerCoordinates(layout, reg); }
   llvm::SmallVector<mlir::Value> of(unsigned reg);
-  /// Whether all coordinates of a register are below `sizes`; null when that needs no test.
+  /// Whether all coordinates of a register are below `sizes` (null: along this dimension they are); null when
+  /// that needs no test.
   mlir::Value inBounds(unsigned reg, mlir::ValueRange sizes);
   /// Whether `count` consecutive coordinates along `dim` are, from that register on.
   mlir::Value inBounds(unsigned reg, mlir::ValueRange sizes, unsigned dim, int64_t count);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Quantized ops as arithmetic: quantize and dequantize are pointwise, products of 8-bit integers
-// are i32 products of differences.
+// Quantized ops as arithmetic: quantize and dequantize are pointwise, matrix products of 8-bit integers
+// lose their zero points to sums over k, convolutions are i32 convolutions of differences.
 #include "Emit.h"
 #include "Rewrite.h"
 
@@ -100,16 +100,50 @@ Value lessZeroPoint(Emit &emit, Value x, Value zeroPoint, int64_t axis) {
   return emit.reshape(emit.binary(BinaryKind::Sub, wide, emit.cast(aligned, i32)), getSizes(type));
 }
 
-/// matmul_integer → matmul of i32 differences
-struct MatmulIntegerToMatmul : OpRewritePattern<MatmulIntegerOp> {
+/// Nothing, or a constant that is zero everywhere.
+bool isZero(Value value) {
+  DenseElementsAttr elements;
+  return !value || (matchPattern(value, m_Constant(&elements)) && elements.getElementType().isInteger() &&
+                    llvm::all_of(elements.getValues<APInt>(), [](const APInt &element) { return element.isZero(); }));
+}
+
+/// matmul_integer with zero points → one without, which multiplies the bytes as they are, less what it
+/// counted too much. Exact, since integers wrap:
+///   sum (a - p) (b - q)  =  sum a b  -  p sum b  -  q sum (a - p)
+/// The sums over k are vectors; those of constant weights are folded.
+struct ZeroPointsOfMatmulInteger : OpRewritePattern<MatmulIntegerOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(MatmulIntegerOp op, PatternRewriter &rewriter) const override {
+    Value p = op.getAZeroPoint(), q = op.getBZeroPoint();
+    if (!p && !q)
+      return failure();
     Emit emit(rewriter, op.getLoc());
+    Type i32 = rewriter.getI32Type();
     int64_t rankA = op.getA().getType().getRank(), rankB = op.getB().getType().getRank();
-    Value a = lessZeroPoint(emit, op.getA(), op.getAZeroPoint(), rankA - 2);
-    Value b = lessZeroPoint(emit, op.getB(), op.getBZeroPoint(), rankB - 1);
-    rewriter.replaceOp(op, emit.matmul(a, b));
+    Value product = MatmulIntegerOp::create(rewriter, op.getLoc(), op.getA(), op.getB(), Value(), Value());
+    if (!isZero(p)) {
+      Value columns = emit.reduce(ReduceKind::Sum, emit.cast(op.getB(), i32), {rankB - 2}, /*keepdims=*/true);
+      Value rows = aligned(emit, p, op.getA(), rankA - 2);
+      product = emit.binary(BinaryKind::Sub, product, emit.binary(BinaryKind::Mul, rows, columns));
+    }
+    if (!isZero(q)) {
+      Value rows = emit.reduce(ReduceKind::Sum, lessZeroPoint(emit, op.getA(), isZero(p) ? Value() : p, rankA - 2),
+                               {rankA - 1}, /*keepdims=*/true);
+      Value columns = aligned(emit, q, op.getB(), rankB - 1);
+      product = emit.binary(BinaryKind::Sub, product, emit.binary(BinaryKind::Mul, rows, columns));
+    }
+    // A vector of unknown length may fit by being one number or by having the dimension's.
+    rewriter.replaceOp(op, emit.reshape(product, getSizes(op.getType())));
     return success();
+  }
+
+private:
+  /// The zero points in i32, along dimension `axis` of x.
+  static Value aligned(Emit &emit, Value zeroPoint, Value x, int64_t axis) {
+    Value along = Emit::typeOf(zeroPoint).getRank() > 1
+                      ? zeroPoint
+                      : alignParameter(emit, zeroPoint, Emit::typeOf(x), axis, /*blockSize=*/0);
+    return emit.cast(along, IntegerType::get(x.getContext(), 32));
   }
 };
 
@@ -130,7 +164,7 @@ struct ConvIntegerToConv : OpRewritePattern<ConvIntegerOp> {
 
 void populateDecomposeQuantizationPatterns(RewritePatternSet &patterns) {
   patterns
-      .add<ConvIntegerToConv, DequantizeToPointwise, MatmulIntegerToMatmul, QuantizeToPointwise>(
+      .add<ConvIntegerToConv, DequantizeToPointwise, QuantizeToPointwise, ZeroPointsOfMatmulInteger>(
           patterns.getContext());
 }
 

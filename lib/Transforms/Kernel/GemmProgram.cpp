@@ -89,6 +89,16 @@ private:
   /// The element type that the engine multiplies.
   Type factorType() { return schedule.getEngine() == GemmEngine::MmaSync ? source.a.element : source.accumulator; }
 
+  /// What the payload makes of an element before it multiplies.
+  static Value applyCasts(OpBuilder &at, const GemmOperand &operand, Value value) {
+    for (Operation *step : operand.casts) {
+      IRMapping casts;
+      casts.map(step->getOperand(0), value);
+      value = at.clone(*step, casts)->getResult(0);
+    }
+    return value;
+  }
+
   FailureOr<Value> operandView(const GemmOperand &operand, ArrayRef<unsigned> dims) {
     bool cast = operand.element != factorType();
     if (operand.view() && !cast)
@@ -105,13 +115,7 @@ private:
             ok = false;
             return arith::ConstantOp::create(inner, at, inner.getZeroAttr(cast ? factorType() : operand.element));
           }
-          Value value = *element;
-          for (Operation *step : cast ? ArrayRef<Operation *>(operand.casts) : ArrayRef<Operation *>()) {
-            IRMapping casts;
-            casts.map(step->getOperand(0), value);
-            value = inner.clone(*step, casts)->getResult(0);
-          }
-          return value;
+          return cast ? applyCasts(inner, operand, *element) : *element;
         });
     if (!ok)
       return failure();
@@ -158,12 +162,12 @@ private:
   }
 
   Value multiplyAdd(OpBuilder &body, Location at, Value a, Value b, Value sum) {
+    if (a.getType() != sum.getType()) {
+      a = applyCasts(body, source.a, a);
+      b = applyCasts(body, source.b, b);
+    }
     if (!isa<FloatType>(sum.getType()))
       return arith::AddIOp::create(body, at, sum, arith::MulIOp::create(body, at, a, b).getResult());
-    if (a.getType() != sum.getType()) {
-      a = arith::ExtFOp::create(body, at, sum.getType(), a);
-      b = arith::ExtFOp::create(body, at, sum.getType(), b);
-    }
     return math::FmaOp::create(body, at, a, b, sum);
   }
 

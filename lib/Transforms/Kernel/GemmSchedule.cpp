@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Which schedules a gemm kernel gets, and when each applies. Engines: mma.sync for two f16 or two bf16
-// operands with a sum in f32, else fma at the accumulator's type (casts of operands then happen on the
+// Which schedules a gemm kernel gets, and when each applies. Engines: mma.sync where its table has the
+// types (MmaTable.h), else fma at the accumulator's type (casts of operands then happen on the
 // way into shared memory). Tiles come from a table; the large one wants to fill the multiprocessors.
 // Copies of 16 bytes need pitches and bases of 16 bytes: where that is not certain, a guard and an
 // alignment ask for it and a variant with single elements follows.
@@ -14,6 +14,8 @@
 #include "GemmSchedule.h"
 #include "IndexAnalysis.h"
 
+#include "cameo/Dialect/Kernel/Layout/MmaTable.h"
+
 using namespace mlir;
 using namespace cameo;
 using namespace cameo::kernel;
@@ -24,28 +26,36 @@ struct GemmTile {
   const char *name;
   int64_t m, n, k, warpRows, warpCols, stages;
 };
+/// What a row of the table is for: operands that are both copied 16 bytes at a time; the same, but what follows
+/// the sums needs registers, too; all else.
+enum class GemmUse : uint8_t { Wide, Busy, Single };
 struct GemmTiles {
   GemmEngine engine;
-  unsigned bytes; ///< of one accumulator element
-  bool wide;      ///< for operands that are both copied 16 bytes at a time
+  unsigned bytes; ///< of one accumulator element (fma) or factor (mma.sync)
+  GemmUse use;
   GemmTile large, small, index64; ///< the last for what needs 64-bit indices
 };
 constexpr GemmTiles gemmTiles[] = {
-    {GemmEngine::Fma, 4, false, {"large", 128, 128, 16, 2, 4, 2}, {"small", 64, 64, 16, 2, 2, 2}, {"small", 64, 64, 16, 2, 2, 2}},
+    {GemmEngine::Fma, 4, GemmUse::Single, {"large", 128, 128, 16, 2, 4, 2}, {"small", 64, 64, 16, 2, 2, 2}, {"small", 64, 64, 16, 2, 2, 2}},
     // Eight-byte elements take two registers each: no large tile.
-    {GemmEngine::Fma, 8, false, {"large", 64, 64, 8, 2, 4, 2}, {"small", 64, 64, 8, 2, 4, 2}, {"small", 64, 64, 8, 2, 4, 2}},
+    {GemmEngine::Fma, 8, GemmUse::Single, {"large", 64, 64, 8, 2, 4, 2}, {"small", 64, 64, 8, 2, 4, 2}, {"small", 64, 64, 8, 2, 4, 2}},
     // 64 x 64 sums a warp halve the loads of fragments per product against 64 x 32; what copies element by
     // element wants more threads instead.
-    {GemmEngine::MmaSync, 4, true, {"large", 128, 128, 32, 2, 2, 3}, {"small", 64, 64, 64, 2, 2, 2}, {"small", 64, 64, 32, 2, 4, 2}},
+    {GemmEngine::MmaSync, 2, GemmUse::Wide, {"large", 128, 128, 32, 2, 2, 3}, {"small", 64, 64, 64, 2, 2, 2}, {"small", 64, 64, 32, 2, 4, 2}},
+    {GemmEngine::MmaSync, 1, GemmUse::Wide, {"large", 128, 128, 64, 2, 2, 3}, {"small", 64, 64, 128, 2, 2, 2}, {"small", 64, 64, 64, 2, 4, 2}},
+    {GemmEngine::MmaSync, 1, GemmUse::Busy, {"large", 128, 128, 64, 2, 4, 3}, {"small", 64, 64, 128, 2, 2, 2}, {"small", 64, 64, 64, 2, 4, 2}},
     // 64-bit indices of a gathered operand and 32 x 32 sums a warp spill on 128 threads.
-    {GemmEngine::MmaSync, 4, false, {"large", 128, 128, 32, 2, 4, 2}, {"small", 64, 64, 32, 2, 2, 2}, {"small", 64, 64, 32, 2, 4, 2}},
+    {GemmEngine::MmaSync, 2, GemmUse::Single, {"large", 128, 128, 32, 2, 4, 2}, {"small", 64, 64, 32, 2, 2, 2}, {"small", 64, 64, 32, 2, 4, 2}},
+    {GemmEngine::MmaSync, 1, GemmUse::Single, {"large", 128, 128, 32, 2, 4, 2}, {"small", 64, 64, 32, 2, 4, 2}, {"small", 64, 64, 32, 2, 4, 2}},
+    {GemmEngine::MmaSync, 8, GemmUse::Single, {"large", 64, 64, 16, 2, 2, 2}, {"small", 32, 32, 16, 2, 2, 2}, {"small", 32, 32, 16, 2, 2, 2}},
 };
 
-/// The table's row for what is multiplied; null: no engine does that.
-const GemmTiles *tilesFor(GemmEngine engine, unsigned bytes, bool wide) {
+/// The table's row for what is multiplied: the one for that use, else the one for all else. Null: no engine does
+/// that.
+const GemmTiles *tilesFor(GemmEngine engine, unsigned bytes, GemmUse use) {
   const GemmTiles *found = nullptr;
   for (const GemmTiles &entry : gemmTiles)
-    if (entry.engine == engine && entry.bytes == bytes && (!found || entry.wide == wide))
+    if (entry.engine == engine && entry.bytes == bytes && (entry.use == use || (!found && entry.use == GemmUse::Single)))
       found = &entry;
   return found;
 }
@@ -65,13 +75,16 @@ public:
   GemmChooser(GemmSource source, const Target &target) : source(source), kernel(source.kernel), target(target) {}
 
   FailureOr<std::vector<VariantPlan>> choose() {
-    bool half = source.a.element == source.b.element && (source.a.element.isF16() || source.a.element.isBF16()) &&
-                source.accumulator.isF32() && target.cpAsync;
-    GemmEngine engine = half ? GemmEngine::MmaSync : GemmEngine::Fma;
-    Type element = half ? source.a.element : source.accumulator;
+    mma = findMma(source.a.element, source.b.element, source.accumulator);
+    bool multiplies = mma && mma->factor != MmaFactor::TF32 && target.capability >= mma->capability;
+    if (!multiplies || !widens(source.a) || !widens(source.b))
+      mma = nullptr;
+    GemmEngine engine = mma ? GemmEngine::MmaSync : GemmEngine::Fma;
+    Type element = mma ? source.a.element : source.accumulator;
     OperandCopy a = copyOf(source.a, element, K, M), b = copyOf(source.b, element, K, N);
-    const GemmTiles *tiles = tilesFor(engine, bytesOf(source.accumulator), a.wide && b.wide && !loadsTilesAfter());
-    const GemmTiles *narrowTiles = tilesFor(engine, bytesOf(source.accumulator), false);
+    GemmUse use = !a.wide || !b.wide ? GemmUse::Single : loadsAfter() ? GemmUse::Busy : GemmUse::Wide;
+    const GemmTiles *tiles = tilesFor(engine, bytesOf(element), use);
+    const GemmTiles *narrowTiles = tilesFor(engine, bytesOf(element), GemmUse::Single);
     if (!tiles)
       return source.contraction.emitOpError("sums in ") << source.accumulator << ", which no engine does", failure();
     KernelDomain domain{SmallVector<SizeExpr>(source.extents.begin(), source.extents.end())};
@@ -93,11 +106,17 @@ public:
   }
 
 private:
-  /// Whether what follows the contraction loads as many elements as there are sums: both do not fit into the
-  /// registers of few threads.
-  bool loadsTilesAfter() {
-    llvm::DenseSet<Value> sums{source.contraction.getResult(0)};
-    bool found = false;
+  /// Whether the payload does nothing to a factor but widen it, which the matrix engine does, too.
+  static bool widens(const GemmOperand &operand) {
+    return operand.casts.empty() || (operand.casts.size() == 1 &&
+                                     isa<arith::ExtFOp, arith::ExtSIOp, arith::ExtUIOp>(operand.casts.front()));
+  }
+
+  /// Whether what follows the contraction loads as many elements as there are sums, or two vectors: they and the
+  /// sums do not fit into the registers of few threads.
+  bool loadsAfter() {
+    llvm::DenseSet<Value> sums{source.contraction.getResult(0)}, vectors;
+    bool tiles = false;
     for (Operation &op : source.kernel.getEntry()) {
       auto generic = dyn_cast<linalg::GenericOp>(op);
       if (!generic || llvm::none_of(generic.getDpsInputs(), [&](Value input) { return sums.contains(input); }))
@@ -106,10 +125,14 @@ private:
       for (OpOperand *input : generic.getDpsInputOperands()) {
         AffineMap map = generic.getMatchingIndexingMap(input);
         unsigned dims = llvm::count_if(map.getResults(), llvm::IsaPred<AffineDimExpr>);
-        found |= !sums.contains(input->get()) && dims == map.getNumDims();
+        if (sums.contains(input->get()))
+          continue;
+        tiles |= dims == map.getNumDims();
+        if (dims > 0)
+          vectors.insert(input->get());
       }
     }
-    return found;
+    return tiles || vectors.size() > 1;
   }
 
   /// When the large tile is worth it: it covers no edge twice over, and there are blocks for all
@@ -172,8 +195,7 @@ private:
     unsigned along = isA ? 2 : 3, depth = isA ? 3 : 2;
     if (matchPattern(view.getStrides()[along], m_One()))
       return along;
-    bool half = element.isF16() || element.isBF16();
-    if (half && matchPattern(view.getStrides()[depth], m_One()))
+    if (mma && matchPattern(view.getStrides()[depth], m_One()))
       return depth;
     return std::nullopt;
   }
@@ -205,6 +227,7 @@ private:
   GemmSource source;
   FuncOp kernel;
   const Target &target;
+  const MmaInstruction *mma = nullptr; ///< null: fma
 };
 
 } // namespace

@@ -615,3 +615,180 @@ kernel.roles { kernel.role @all attributes {warps = 4 : i32} {
 
 // expected-error@+1 {{a cursor grows from slot to slot, not by 0}}
 func.func private @f(!kernel.cursor<2, 0>)
+
+// -----
+
+// Bytes whose rows are k come out of ldmatrix by twos; the accumulator has to say so.
+!s = !kernel.smem<64x64xi8, sw64>
+!ring = !kernel.ring<2 groups : !s, !s>
+!w = !kernel.slot<write, !ring>
+!r = !kernel.slot<read, !ring>
+!acc = !kernel.acc<64x64xi32, mma[2, 2], inflight>
+!done = !kernel.acc<64x64xi32, mma[2, 2], ready>
+%ring = kernel.ring_alloc : !ring
+kernel.roles { kernel.role @all attributes {warps = 4 : i32} {
+  %w = kernel.acquire %ring : !ring
+  kernel.commit %w : !w
+  %z = kernel.acc_empty : !acc
+  %t = kernel.wait %ring : !ring
+  // expected-error@+1 {{the accumulator has to be 'paired_cols', as its operands lie}}
+  %n = kernel.mma_async %t, %z {trans_b} : !r, !acc -> !acc
+  kernel.release %t : !r
+  %d = kernel.mma_wait %n : !acc -> !done
+} }
+
+// -----
+
+// Elements of two bytes are not paired.
+!s = !kernel.smem<64x64xf16, sw128>
+!ring = !kernel.ring<2 groups : !s, !s>
+!w = !kernel.slot<write, !ring>
+!r = !kernel.slot<read, !ring>
+!acc = !kernel.acc<64x64xf32, mma[2, 2], paired_cols, inflight>
+!done = !kernel.acc<64x64xf32, mma[2, 2], paired_cols, ready>
+%ring = kernel.ring_alloc : !ring
+kernel.roles { kernel.role @all attributes {warps = 4 : i32} {
+  %w = kernel.acquire %ring : !ring
+  kernel.commit %w : !w
+  %z = kernel.acc_empty : !acc
+  %t = kernel.wait %ring : !ring
+  // expected-error@+1 {{the accumulator has to be 'not_paired', as its operands lie}}
+  %n = kernel.mma_async %t, %z {trans_b} : !r, !acc -> !acc
+  kernel.release %t : !r
+  %d = kernel.mma_wait %n : !acc -> !done
+} }
+
+// -----
+
+// Bytes are summed in i32.
+!s = !kernel.smem<64x64xi8, sw64>
+!ring = !kernel.ring<2 groups : !s, !s>
+!w = !kernel.slot<write, !ring>
+!r = !kernel.slot<read, !ring>
+!acc = !kernel.acc<64x64xf32, mma[2, 2], inflight>
+!done = !kernel.acc<64x64xf32, mma[2, 2], ready>
+%ring = kernel.ring_alloc : !ring
+kernel.roles { kernel.role @all attributes {warps = 4 : i32} {
+  %w = kernel.acquire %ring : !ring
+  kernel.commit %w : !w
+  %z = kernel.acc_empty : !acc
+  %t = kernel.wait %ring : !ring
+  // expected-error@+1 {{no mma.sync multiplies 'i8' by 'i8' into 'f32'}}
+  %n = kernel.mma_async %t, %z : !r, !acc -> !acc
+  kernel.release %t : !r
+  %d = kernel.mma_wait %n : !acc -> !done
+} }
+
+// -----
+
+// Floats have a sign.
+!s = !kernel.smem<64x64xf16, sw128>
+!ring = !kernel.ring<2 groups : !s, !s>
+!w = !kernel.slot<write, !ring>
+!r = !kernel.slot<read, !ring>
+!acc = !kernel.acc<64x64xf32, mma[2, 2], inflight>
+!done = !kernel.acc<64x64xf32, mma[2, 2], ready>
+%ring = kernel.ring_alloc : !ring
+kernel.roles { kernel.role @all attributes {warps = 4 : i32} {
+  %w = kernel.acquire %ring : !ring
+  kernel.commit %w : !w
+  %z = kernel.acc_empty : !acc
+  %t = kernel.wait %ring : !ring
+  // expected-error@+1 {{only integers are unsigned}}
+  %n = kernel.mma_async %t, %z {unsigned_a} : !r, !acc -> !acc
+  kernel.release %t : !r
+  %d = kernel.mma_wait %n : !acc -> !done
+} }
+
+// -----
+
+// A step of k that the instruction does not divide.
+!s = !kernel.smem<64x16xi8, pad16>
+!ring = !kernel.ring<2 groups : !s, !s>
+!w = !kernel.slot<write, !ring>
+!r = !kernel.slot<read, !ring>
+!acc = !kernel.acc<64x64xi32, mma[2, 2], inflight>
+!done = !kernel.acc<64x64xi32, mma[2, 2], ready>
+%ring = kernel.ring_alloc : !ring
+kernel.roles { kernel.role @all attributes {warps = 4 : i32} {
+  %w = kernel.acquire %ring : !ring
+  kernel.commit %w : !w
+  %z = kernel.acc_empty : !acc
+  %t = kernel.wait %ring : !ring
+  // expected-error@+1 {{k of one step is a multiple of 32, not 16}}
+  %n = kernel.mma_async %t, %z : !r, !acc -> !acc
+  kernel.release %t : !r
+  %d = kernel.mma_wait %n : !acc -> !done
+} }
+
+// -----
+
+// What ldmatrix cannot give needs rows whose distances are constants.
+!s = !kernel.smem<16x64xf32, sw128>
+!ring = !kernel.ring<2 groups : !s, !s>
+!w = !kernel.slot<write, !ring>
+!r = !kernel.slot<read, !ring>
+!acc = !kernel.acc<64x64xf32, mma[2, 2], inflight>
+!done = !kernel.acc<64x64xf32, mma[2, 2], ready>
+%ring = kernel.ring_alloc : !ring
+kernel.roles { kernel.role @all attributes {warps = 4 : i32} {
+  %w = kernel.acquire %ring : !ring
+  kernel.commit %w : !w
+  %z = kernel.acc_empty : !acc
+  %t = kernel.wait %ring : !ring
+  // expected-error@+1 {{A is read element by element and has to lie in padded rows, not in sw128}}
+  %n = kernel.mma_async %t, %z {trans_a, trans_b} : !r, !acc -> !acc
+  kernel.release %t : !r
+  %d = kernel.mma_wait %n : !acc -> !done
+} }
+
+// -----
+
+// Three products make one of f32, not of f16.
+!s = !kernel.smem<64x64xf16, sw128>
+!ring = !kernel.ring<2 groups : !s, !s>
+!w = !kernel.slot<write, !ring>
+!r = !kernel.slot<read, !ring>
+!acc = !kernel.acc<64x64xf32, mma[2, 2], inflight>
+!done = !kernel.acc<64x64xf32, mma[2, 2], ready>
+%ring = kernel.ring_alloc : !ring
+kernel.roles { kernel.role @all attributes {warps = 4 : i32} {
+  %w = kernel.acquire %ring : !ring
+  kernel.commit %w : !w
+  %z = kernel.acc_empty : !acc
+  %t = kernel.wait %ring : !ring
+  // expected-error@+1 {{factors of f32 are one product or three, all others one}}
+  %n = kernel.mma_async %t, %z {products = 3 : i32} : !r, !acc -> !acc
+  kernel.release %t : !r
+  %d = kernel.mma_wait %n : !acc -> !done
+} }
+
+// -----
+
+// Only mma.sync pairs.
+// expected-error@+1 {{paired_rows is said of mma, not of fma}}
+!acc = !kernel.acc<64x64xf32, fma[2, 2], paired_rows, inflight>
+
+// -----
+
+// expected-error@+1 {{mma does not accumulate in 'i64'}}
+!acc = !kernel.acc<64x64xi64, mma[2, 2], inflight>
+
+// -----
+
+// Panels are what sw128 has.
+// expected-error@+1 {{a row has 256 bytes, but the swizzle sw64 spans exactly 64}}
+!s = !kernel.smem<64x128xf16, sw64>
+
+// -----
+
+// A panel's rows begin where the swizzle does.
+// expected-error@+1 {{panels of sw128 have a multiple of 8 rows, not 12}}
+!s = !kernel.smem<12x128xf16, sw128>
+
+// -----
+
+// A bulk copy fills one panel.
+!box = !kernel.smem<64x128xf16, sw128>
+// expected-error@+1 {{a bulk copy fills one panel of 128 bytes, not 2}}
+!map = !kernel.tmap<!box>

@@ -124,11 +124,38 @@ func.func @quantize_to_float8(%x: tensor<4xf32>, %s: tensor<f32>) -> tensor<4xf8
 }
 
 // CHECK-LABEL: @matmul_integer
-// CHECK: %[[A:.*]] = graph.cast %arg0 : tensor<2x3xui8> -> tensor<2x3xi32>
-// CHECK: %[[D:.*]] = graph.binary sub %[[A]]
-// CHECK: graph.matmul %[[D]], %{{.*}} -> tensor<2x4xi32>
+// CHECK: %[[P:.*]] = graph.matmul_integer %arg0, %arg1 : (tensor<2x3xui8>, tensor<3x4xi8>) -> tensor<2x4xi32>
+// CHECK: %[[B:.*]] = graph.cast %arg1 : tensor<3x4xi8> -> tensor<3x4xi32>
+// CHECK: %[[S:.*]] = graph.reduce sum %[[B]] {{.*}} -> tensor<1x4xi32>
+// CHECK: %[[Z:.*]] = graph.reshape %arg2 : tensor<2xui8> -> tensor<2x1xui8>
+// CHECK: %[[W:.*]] = graph.cast %[[Z]]
+// CHECK: %[[R:.*]] = graph.binary mul %[[W]], %[[S]]
+// CHECK: graph.binary sub %[[P]], %[[R]]
 func.func @matmul_integer(%a: tensor<2x3xui8>, %b: tensor<3x4xi8>, %z: tensor<2xui8>) -> tensor<2x4xi32> {
   %0 = graph.matmul_integer %a, %b a_zero_point %z : (tensor<2x3xui8>, tensor<3x4xi8>, tensor<2xui8>) -> tensor<2x4xi32>
+  return %0 : tensor<2x4xi32>
+}
+
+// Sums over k of both operands; the rows' without their zero point, so that k itself does not matter.
+// CHECK-LABEL: @matmul_integer_both
+// CHECK: %[[P:.*]] = graph.matmul_integer %arg0, %arg1 : (tensor<2x3xui8>, tensor<3x4xi8>) -> tensor<2x4xi32>
+// CHECK: graph.reduce sum {{.*}} -> tensor<1x4xi32>
+// CHECK: graph.binary sub {{.*}} -> tensor<2x4xi32>
+// CHECK: %[[D:.*]] = graph.binary sub {{.*}} -> tensor<2x3xi32>
+// CHECK: graph.reduce sum %[[D]] {{.*}} -> tensor<2x1xi32>
+// CHECK: graph.binary sub {{.*}} : tensor<2x4xi32>
+func.func @matmul_integer_both(%a: tensor<2x3xui8>, %b: tensor<3x4xi8>, %z: tensor<ui8>, %y: tensor<4xi8>) -> tensor<2x4xi32> {
+  %0 = graph.matmul_integer %a, %b a_zero_point %z b_zero_point %y : (tensor<2x3xui8>, tensor<3x4xi8>, tensor<ui8>, tensor<4xi8>) -> tensor<2x4xi32>
+  return %0 : tensor<2x4xi32>
+}
+
+// Without zero points nothing is left to do; zeros are none.
+// CHECK-LABEL: @matmul_integer_plain
+// CHECK-NEXT: %[[P:.*]] = graph.matmul_integer %arg0, %arg1 : (tensor<2x3xui8>, tensor<3x4xi8>) -> tensor<2x4xi32>
+// CHECK-NEXT: return %[[P]]
+func.func @matmul_integer_plain(%a: tensor<2x3xui8>, %b: tensor<3x4xi8>) -> tensor<2x4xi32> {
+  %z = graph.constant dense<0> : tensor<i8>
+  %0 = graph.matmul_integer %a, %b b_zero_point %z : (tensor<2x3xui8>, tensor<3x4xi8>, tensor<i8>) -> tensor<2x4xi32>
   return %0 : tensor<2x4xi32>
 }
 

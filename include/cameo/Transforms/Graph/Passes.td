@@ -30,8 +30,8 @@ def GraphCanonicalizePass : Pass<"graph-canonicalize", "::mlir::func::FuncOp"> {
 def GraphDecomposePass : Pass<"graph-decompose", "::mlir::func::FuncOp"> {
   let summary = "Rewrite ops that have no kernel of their own into ops that have one";
   let description = [{
-    Afterwards none of these ops are left: `quantize`, `dequantize`, `matmul_integer`,
-    `conv_integer`, `one_hot`, `trilu`; nor the reductions `sum_square`,
+    Afterwards none of these ops are left: `quantize`, `dequantize`, `matmul_integer` with zero
+    points, `conv_integer`, `one_hot`, `trilu`; nor the reductions `sum_square`,
     `l1`, `l2`, `log_sum`, `log_sum_exp` (what remains is sum, prod, max, min, mean, any, all).
     A `tile` remains only where the repetition of a symbolic size is not a whole expression.
     Sums of squares and the like of f16 and bf16 are computed in f32 and converted once.

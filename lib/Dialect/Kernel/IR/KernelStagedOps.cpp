@@ -3,6 +3,7 @@
 // Verifiers of the staged ops. What one op can know (its types, its target, its role's warps) is
 // checked at the op; what depends on the order of execution is checked once per role, by the walk.
 #include "cameo/Dialect/Kernel/IR/Staged.h"
+#include "cameo/Dialect/Kernel/Layout/MmaTable.h"
 
 #include "llvm/Support/MathExtras.h"
 
@@ -220,17 +221,40 @@ static LogicalResult verifyPart(MmaAsyncOp op, SmemType part, bool transposed, S
     if (!transposed || part.getSwizzleBits())
       return op.emitOpError() << name << " has to lie as unswizzled rows of k for fma";
     return success();
-  case Engine::Mma:
-    if (!isHalf(element))
-      return op.emitOpError() << name << " has elements " << element << ", mma multiplies f16 or bf16";
-    break;
+  case Engine::Mma: // more of both parts together: verifyMma
+    if (fragmentMap(name == "B", part.getElementBytes(), transposed).load == FragmentLoad::Elements && part.getSwizzleBits())
+      return op.emitOpError() << name << " is read element by element and has to lie in padded rows, not in "
+                              << keyword(part.getPlacement());
+    return success();
   case Engine::Wgmma:
-    if (!isHalf(element) || part.getPlacement() != Placement::Sw128)
-      return op.emitOpError() << name << " has to be f16 or bf16 in sw128 for wgmma";
+    if (!isHalf(element) || part.getPlacement() != Placement::Sw128 || part.getPanels() != 1)
+      return op.emitOpError() << name << " has to be f16 or bf16 in one panel of sw128 for wgmma";
     break;
   }
   if (op.getK() % 16 != 0)
     return op.emitOpError("k of one step is a multiple of 16, not ") << op.getK();
+  return success();
+}
+
+/// The two parts of mma.sync fit an instruction of the table, and the accumulator their layout.
+static LogicalResult verifyMma(MmaAsyncOp op, Type a, Type b) {
+  AccType acc = op.getAcc().getType();
+  const Target &target = targetOf(op);
+  const MmaInstruction *mma = findMma(a, b, acc.getElementType());
+  if (!mma)
+    return op.emitOpError("no mma.sync multiplies ") << a << " by " << b << " into " << acc.getElementType();
+  if (target.capability < mma->capability)
+    return op.emitOpError("mma.sync of ") << a << " is not on the target " << target.name;
+  if (op.getK() % mma->k != 0)
+    return op.emitOpError("k of one step is a multiple of ") << int(mma->k) << ", not " << op.getK();
+  if ((op.getUnsignedA() && !a.isInteger()) || (op.getUnsignedB() && !b.isInteger()))
+    return op.emitOpError("only integers are unsigned");
+  if (op.getProducts() != 1 && (mma->factor != MmaFactor::TF32 || op.getProducts() != 3))
+    return op.emitOpError("factors of f32 are one product or three, all others one");
+  bool bytes = mma->k == 32;
+  Pairing expected = pairing(bytes && op.getTransA(), bytes && op.getTransB());
+  if (acc.getPairing() != expected)
+    return op.emitOpError("the accumulator has to be '") << keyword(expected) << "', as its operands lie";
   return success();
 }
 
@@ -265,6 +289,11 @@ LogicalResult MmaAsyncOp::verify() {
     return failure();
   if (failed(verifyPart(*this, b, getTransB(), "B")))
     return failure();
+  Type elementA = a ? a.getElementType() : cast<RankedTensorType>(getA().getType()).getElementType();
+  if (acc.getEngine() == Engine::Mma && failed(verifyMma(*this, elementA, b.getElementType())))
+    return failure();
+  if (acc.getEngine() != Engine::Mma && (getUnsignedA() || getUnsignedB()))
+    return emitOpError("only mma knows unsigned operands");
   return verifySpread(*this, acc);
 }
 
@@ -394,12 +423,16 @@ LayoutAttr fragmentLayout(AccType acc, unsigned rank) {
     lanes.cols(shape.vector, shape.vector * shape.laneCols);
     lanes.rows(shape.vector, shape.vector * shape.laneRows);
   } else {
-    registers.cols(1, 2);
-    registers.rows(8, 16);
-    registers.cols(8, warpTileCols);
+    // Of 16 rows or columns that are paired, the even ones are the first half of a fragment.
+    bool rows = pairsRows(acc.getPairing()), cols = pairsCols(acc.getPairing());
+    registers.add(0, cols ? 2 : 1);
+    registers.add(rows ? 1 : 8, 0);
+    if (cols)
+      registers.add(0, 1);
+    registers.cols(cols ? 16 : 8, warpTileCols);
     registers.rows(16, warpTileRows);
-    lanes.cols(2, 8);
-    lanes.rows(1, 8);
+    lanes.cols(cols ? 4 : 2, cols ? 16 : 8);
+    lanes.rows(rows ? 2 : 1, rows ? 16 : 8);
   }
   warps.cols(warpTileCols, acc.getCols());
   warps.rows(warpTileRows, acc.getRows());

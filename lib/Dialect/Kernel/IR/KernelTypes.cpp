@@ -4,6 +4,7 @@
 // of a shared-memory tile. Refused: rows that do not fill a swizzle's span, rings of depth 1 or
 // without parts, accumulators that their engine's fragments do not tile evenly.
 #include "cameo/Dialect/Kernel/IR/Kernel.h"
+#include "cameo/Dialect/Kernel/Layout/MmaTable.h"
 
 #include "mlir/IR/DialectImplementation.h"
 #include "llvm/Support/MathExtras.h"
@@ -21,17 +22,19 @@ namespace cameo::kernel {
 //===----------------------------------------------------------------------===//
 
 namespace {
-constexpr llvm::StringLiteral placementWords[] = {"none", "pad16", "sw32", "sw64", "sw128"};
+constexpr llvm::StringLiteral placementWords[] = {"none", "pad16", "sw32", "sw64", "sw128", "pad32"};
 constexpr llvm::StringLiteral syncWords[] = {"tx", "groups"};
 constexpr llvm::StringLiteral slotWords[] = {"write", "read"};
 constexpr llvm::StringLiteral engineWords[] = {"fma", "mma", "wgmma"};
 constexpr llvm::StringLiteral accWords[] = {"empty", "inflight", "ready"};
+constexpr llvm::StringLiteral pairingWords[] = {"not_paired", "paired_rows", "paired_cols", "paired"};
 
 ArrayRef<llvm::StringLiteral> wordsOf(Placement) { return placementWords; }
 ArrayRef<llvm::StringLiteral> wordsOf(RingSync) { return syncWords; }
 ArrayRef<llvm::StringLiteral> wordsOf(SlotState) { return slotWords; }
 ArrayRef<llvm::StringLiteral> wordsOf(Engine) { return engineWords; }
 ArrayRef<llvm::StringLiteral> wordsOf(AccState) { return accWords; }
+ArrayRef<llvm::StringLiteral> wordsOf(Pairing) { return pairingWords; }
 
 template <typename Enum> std::optional<Enum> enumOf(StringRef word) {
   ArrayRef<llvm::StringLiteral> words = wordsOf(Enum());
@@ -64,6 +67,7 @@ StringRef keyword(RingSync v) { return wordsOf(v)[unsigned(v)]; }
 StringRef keyword(SlotState v) { return wordsOf(v)[unsigned(v)]; }
 StringRef keyword(Engine v) { return wordsOf(v)[unsigned(v)]; }
 StringRef keyword(AccState v) { return wordsOf(v)[unsigned(v)]; }
+StringRef keyword(Pairing v) { return wordsOf(v)[unsigned(v)]; }
 
 //===----------------------------------------------------------------------===//
 // Shared-memory tiles
@@ -84,8 +88,13 @@ unsigned SmemType::getSwizzleBits() const {
 
 int64_t SmemType::getElementBytes() const { return getElementType().getIntOrFloatBitWidth() / 8; }
 
+int64_t SmemType::getPanels() const {
+  return getPlacement() == Placement::Sw128 ? getCols() * getElementBytes() / 128 : 1;
+}
+
 int64_t SmemType::getPitch() const {
-  return getCols() * getElementBytes() + (getPlacement() == Placement::Pad16 ? 16 : 0);
+  int64_t padding = getPlacement() == Placement::Pad16 ? 16 : getPlacement() == Placement::Pad32 ? 32 : 0;
+  return getCols() * getElementBytes() / getPanels() + padding;
 }
 
 LogicalResult SmemType::verify(function_ref<InFlightDiagnostic()> emitError, int64_t rows,
@@ -99,9 +108,12 @@ LogicalResult SmemType::verify(function_ref<InFlightDiagnostic()> emitError, int
                  : placement == Placement::Sw64  ? 64
                  : placement == Placement::Sw128 ? 128
                                                  : 0;
-  if (span && rowBytes != span)
+  bool panels = placement == Placement::Sw128 && rowBytes > span && rowBytes % span == 0;
+  if (span && rowBytes != span && !panels)
     return emitError() << "a row has " << rowBytes << " bytes, but the swizzle " << keyword(placement)
                        << " spans exactly " << span;
+  if (panels && rows % 8 != 0)
+    return emitError() << "panels of sw128 have a multiple of 8 rows, not " << rows;
   if (rowBytes % 16 != 0)
     return emitError() << "a row has " << rowBytes << " bytes, not a multiple of 16";
   return success();
@@ -224,8 +236,10 @@ void CursorType::print(AsmPrinter &printer) const {
 }
 
 LogicalResult TmapType::verify(function_ref<InFlightDiagnostic()> emitError, SmemType box) {
-  if (box.getPlacement() == Placement::Pad16)
-    return emitError() << "a bulk copy cannot leave gaps between rows: pad16";
+  if (box.getPlacement() == Placement::Pad16 || box.getPlacement() == Placement::Pad32)
+    return emitError() << "a bulk copy cannot leave gaps between rows: " << keyword(box.getPlacement());
+  if (box.getPanels() > 1)
+    return emitError() << "a bulk copy fills one panel of 128 bytes, not " << box.getPanels();
   if (box.getRows() > 256)
     return emitError() << "a tensor map's box has at most 256 rows";
   return success();
@@ -251,15 +265,15 @@ void TmapType::print(AsmPrinter &printer) const {
 
 AccType AccType::withState(AccState state) const {
   return AccType::get(getContext(), getRows(), getCols(), getElementType(), getEngine(), getWarpRows(),
-                      getWarpCols(), state);
+                      getWarpCols(), getPairing(), state);
 }
 
 /// One engine's fragment: what one warp's rectangle must be a multiple of.
 static LogicalResult verifyFragment(function_ref<InFlightDiagnostic()> emitError, int64_t warpTileRows,
                                     int64_t warpTileCols, Type elementType, Engine engine) {
   if (engine != Engine::Fma) {
-    if (!elementType.isF32())
-      return emitError() << keyword(engine) << " accumulates in f32, not " << elementType;
+    if (engine == Engine::Mma ? !sumsInMma(elementType) : !elementType.isF32())
+      return emitError() << keyword(engine) << " does not accumulate in " << elementType;
     // ldmatrix fetches two n-tiles of mma.sync at a time.
     int64_t cols = engine == Engine::Mma ? 16 : 8;
     if (warpTileRows % 16 || warpTileCols % cols)
@@ -277,7 +291,7 @@ static LogicalResult verifyFragment(function_ref<InFlightDiagnostic()> emitError
 
 LogicalResult AccType::verify(function_ref<InFlightDiagnostic()> emitError, int64_t rows, int64_t cols,
                               Type elementType, Engine engine, int64_t warpRows, int64_t warpCols,
-                              AccState) {
+                              Pairing pairing, AccState) {
   for (int64_t size : {rows, cols, warpRows, warpCols})
     if (size < 1 || !llvm::isPowerOf2_64(size))
       return emitError() << "shape and warp grid of an accumulator are powers of two, not " << size;
@@ -290,6 +304,8 @@ LogicalResult AccType::verify(function_ref<InFlightDiagnostic()> emitError, int6
       (warpCols != 1 || warpRows % 4 || rows / warpRows != 16 || cols / warpCols > 256))
     return emitError() << "wgmma spreads 16 rows and all columns (at most 256) over each warp of whole "
                           "warpgroups";
+  if (engine != Engine::Mma && pairing != Pairing::None)
+    return emitError() << keyword(pairing) << " is said of mma, not of " << keyword(engine);
   return verifyFragment(emitError, rows / warpRows, cols / warpCols, elementType, engine);
 }
 
@@ -298,24 +314,35 @@ Type AccType::parse(AsmParser &parser) {
   Type element;
   Engine engine;
   AccState state;
+  Pairing pairing = Pairing::None;
   int64_t warpRows, warpCols;
   llvm::SMLoc loc = parser.getCurrentLocation();
   if (parser.parseLess() || parser.parseDimensionList(shape, /*allowDynamic=*/false) ||
       parser.parseType(element) || parser.parseComma() || parseWord(parser, engine) ||
       parser.parseLSquare() || parser.parseInteger(warpRows) || parser.parseComma() ||
-      parser.parseInteger(warpCols) || parser.parseRSquare() || parser.parseComma() ||
-      parseWord(parser, state) || parser.parseGreater())
+      parser.parseInteger(warpCols) || parser.parseRSquare() || parser.parseComma())
+    return {};
+  for (Pairing known : {Pairing::Rows, Pairing::Cols, Pairing::Both})
+    if (succeeded(parser.parseOptionalKeyword(keyword(known)))) {
+      pairing = known;
+      if (parser.parseComma())
+        return {};
+      break;
+    }
+  if (parseWord(parser, state) || parser.parseGreater())
     return {};
   if (shape.size() != 2)
     return parser.emitError(loc, "expected two dimensions"), Type();
   return parser.getChecked<AccType>(loc, parser.getContext(), shape[0], shape[1], element, engine,
-                                    warpRows, warpCols, state);
+                                    warpRows, warpCols, pairing, state);
 }
 
 void AccType::print(AsmPrinter &printer) const {
   printer << "<" << getRows() << "x" << getCols() << "x" << getElementType() << ", "
-          << keyword(getEngine()) << "[" << getWarpRows() << ", " << getWarpCols() << "], "
-          << keyword(getState()) << ">";
+          << keyword(getEngine()) << "[" << getWarpRows() << ", " << getWarpCols() << "], ";
+  if (getPairing() != Pairing::None)
+    printer << keyword(getPairing()) << ", ";
+  printer << keyword(getState()) << ">";
 }
 
 void KernelDialect::registerTypes() {

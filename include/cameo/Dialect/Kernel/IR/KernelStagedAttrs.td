@@ -10,7 +10,10 @@ include "cameo/Dialect/Kernel/IR/KernelAttrs.td"
 include "cameo/Dialect/Kernel/IR/KernelInterfaces.td"
 
 def Kernel_GemmEngine : I32EnumAttr<"GemmEngine", "The matrix engine of a gemm schedule", [
-    I32EnumAttrCase<"Fma", 0, "fma">, I32EnumAttrCase<"MmaSync", 1, "mma_sync">]> {
+    I32EnumAttrCase<"Fma", 0, "fma">,          // one multiply-add an instruction
+    I32EnumAttrCase<"MmaSync", 1, "mma_sync">, // factors as they are
+    I32EnumAttrCase<"Tf32x3", 2, "tf32x3">,    // f32 by three products of tf32, as exact as fma
+    I32EnumAttrCase<"Tf32", 3, "tf32">]> {     // f32 rounded to tf32
   let cppNamespace = "::cameo::kernel";
   let genSpecializedAttr = 0;
 }

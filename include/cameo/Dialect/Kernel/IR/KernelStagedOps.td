@@ -228,7 +228,9 @@ def Kernel_MmaAsyncOp : Kernel_StagedOp<"mma_async", [HasAncestorRole]> {
   let description = [{
     A is part `part_a` of the first slot, or a tensor in registers; B is part `part_b` of the second
     slot where one is given, else of the first. A part lies as rows of m (A) or n (B) with k
-    contiguous, unless `trans_a` or `trans_b` says that its rows are k.
+    contiguous, unless `trans_a` or `trans_b` says that its rows are k. Integers are signed, unless
+    `unsigned_a` or `unsigned_b` says otherwise. Factors of f32 are rounded to tf32; `products = 3` multiplies
+    what that cuts off, too (all but the product of both rests), and is as exact as f32.
 
     ```mlir
     %n = kernel.mma_async %slot, %acc : !slot, !acc -> !acc
@@ -236,7 +238,8 @@ def Kernel_MmaAsyncOp : Kernel_StagedOp<"mma_async", [HasAncestorRole]> {
   }];
   let arguments = (ins AnyTypeOf<[Kernel_ReadSlot, AnyRankedTensor]>:$a, Optional<Kernel_ReadSlot>:$b,
                        Kernel_Acc:$acc, DefaultValuedAttr<I64Attr, "0">:$part_a,
-                       DefaultValuedAttr<I64Attr, "1">:$part_b, UnitAttr:$trans_a, UnitAttr:$trans_b);
+                       DefaultValuedAttr<I64Attr, "1">:$part_b, UnitAttr:$trans_a, UnitAttr:$trans_b,
+                       UnitAttr:$unsigned_a, UnitAttr:$unsigned_b, DefaultValuedAttr<I32Attr, "1">:$products);
   let results = (outs Kernel_Acc:$result);
   let assemblyFormat = [{
     $a `,` (`b` `(` $b^ `:` type($b) `)` `,`)? $acc attr-dict

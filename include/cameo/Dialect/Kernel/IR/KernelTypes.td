@@ -23,17 +23,21 @@ def Kernel_SmemType : Kernel_StagedType<"Smem", "smem"> {
   let description = [{
     `!kernel.smem<128x64xbf16, sw128>`: rows x columns; columns are contiguous. The placement is one
     rule for all engines: `sw32`, `sw64` and `sw128` are the hardware's swizzles
-    (`off ^= (off >> 7 & 1|3|7) << 4`) and need rows of exactly 32, 64 or 128 bytes; `pad16` puts 16
-    bytes behind every row, and `none` nothing.
+    (`off ^= (off >> 7 & 1|3|7) << 4`) and need rows of exactly 32, 64 or 128 bytes; `pad16` and `pad32`
+    put 16 or 32 bytes behind every row, and `none` nothing. Wider rows of `sw128` are cut into panels of
+    128 bytes: all rows of the first, then all rows of the second.
   }];
   let parameters = (ins "int64_t":$rows, "int64_t":$cols, "::mlir::Type":$elementType,
                         "::cameo::kernel::Placement":$placement);
   let extraClassDeclaration = [{
-    /// Bytes from one row to the next, the padding included.
+    /// Bytes from one row to the next of a panel, the padding included.
     int64_t getPitch() const;
     int64_t getElementBytes() const;
+    /// How many panels stand behind each other, and the bytes of one.
+    int64_t getPanels() const;
+    int64_t getPanelBytes() const { return getRows() * getPitch(); }
     /// Bytes of the whole tile, the padding included.
-    int64_t getBytes() const { return getRows() * getPitch(); }
+    int64_t getBytes() const { return getPanels() * getPanelBytes(); }
     /// How many bits of the row number are XORed into the 16-byte chunk number, and by how far the
     /// byte offset is shifted right to find them (0 bits: no swizzle).
     unsigned getSwizzleBits() const;
@@ -73,11 +77,14 @@ def Kernel_AccType : Kernel_StagedType<"Acc", "acc"> {
     `!kernel.acc<128x128xf32, mma[2, 4], inflight>`: shape, engine, the grid of warps that spread it
     (rows, columns), and its state. Each warp holds a rectangle; engines differ in the fragment:
     `fma` gives each lane vectors of 16 bytes along the columns and the rows, `mma` and `wgmma` have
-    the m16n8 fragment (wgmma: one column of warps, four warps for 64 rows).
+    the m16n8 fragment (wgmma: one column of warps, four warps for 64 rows). Bytes that shared memory
+    has contiguous along the rows or columns come out of ldmatrix by twos: `paired_rows`, `paired_cols`
+    or `paired` (both) behind the engine of `mma` says so, and which lane holds what follows.
+    Example: `!kernel.acc<128x128xi32, mma[2, 2], paired_cols, ready>`.
   }];
   let parameters = (ins "int64_t":$rows, "int64_t":$cols, "::mlir::Type":$elementType,
                         "::cameo::kernel::Engine":$engine, "int64_t":$warpRows, "int64_t":$warpCols,
-                        "::cameo::kernel::AccState":$state);
+                        "::cameo::kernel::Pairing":$pairing, "::cameo::kernel::AccState":$state);
   let extraClassDeclaration = [{
     int64_t getWarps() const { return getWarpRows() * getWarpCols(); }
     int64_t getRegisters() const { return getRows() * getCols() / (getWarps() * 32); }
