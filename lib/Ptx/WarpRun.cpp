@@ -64,13 +64,15 @@ template <bool Counting, bool Watching> void Worker::loop() {
   } while (--x.budget > 0 && x.ip < x.limit);
 }
 
-/// Lanes of two groups that are at the same place, with the same callers, are one group.
+/// Lanes of two groups that are at the same place, with the same callers, are one group. Not before a bra.uni: who has
+/// polled at another time may have seen something else, and did not come there together.
 void Worker::mergeGroups(Warp &warp) {
+  static const Handler uniform = findHandler("bra.uni.if");
   auto &groups = warp.groups;
   for (size_t i = 0; i < groups.size(); ++i)
     for (size_t j = i + 1; j < groups.size();) {
       Group &a = groups[i], &b = groups[j];
-      if (a.ip == b.ip && a.state != GroupState::Barrier && b.state != GroupState::Barrier &&
+      if (a.ip == b.ip && a.ip->run != uniform && a.state != GroupState::Barrier && b.state != GroupState::Barrier &&
           a.frameBase == b.frameBase && a.localOffset == b.localOffset && a.frames == b.frames) {
         a.mask |= b.mask;
         a.state = GroupState::Ready;
