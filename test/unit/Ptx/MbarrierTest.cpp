@@ -183,6 +183,22 @@ TEST(Mbarrier, TryWaitThatIsNotRepeated) {
   expectBroken(without(body, "@!%p bra W"), CAMEO_PTX_F_UNINITIALISED, {}, how);
 }
 
+TEST(Mbarrier, LanesThatPartedPollByThemselves) {
+  // Half of the warp polls first; each half leaves its loop by a bra.uni when it has seen the phase.
+  std::string body = initialise("1") + "setp.ge.u32 %q, %t, 32;\n@%q bra PRODUCER;\nand.b32 %r2, %t, 1;\nsetp.eq.u32 %p, %r2, 0;\n"
+                     "@%p bra LAB;\nmov.u32 %r3, 0;\nLATER:\nadd.u32 %r3, %r3, 1;\nsetp.lt.u32 %p, %r3, 40;\n@%p bra LATER;\n"
+                     "LAB:\nmbarrier.try_wait.parity.shared.b64 %p, [%bar], 0;\n@%p bra.uni GONE;\nbra.uni LAB;\nGONE:\n"
+                     "ld.shared.u32 %r1, [%tile];\n" + store + "bra OUT;\nPRODUCER:\nsetp.ne.u32 %p, %t, 32;\n@%p bra OUT;\n"
+                     "mov.u32 %r3, 0;\nWORK:\nadd.u32 %r3, %r3, 1;\nsetp.lt.u32 %p, %r3, 30;\n@%p bra WORK;\n"
+                     "st.shared.u32 [%tile], 5;\nmbarrier.arrive.shared.b64 _, [%bar];\nOUT:\n";
+  AsyncLaunch how;
+  how.threads = 64, how.schedule = CAMEO_PTX_SCHEDULE_RANDOM;
+  for (how.seed = 0; how.seed < 100; ++how.seed) {
+    AsyncRun run = runAsync(body, how);
+    EXPECT_TRUE(run.kinds.empty()) << how.seed << run.text;
+  }
+}
+
 TEST(Mbarrier, Refusals) {
   auto refused = [](const std::string &body, const std::string &text) {
     Module module(asyncKernel(body));
