@@ -52,6 +52,15 @@ Byte loaded(const FragmentMap &map, int size, bool transposed, int lane, int mat
 /// What the emitted code gives the instruction.
 Byte held(bool isB, int size, bool transposed, int lane, int reg, int b) {
   FragmentMap map = fragmentMap(isB, size, transposed);
+  if (map.load == FragmentLoad::Elements) {
+    FragmentStep at = rowOf(map, lane);
+    for (int bit = 0; bit < 2; ++bit)
+      if (reg >> bit & 1) {
+        at.along += map.registers[bit].along;
+        at.depth += map.registers[bit].depth;
+      }
+    return {at.along, at.depth, b};
+  }
   if (map.load != FragmentLoad::Pairs)
     return loaded(map, size, transposed, lane, reg, b);
   FragmentPair pair = fragmentPair(isB, reg);
@@ -60,8 +69,11 @@ Byte held(bool isB, int size, bool transposed, int lane, int reg, int b) {
   return loaded(map, size, transposed, lane, from < 4 ? pair.first : pair.second, from % 4);
 }
 
-/// PTX ISA, fragments of mma.m16n8k16 (two bytes) and m16n8k32 (one byte): g = lane / 4, t = lane % 4.
+/// PTX ISA, fragments of mma.m16n8k16 (two bytes), m16n8k32 (one byte), m16n8k8 (four bytes) and, eight rows
+/// or columns a register, m8n8k4 (eight bytes): g = lane / 4, t = lane % 4.
 Byte expected(bool isB, int size, bool paired, int lane, int reg, int b) {
+  if (size == 8)
+    return {lane / 4 + 8 * reg, lane % 4, b};
   int element = b / size, perRegister = 4 / size, g = lane / 4, t = lane % 4;
   int half = isB ? reg % 2 : reg / 2;  // of k
   int other = isB ? reg / 2 : reg % 2; // rows 8-15, or the second fragment of columns
@@ -69,12 +81,12 @@ Byte expected(bool isB, int size, bool paired, int lane, int reg, int b) {
 }
 
 TEST(MmaTable, EveryByteOfEveryOperandIsWhereTheInstructionWantsIt) {
-  for (int size : {1, 2})
+  for (int size : {1, 2, 4, 8})
     for (bool isB : {false, true})
       for (bool transposed : {false, true})
         for (int lane = 0; lane < 32; ++lane)
-          for (int reg = 0; reg < 4; ++reg)
-            for (int b = 0; b < 4; ++b)
+          for (int reg = 0; reg < (size == 8 ? 2 : 4); ++reg)
+            for (int b = 0; b < (size == 8 ? 8 : 4); ++b)
               ASSERT_EQ(held(isB, size, transposed, lane, reg, b), expected(isB, size, transposed && size == 1, lane, reg, b))
                   << "size " << size << (isB ? " B" : " A") << (transposed ? " transposed" : "") << " lane " << lane
                   << " register " << reg << " byte " << b;
@@ -132,11 +144,32 @@ TEST(MmaTable, NoMatrixMeetsABankTwice) {
             }
 }
 
+/// Loads of single elements in padded rows: 32 lanes (16 of eight bytes) meet 128 bytes of banks.
+TEST(MmaTable, NoElementMeetsABankTwice) {
+  for (int size : {4, 8})
+    for (bool isB : {false, true})
+      for (bool transposed : {false, true})
+        for (int bytes : {64, 128, 256, 512}) {
+          FragmentMap map = fragmentMap(isB, size, transposed);
+          if (map.load != FragmentLoad::Elements)
+            continue;
+          std::set<int> banks;
+          for (int lane = 0; lane < 128 / size; ++lane) {
+            FragmentStep at = rowOf(map, lane);
+            int row = transposed ? at.depth : at.along, column = transposed ? at.along : at.depth;
+            banks.insert((row * (bytes + 32) + column * size) % 128 / size);
+          }
+          EXPECT_EQ(int(banks.size()), 128 / size) << "rows of " << bytes << " bytes, elements of " << size;
+        }
+}
+
 TEST(MmaTable, RefusesWhatNoInstructionMultiplies) {
   MLIRContext context;
   Builder b(&context);
   EXPECT_TRUE(findMma(b.getI8Type(), b.getI8Type(), b.getI32Type()));
   EXPECT_TRUE(findMma(b.getF16Type(), b.getF16Type(), b.getF32Type()));
+  EXPECT_TRUE(findMma(b.getF64Type(), b.getF64Type(), b.getF64Type()));
+  EXPECT_FALSE(findMma(b.getF64Type(), b.getF32Type(), b.getF64Type()));
   EXPECT_FALSE(findMma(b.getF16Type(), b.getBF16Type(), b.getF32Type()));
   EXPECT_FALSE(findMma(b.getI8Type(), b.getI8Type(), b.getF32Type()));
   EXPECT_FALSE(findMma(b.getI8Type(), b.getI32Type(), b.getI32Type()));
