@@ -112,8 +112,15 @@ template <class Op> host::ConvParams convParams(Op op) {
 }
 
 Result<Tensors> run(graph::ConvOp op, Environment &env) {
-  return one(
-      host::conv(env.get(op.getX()), env.get(op.getW()), env.get(op.getBias()), convParams(op)));
+  HostTensor x = env.get(op.getX()), w = env.get(op.getW());
+  if (op.getChannelsLast()) {
+    x = x.permuted(toDims(graph::toChannelsFirst(x.rank())));
+    w = w.permuted(toDims(graph::toChannelsFirst(w.rank())));
+  }
+  auto result = host::conv(x, w, env.get(op.getBias()), convParams(op));
+  if (!result || !op.getChannelsLast())
+    return one(std::move(result));
+  return one(result->permuted(toDims(graph::toChannelsLast(x.rank()))).contiguous());
 }
 
 Result<Tensors> run(graph::ConvTransposeOp op, Environment &env) {

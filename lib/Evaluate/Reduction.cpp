@@ -67,9 +67,14 @@ Result<Tensors> run(graph::PoolOp op, Environment &env) {
   params.countIncludePad = op.getCountIncludePad();
   params.columnMajor = op.getColumnMajor();
   params.p = int64_t(op.getP());
-  auto result = host::pool(static_cast<host::Pool>(op.getKind()), env.get(op.getX()), params);
+  HostTensor x = env.get(op.getX());
+  if (op.getChannelsLast())
+    x = x.permuted(toDims(graph::toChannelsFirst(x.rank())));
+  auto result = host::pool(static_cast<host::Pool>(op.getKind()), x, params);
   if (!result)
     return result.status();
+  if (op.getChannelsLast())
+    return one(result->y.permuted(toDims(graph::toChannelsLast(x.rank()))).contiguous());
   return Tensors{result->y, result->indices};
 }
 

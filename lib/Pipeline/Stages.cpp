@@ -37,6 +37,8 @@ void addGraph(OpPassManager &pm) {
   pm.addNestedPass<func::FuncOp>(graph::createGraphFoldBatchnormPass());
   pm.addPass(createCSEPass()); // exporters reshape the operand of each product
   pm.addNestedPass<func::FuncOp>(graph::createGraphMergeMatmulsPass());
+  pm.addNestedPass<func::FuncOp>(graph::createGraphLayoutPass());
+  pm.addNestedPass<func::FuncOp>(graph::createGraphCanonicalizePass());
   pm.addNestedPass<func::FuncOp>(graph::createGraphFoldPass());
   pm.addPass(createCSEPass());
 }

@@ -34,6 +34,8 @@ struct Operand {
 
 /// Memory runs along dimension `dim` of the view.
 bool runsAlong(Value view, unsigned dim) {
+  if (auto computed = view.getDefiningOp<ComputedViewOp>())
+    return computed.runsAlong(dim);
   auto strided = view.getDefiningOp<StridedViewOp>();
   return strided && matchPattern(strided.getStrides()[dim], m_One());
 }
@@ -141,8 +143,8 @@ private:
       return;
     if (depth == Depth::Inside)
       operand.transposed ? copy.setRowBound(CopyBound::Inside) : copy.setColBound(CopyBound::Inside);
-    if (!view.getDefiningOp<StridedViewOp>())
-      return;
+    if (view.getDefiningOp<ComputedViewOp>() && !runsAlong(view, operand.depth))
+      return; // a test of the position is in its read anyway
     if (!operand.transposed)
       copy.setRowBound(CopyBound::Clamp);
     else if (runsAlong(view, operand.along) || operand.copyBytes == operand.part.getElementBytes())

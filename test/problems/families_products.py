@@ -246,6 +246,58 @@ def convolutions():
     yield conv(geometry([4], pads=(3, 0)), F32, groups=24, channels=24)
 
 
+def channels_last(shape, dtype, access="plain", groups=1, channels=None, tail=None, bias=True):
+    """A convolution as exporters of channels-last models write it: between two transposes, which meet those that
+    the layout pass puts in. Channels are drawn too: multiples of eight, and not."""
+    rank, window = len(shape["kernel_shape"]), shape["kernel_shape"]
+    depth = math.prod(window)
+    first, last = [0, rank + 1, *range(1, rank + 1)], [0, *range(2, rank + 2), 1]
+
+    def build(g):
+        x = g.input("x", dtype, ("N", *spatial(rank), channels or "C"))
+        w = g.input("w", dtype, (channels or "O", channels // groups if channels else "Cg" if groups > 1 else "C", *window), view=False)
+        b = [g.input("b", dtype, (channels or "O",), view=False)] if bias else []
+        y = g.op("Conv", g.op("Transpose", x, perm=first), w, *b, group=groups, **shape)
+        g.result(g.op("Transpose", tail(g, y, dtype) if tail else y, perm=last), dtype=dtype)
+
+    def per_group(sizes):
+        return channels // groups if channels else sizes.get("Cg", sizes.get("C", 1))
+    cost = lambda s: depth * per_group(s) * s.get("O", channels) * math.prod(s[n] for n in ("N", *spatial(rank)))  # noqa: E731
+    pools = {"N": (0, 1, 1, 2, 3), "Cg": (1, 2, 4, 8, 12, 16, 24), "O": tuple(groups * n for n in (1, 8, 16, 33, 63, 64, 65, 128)),
+             "C": (1, 2, 4, 7, 8, 9, 16, 24, 31, 32, 33, 40, 64, 65, 72, 128)}
+    name = f"ConvLast-{describe({**shape, 'group': groups})}{f'-of{channels}' if channels else ''}{tail.__name__ if tail else ''}-{dtype.name}-{access}"
+    return Problem(name, build, sums(lambda s: depth * per_group(s), roundings=1 + bias + bool(tail)), cost=cost, pools=pools,
+                   sizes=conv_sizes(shape, groups, channels), access=access)
+
+
+def relu(g, y, dtype):
+    return g.op("Relu", y)
+
+
+def gated(g, y, dtype):
+    """A scale for each channel of each image, as squeeze and excite has it."""
+    return g.op("Mul", y, g.input("gate", dtype, ("N", "O", 1, 1), view=False))
+
+
+def channels_last_convolutions():
+    for dtype in (F16, BF16):
+        yield channels_last(geometry([1, 1]), dtype)
+        yield channels_last(geometry([3, 3], pads=1), dtype, tail=relu)
+        yield channels_last(geometry([3, 3], strides=2, pads=(0, 1, 1, 0)), dtype, "sliced")
+    yield channels_last(geometry([1, 1], strides=2), F16, bias=False)
+    yield channels_last(geometry([3, 3], strides=(2, 1), dilations=(1, 3), pads=(2, 0, 1, 3)), F16)
+    yield channels_last(geometry([5, 2], pads=(4, 0, 0, 1)), BF16, tail=gated)
+    yield channels_last(geometry([7, 7], strides=2, pads=3), F16)
+    yield channels_last(geometry([3], pads=1), F16, "turned")
+    yield channels_last(geometry([5], strides=3, dilations=2, pads=(4, 1)), BF16)
+    yield channels_last(geometry([3, 3, 3], pads=1), F16)
+    yield channels_last(geometry([2, 1, 3], strides=(1, 2, 2), dilations=(2, 1, 1), pads=(1, 0, 0, 0, 1, 2)), BF16, "sliced")
+    yield channels_last(geometry([3, 3], pads=1), F16, groups=2)
+    yield channels_last(geometry([3, 3], strides=2, pads=1), BF16, "sliced", groups=4)
+    yield channels_last(geometry([3], pads=1), F16, groups=3)
+    yield channels_last(geometry([3, 3], dilations=2, pads=2), F16, groups=16, channels=16)
+
+
 def conv_transpose(shape, dtype, access="plain", groups=1, bias=True):
     rank, window = len(shape["kernel_shape"]), shape["kernel_shape"]
     depth = math.prod(window)
@@ -343,4 +395,5 @@ def poolings():
 
 
 FAMILIES = {"matmul-f32": f32_products, "matmul-mma": mma_products, "matmul-integer": integer_products, "gemm": gemms, "convolution": convolutions,
+            "convolution-last": channels_last_convolutions,
             "transposed-convolution": transposed_convolutions, "pooling": poolings}

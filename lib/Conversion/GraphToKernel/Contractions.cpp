@@ -3,7 +3,9 @@
 // Contractions as c[b0,b1,m,n] += a[b0,b1,m,k] * b[b0,b1,k,n] over rank-4 views. A matrix product's
 // batches flatten into b0 and b1; a convolution is an implicit matrix product (b0 images, b1 groups,
 // m output channels, n output positions, k input channels and window), whose b operand is a view into
-// the unpadded input. What follows (bias, activation, residual) works on (b0, b1, m, n).
+// the unpadded input. With channels last the image is the a operand (m positions of all images, n output
+// channels, k window and, innermost, input channels): its k is contiguous within a tap, and so is the
+// result's n. What follows (bias, activation, residual) works on (b0, b1, m, n).
 
 #include "Anchors.h"
 #include "Elements.h"
@@ -166,13 +168,15 @@ template <typename Op> Family buildMatmulLike(KernelBuilder &kernel, Op op, bool
   return StringRef("gemm");
 }
 
-/// Geometry shared by the convolutions: spatial coordinates of input and output.
+/// Geometry shared by the convolutions: spatial coordinates of input and output. Sizes and coordinates are
+/// in the order (N, C, spatial…), whatever the tensors' own is.
 struct Convolution {
   Value x, w, result, bias, xZero, wZero;
   ArrayRef<int64_t> strides, pads, dilations;
   int64_t groups;
   SmallVector<SizeExpr> xSizes, wSizes, outSizes;
   size_t rank;
+  bool channelsLast = false;
 
   template <typename Op>
   explicit Convolution(Op op)
@@ -186,6 +190,21 @@ struct Convolution {
     } else {
       bias = op.getBias();
     }
+    if constexpr (std::is_same_v<Op, graph::ConvOp>)
+      channelsLast = op.getChannelsLast();
+    for (SmallVector<SizeExpr> *sizes : {&xSizes, &wSizes, &outSizes})
+      *sizes = fromStored(*sizes);
+  }
+  /// Between the order (N, C, spatial…) and that of the tensors.
+  Coordinates stored(Coordinates at) const {
+    if (channelsLast)
+      std::rotate(at.begin() + 1, at.begin() + 2, at.end());
+    return at;
+  }
+  SmallVector<SizeExpr> fromStored(SmallVector<SizeExpr> at) const {
+    if (channelsLast)
+      std::rotate(at.begin() + 1, at.end() - 1, at.end());
+    return at;
   }
   ArrayRef<SizeExpr> window() const { return ArrayRef(wSizes).drop_front(2); }
   ArrayRef<SizeExpr> positions() const { return ArrayRef(outSizes).drop_front(2); }
@@ -195,7 +214,12 @@ struct Convolution {
     SmallVector<SizeExpr> sizes{channels};
     for (const SizeExpr &size : window())
       sizes.push_back(literals && size.asConstant() ? literal(*size.asConstant()) : size);
-    return delinearize(k, sizes);
+    if (channelsLast)
+      std::rotate(sizes.begin(), sizes.begin() + 1, sizes.end());
+    Coordinates at = delinearize(k, sizes);
+    if (channelsLast)
+      std::rotate(at.begin(), at.end() - 1, at.end());
+    return at;
   }
   /// Input coordinate and whether it is inside, for output position `o` and window tap `t`.
   SizeExpr inputAt(size_t i, const SizeExpr &o, const SizeExpr &t, SizeExpr &inside) const {
@@ -207,9 +231,10 @@ struct Convolution {
   }
 };
 
-/// The b operand of a convolution: a view into the input, zero where the window hangs over it.
-Tile inputView(TileBuilder &tiles, const Convolution &conv, const Coordinates &at,
+/// The image as an operand: a view into the input, zero where the window hangs over it.
+Tile inputView(TileBuilder &tiles, const Convolution &conv, const Coordinates &position,
                const SizeExpr &inside, const Dims &dims) {
+  Coordinates at = conv.stored(position);
   if (conv.xZero || elementOf(conv.result).isInteger(32))
     return withoutZeroPoint(tiles, conv.x, at, conv.xZero, zeroPointCoordinates(conv.xZero, 0), dims,
                             inside);
@@ -272,6 +297,44 @@ Family buildConv(KernelBuilder &kernel, const Convolution &conv) {
   return StringRef("gemm");
 }
 
+/// States of an image with channels last that those of one tap lie side by side, where it is in memory.
+void stateRuns(TileBuilder &tiles, const Convolution &conv, const Tile &image, const SizeExpr &channels) {
+  auto view = image.tensor.getDefiningOp<kernel::ComputedViewOp>();
+  std::optional<int64_t> known = channels.asConstant();
+  if (!view || !view.getIndexedRead() || !tiles.kernel.isInput(conv.x) || (known && *known <= 1))
+    return;
+  view.setRuns(tiles.kernel.size(tiles.kernel.b, channels, "channels"), int64_t(K) - 1);
+}
+
+Family buildConvChannelsLast(KernelBuilder &kernel, const Convolution &conv) {
+  kernel.distinctRoles = true;
+  SizeExpr groups = conv.groups, channels = conv.wSizes[1];
+  SizeExpr outChannels = floorDiv(conv.wSizes[0], groups);
+  SizeExpr k = product({conv.window().begin(), conv.window().end()}) * channels;
+  SmallVector<SizeExpr> images{conv.xSizes[0]};
+  llvm::append_range(images, conv.positions());
+  TileBuilder tiles(kernel, contractionDomain(1, groups, product({images.begin(), images.end()}), outChannels, k));
+  const Domain &d = tiles.domain;
+  SizeExpr outChannel = d.at(B1) * outChannels + d.at(N);
+  Coordinates position = delinearize(d.at(M), images), tap = conv.tap(d.at(K), channels, true);
+
+  Coordinates xAt{position[0], d.at(B1) * channels + tap[0]};
+  SizeExpr inside = 1;
+  for (size_t i = 0; i < conv.rank; ++i)
+    xAt.push_back(conv.inputAt(i, position[1 + i], tap[1 + i], inside));
+  Coordinates wAt{outChannel};
+  wAt.append(conv.tap(d.at(K), channels, false));
+  Tile image = inputView(tiles, conv, xAt, inside, {B0, B1, M, K});
+  stateRuns(tiles, conv, image, channels);
+  Tile weights = tiles.map(conv.w, conv.stored(wAt), {B0, B1, K, N});
+  Tile sum = contract(tiles, image, weights, elementOf(conv.x));
+  sum = tiles.narrow(addBias(tiles, sum, conv.bias, outChannel), elementOf(conv.result));
+  Coordinates out{position[0], outChannel};
+  out.append(position.begin() + 1, position.end());
+  tiles.finish(conv.result, conv.stored(out), sum);
+  return StringRef("gemm");
+}
+
 Family buildConvTranspose(KernelBuilder &kernel, const Convolution &conv) {
   kernel.distinctRoles = true;
   SizeExpr groups = conv.groups, channels = floorDiv(conv.wSizes[0], groups);
@@ -316,7 +379,7 @@ bool isDepthwise(Operation *op) {
   if (!conv || conv.getGroups() == 1)
     return false;
   auto sizes = graph::getSizes(conv.getW().getType());
-  return sizes[1].isConstant(1) && sizes[0].isConstant(int64_t(conv.getGroups()));
+  return sizes[conv.getChannelsLast() ? sizes.size() - 1 : 1].isConstant(1) && sizes[0].isConstant(int64_t(conv.getGroups()));
 }
 
 Family buildDepthwise(KernelBuilder &kernel) {
@@ -326,7 +389,7 @@ Family buildDepthwise(KernelBuilder &kernel) {
   TileBuilder tiles(kernel,
                     Domain{{"~d0", product({conv.outSizes.begin(), conv.outSizes.end()})},
                            {"~d1", product({conv.window().begin(), conv.window().end()})}});
-  Coordinates out = delinearize(tiles.domain.at(0), conv.outSizes);
+  Coordinates out = conv.fromStored(delinearize(tiles.domain.at(0), conv.stored(conv.outSizes)));
   Coordinates tap = conv.tap(tiles.domain.at(1), 1, true);
   Coordinates xAt{out[0], out[1]};
   SizeExpr inside = 1;
@@ -334,7 +397,7 @@ Family buildDepthwise(KernelBuilder &kernel) {
     xAt.push_back(conv.inputAt(i, out[2 + i], tap[1 + i], inside));
   Coordinates wAt{out[1]};
   wAt.append(conv.tap(tiles.domain.at(1), 1, false));
-  Tile x = inputView(tiles, conv, xAt, inside, {0, 1}), w = tiles.map(conv.w, wAt, {0, 1});
+  Tile x = inputView(tiles, conv, xAt, inside, {0, 1}), w = tiles.map(conv.w, conv.stored(wAt), {0, 1});
   Type wide = accumulatorType(elementOf(conv.x));
   Tile product = tiles.generic({x, w}, {0, 1}, wide, [&](OpBuilder &b, ValueRange in) -> Value {
     return arith::MulFOp::create(b, loc, emitCast(b, loc, in[0].getType(), wide, in[0]),
@@ -342,7 +405,7 @@ Family buildDepthwise(KernelBuilder &kernel) {
   });
   Tile sum = tiles.sum(product);
   sum = tiles.narrow(addBias(tiles, sum, conv.bias, out[1]), elementOf(conv.result));
-  tiles.finish(conv.result, out, sum);
+  tiles.finish(conv.result, conv.stored(out), sum);
   return StringRef("reduce");
 }
 
@@ -358,7 +421,7 @@ Family buildContraction(KernelBuilder &kernel) {
   if (isDepthwise(op))
     return buildDepthwise(kernel);
   if (auto conv = dyn_cast<graph::ConvOp>(op))
-    return buildConv(kernel, Convolution(conv));
+    return (conv.getChannelsLast() ? buildConvChannelsLast : buildConv)(kernel, Convolution(conv));
   if (auto conv = dyn_cast<graph::ConvIntegerOp>(op))
     return buildConv(kernel, Convolution(conv));
   return buildConvTranspose(kernel, Convolution(cast<graph::ConvTransposeOp>(op)));

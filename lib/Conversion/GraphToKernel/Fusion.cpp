@@ -2,7 +2,8 @@
 //
 // See Fusion.h. One walk from the last op to the first: an op joins the group of its users when all of
 // them are in one group and the group can recompute it by index; otherwise it roots a group of its own
-// and the reason is kept. Views are duplicated into every user, since they cost no memory traffic.
+// and the reason is kept. Views are duplicated into every user, since they cost no memory traffic; but a
+// transpose behind a convolution is how its kernel stores the result.
 
 #include "Fusion.h"
 
@@ -12,6 +13,7 @@
 #include "cameo/Dialect/Graph/IR/OpClasses.h"
 
 #include <memory>
+#include <numeric>
 
 using namespace mlir;
 
@@ -30,6 +32,45 @@ bool sameSizes(Value a, Value b) {
 bool anchorTakesPointwiseOperands(Operation *anchor) {
   // Rows are read once or a few times; matrix tiles and windows are read many times over.
   return isa<graph::ReduceOp, graph::SoftmaxOp, graph::NormalizeOp, graph::ArgReduceOp>(anchor);
+}
+
+/// Fewer channels than a 16-byte copy takes are gathered one by one wherever they lie.
+constexpr int64_t fewChannels = 8;
+
+/// Whether `op` rearranges the image or the weights of a convolution that copies runs of channels: those have to be side
+/// by side in memory. Windows of one element at every position are strides, and may go through views.
+bool scattersChannels(Operation *op, Operation *anchor) {
+  auto conv = dyn_cast<graph::ConvOp>(anchor);
+  if (!conv || !conv.getChannelsLast() || (conv.getX().getDefiningOp() != op && conv.getW().getDefiningOp() != op))
+    return false;
+  auto x = cast<RankedTensorType>(conv.getX().getType()), w = cast<RankedTensorType>(conv.getW().getType());
+  int64_t channels = x.getShape().back();
+  if (!ShapedType::isDynamic(channels) && channels < fewChannels)
+    return false;
+  bool positionwise = llvm::all_of(w.getShape().drop_front().drop_back(), [](int64_t n) { return n == 1; }) &&
+                      llvm::all_of(conv.getStrides(), [](int64_t n) { return n == 1; }) &&
+                      llvm::all_of(conv.getPads(), [](int64_t n) { return n == 0; });
+  return isa<graph::TransposeOp>(op) || !positionwise;
+}
+
+/// Whether `op` is a transpose of what a convolution computes for it alone: its kernel stores it so.
+bool transposesConvolution(Operation *op) {
+  if (!isa<graph::TransposeOp>(op))
+    return false;
+  SmallVector<Value> pending{op->getOperand(0)};
+  while (!pending.empty()) {
+    Value value = pending.pop_back_val();
+    Operation *maker = value.getDefiningOp();
+    if (!maker || !maker->hasOneUse())
+      continue;
+    if (isa<graph::ConvOp>(maker))
+      return true;
+    if (classify(maker) == OpClass::Pointwise)
+      for (Value operand : maker->getOperands())
+        if (sameSizes(operand, value))
+          pending.push_back(operand);
+  }
+  return false;
 }
 
 class Planner {
@@ -70,6 +111,9 @@ private:
     std::string reason;
     SmallVector<Group *> targets = usersGroups(op, reason);
     OpClass kind = classify(op);
+    bool several = targets.size() != 1 || targets.front()->anchor;
+    if (reason.empty() && several && transposesConvolution(op))
+      reason = "the convolution before it stores it transposed";
     if (reason.empty() && kind == OpClass::View) {
       for (Group *group : targets)
         if (!acceptsView(op, *group, reason))
@@ -124,6 +168,8 @@ private:
       return refuse(reason, "the kernel that uses it is large enough");
     if (!group.anchor || usersAreBehindAnchor(op, group))
       return true;
+    if (scattersChannels(op, group.anchor))
+      return refuse(reason, "a graph.conv copies several channels at a time");
     // Operands of a contraction or a window are fetched by address: any composition of strides and
     // divisions is one, a choice between several buffers is not.
     if (!anchorTakesPointwiseOperands(group.anchor) &&
@@ -157,17 +203,8 @@ private:
     if (!isa<graph::MatmulOp, graph::MatmulIntegerOp, graph::ConvOp, graph::ReduceOp, graph::SoftmaxOp, graph::NormalizeOp,
              graph::PoolOp, graph::ConvTransposeOp>(op))
       return refuse(reason, "nothing is fused behind a " + op->getName().getStringRef().str());
-    SmallVector<Operation *> pending(op->getUsers());
-    llvm::SmallPtrSet<Operation *, 8> seen;
-    while (!pending.empty()) {
-      Operation *user = pending.pop_back_val();
-      if (!seen.insert(user).second)
-        continue;
-      if (classify(user) != OpClass::Pointwise || !sameSizes(user->getResult(0), op->getResult(0)))
-        return refuse(reason, "its user rearranges or repeats its elements");
-      if (user != group.root)
-        pending.append(user->user_begin(), user->user_end());
-    }
+    if (!permutationBehind(op, group))
+      return refuse(reason, "its user rearranges or repeats its elements");
     return true;
   }
 
@@ -239,6 +276,36 @@ OpClass classify(Operation *op) {
   if (isa<graph::ConstantOp, graph::ReadSizesOp, graph::IfOp, graph::LoopOp, graph::ScanOp>(op))
     return OpClass::Host;
   return OpClass::Anchor;
+}
+
+std::optional<SmallVector<int64_t>> permutationBehind(Operation *anchor, const Group &group) {
+  // By op, in the order in which they were met: which dimension of the anchor's result each of its own is.
+  llvm::MapVector<Operation *, SmallVector<int64_t>> found;
+  auto &identity = found[anchor];
+  auto sizes = graph::getSizes(anchor->getResult(0).getType());
+  identity.resize(sizes.size());
+  std::iota(identity.begin(), identity.end(), 0);
+  for (size_t i = 0; i < found.size(); ++i) {
+    Operation *op = found.begin()[i].first;
+    for (Operation *user : op == group.root ? Operation::user_range(op->user_end(), op->user_end()) : op->getUsers()) {
+      if (!group.contains(user))
+        continue; // a view that another kernel has as well
+      SmallVector<int64_t> perm = found.begin()[i].second;
+      auto transpose = dyn_cast<graph::TransposeOp>(user);
+      if (transpose && isa<graph::ConvOp>(anchor))
+        perm = llvm::map_to_vector(transpose.getPerm(), [&](int64_t dim) { return found.begin()[i].second[dim]; });
+      else if (classify(user) != OpClass::Pointwise)
+        return std::nullopt;
+      auto own = graph::getSizes(user->getResult(0).getType());
+      bool same = own.size() == perm.size();
+      for (size_t d = 0; same && d < own.size(); ++d)
+        same = own[d] == sizes[size_t(perm[d])];
+      auto [it, isNew] = found.try_emplace(user, perm);
+      if (!same || it->second != perm)
+        return std::nullopt;
+    }
+  }
+  return found.lookup(group.root);
 }
 
 FusionPlan planFusion(Block &block) { return Planner(block).run(); }

@@ -38,6 +38,10 @@ struct FusionPlan {
   llvm::MapVector<mlir::Operation *, std::string> reasons;
 };
 
+/// Which dimension of the result of `anchor` each dimension of the group's root is, when only pointwise ops
+/// (and, behind a convolution, transposes) lie between them; nothing otherwise.
+std::optional<llvm::SmallVector<int64_t>> permutationBehind(mlir::Operation *anchor, const Group &group);
+
 /// Of one block: bodies of control flow are planned by themselves, and are users like the host is.
 FusionPlan planFusion(mlir::Block &block);
 

@@ -44,6 +44,19 @@ bool onlyLiterals(const SizeExpr &e) {
   return !names.empty() && llvm::all_of(names, isLiteral);
 }
 
+/// A divisor as a product of sizes and of literals: x / (size * 3) is x / size / 3, whose first division
+/// others share and whose second is a multiplication.
+std::pair<SizeExpr, SizeExpr> splitLiterals(const SizeExpr &divisor) {
+  auto terms = divisor.terms();
+  SizeExpr sizes = divisor, literals = 1;
+  if (terms.size() != 1)
+    return {sizes, literals};
+  sizes = terms[0].coefficient;
+  for (const SizeExpr::Factor &factor : terms[0].factors)
+    (onlyLiterals(*factor.expr) ? literals : sizes) *= *factor.expr;
+  return {sizes, literals};
+}
+
 /// Division that rounds towards minus infinity, for operands whose signs are not known.
 Value floorDivide(OpBuilder &b, Location loc, Value x, Value y, bool remainder) {
   Value q = arith::DivSIOp::create(b, loc, x, y), r = arith::RemSIOp::create(b, loc, x, y);
@@ -195,6 +208,11 @@ Value KernelBuilder::factor(OpBuilder &b, const Scope &scope, const SizeExpr::Fa
   if (f.op == Op::Select)
     return arith::SelectOp::create(b, loc, condition(b, scope, f.args[0]),
                                    index(b, scope, f.args[1]), index(b, scope, f.args[2]));
+  if (f.op == Op::FloorDiv && f.args[0].provablyNonNegative(scope.ranges))
+    if (auto [sizes, literals] = splitLiterals(f.args[1]); !sizes.asConstant() && !literals.isConstant(1)) {
+      Value x = arith::DivUIOp::create(b, loc, index(b, scope, f.args[0]), index(b, scope, sizes));
+      return arith::DivUIOp::create(b, loc, x, index(b, scope, literals));
+    }
   Value x = index(b, scope, f.args[0]), y = index(b, scope, f.args[1]);
   switch (f.op) {
   case Op::Min: return arith::MinSIOp::create(b, loc, x, y);

@@ -213,7 +213,13 @@ void TileBuilder::write(const Tile &tile, Value result, const Coordinates &at) {
 void TileBuilder::finish(Value value, const Coordinates &at, const Tile &tile) {
   know(value, at, tile);
   Value root = kernel.group.root->getResult(0);
-  write(value == root ? tile : map(root, at, tile.dims), root, at);
+  if (value == root)
+    return write(tile, root, at);
+  Coordinates turned = at;
+  if (auto perm = permutationBehind(value.getDefiningOp(), kernel.group))
+    for (auto [to, from] : llvm::zip_equal(turned, *perm))
+      to = at[size_t(from)];
+  write(map(root, turned, tile.dims), root, turned);
 }
 
 } // namespace cameo::graphtokernel

@@ -26,7 +26,9 @@ public:
         outSizes(graph::getSizes(op.getResult().getType())), rank(op.getWindow().size()),
         tiles(kernel, Domain{{"~d0", product({outSizes.begin(), outSizes.end()})},
                              {"~d1", windowSize()}}) {
-    out = delinearize(tiles.domain.at(0), outSizes);
+    // Coordinates in the order (N, C, spatial…), whatever the tensors' own is.
+    xSizes = fromStored(xSizes);
+    out = fromStored(delinearize(tiles.domain.at(0), outSizes));
     SmallVector<SizeExpr> window;
     for (int64_t extent : op.getWindow())
       window.push_back(literal(extent));
@@ -40,6 +42,8 @@ public:
       insidePads = logicalAnd(
           insidePads, lt(at, xSizes[2 + i] + SizeExpr(op.getPads()[rank + i])));
     }
+    out = stored(out);
+    in = stored(in);
   }
 
   Tile maximum() { return tiles.maximum(elements(lowest(b, loc, element)), element); }
@@ -120,6 +124,16 @@ public:
   SizeExpr inside = 1, insidePads = 1;
 
 private:
+  Coordinates stored(Coordinates at) {
+    if (op.getChannelsLast())
+      std::rotate(at.begin() + 1, at.begin() + 2, at.end());
+    return at;
+  }
+  Coordinates fromStored(Coordinates at) {
+    if (op.getChannelsLast())
+      std::rotate(at.begin() + 1, at.end() - 1, at.end());
+    return at;
+  }
   /// Flat positions of the window's elements; outside of the operand one that loses every tie, also
   /// against -inf inside.
   Tile positions(bool columnMajor, Value none) {

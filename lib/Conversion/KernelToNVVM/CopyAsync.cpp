@@ -98,11 +98,9 @@ private:
   LogicalResult check() {
     if (op.getEngine() != CopyEngine::CpAsync)
       return success();
-    if (computed && (!computed.getIndexedRead() || run != 1 || readsMore()))
-      return op.emitOpError("cp_async copies a computed view only where its element is one read, one at a time");
-    if (computed && (op.getRowBound() == CopyBound::Clamp || op.getColBound() == CopyBound::Clamp))
-      return op.emitOpError("clamps positions in strided views only");
-    if (run > 1 && !isConstantIntValue(strided.getStrides()[colDim], 1))
+    if (computed && (!computed.getIndexedRead() || readsMore()))
+      return op.emitOpError("cp_async copies a computed view only where its element is one read");
+    if (run > 1 && !(computed ? computed.runsAlong(colDim) : isConstantIntValue(strided.getStrides()[colDim], 1)))
       return op.emitOpError("copies runs of ") << run << " elements along a dimension that is not contiguous";
     return success();
   }
@@ -150,14 +148,19 @@ private:
                                       math.mul(division.col, part.getElementBytes())));
   }
 
-  /// Where the chunks are along `dim`, from the view's first element on, none beyond the last one inside.
-  void clamp(CopyBound bound, int64_t dim, ArrayRef<Value> coordinates, int64_t length, SmallVector<Value> &distances) {
+  /// Moves the chunks along `dim` so that none is beyond the last one inside; of a strided view also their
+  /// distances from the view's first element.
+  void clamp(CopyBound bound, int64_t dim, MutableArrayRef<Value> coordinates, int64_t length,
+             SmallVector<Value> &distances) {
     if (bound != CopyBound::Clamp)
       return;
     IndexMath index{rewriter, loc};
     Value last = index.add(sizes()[dim], index.constant(-length));
-    for (Value coordinate : coordinates)
-      distances.push_back(index.mul(arith::MinSIOp::create(rewriter, loc, coordinate, last), strided.getStrides()[dim]));
+    for (Value &coordinate : coordinates) {
+      coordinate = arith::MinSIOp::create(rewriter, loc, coordinate, last);
+      if (strided)
+        distances.push_back(index.mul(coordinate, strided.getStrides()[dim]));
+    }
   }
 
   Value sharedAddress(int64_t i, int64_t j) {

@@ -144,7 +144,7 @@ struct FoldPadIntoConv : OpRewritePattern<ConvOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(ConvOp op, PatternRewriter &rewriter) const override {
     auto pad = op.getX().getDefiningOp<PadOp>();
-    if (!pad || pad.getMode() != PadMode::Constant ||
+    if (!pad || op.getChannelsLast() || pad.getMode() != PadMode::Constant ||
         (pad.getValue() && !isSplatOf(pad.getValue(), 0)))
       return failure();
     SmallVector<int64_t> pads(op.getPads());

@@ -56,7 +56,7 @@ struct ScaleIntoConv : OpRewritePattern<BinaryOp> {
     if (!scaled || !(op.getKind() == BinaryKind::Mul || (isDiv && scaled->otherOnRight)))
       return failure();
     ConvOp conv = scaled->contraction;
-    if (!isConstantExpression(conv.getW()) ||
+    if (conv.getChannelsLast() || !isConstantExpression(conv.getW()) ||
         (conv.getBias() && !isConstantExpression(conv.getBias())))
       return failure();
     Emit emit(rewriter, op.getLoc());
@@ -86,7 +86,7 @@ struct ShiftIntoConv : OpRewritePattern<BinaryOp> {
       return failure();
     ConvOp conv = shifted->contraction;
     TensorType w = conv.getW().getType();
-    if (w.isDynamicDim(0) || (conv.getBias() && !isConstantExpression(conv.getBias())))
+    if (conv.getChannelsLast() || w.isDynamicDim(0) || (conv.getBias() && !isConstantExpression(conv.getBias())))
       return failure();
     Emit emit(rewriter, op.getLoc());
     Value shift = asChannelVector(emit, shifted->other, op.getType(), /*axis=*/1);

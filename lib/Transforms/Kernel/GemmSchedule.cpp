@@ -157,14 +157,22 @@ private:
       computed.getBody().walk([&](ReadOp) { ++reads; });
       bool zero = read && (!read.getPad() || matchPattern(read.getPad(), m_AnyZeroFloat()) ||
                            matchPattern(read.getPad(), m_Zero()));
-      copy.single = zero && reads == 1 && bytes >= 4 ? bytes : 0;
+      bool copied = zero && reads == 1;
+      copy.single = copied && bytes >= 4 ? bytes : 0;
+      auto buffer = copied ? dyn_cast<BlockArgument>(read.getBuffer()) : BlockArgument();
+      std::optional<SizeExpr> length = buffer && computed.getRuns() ? sizeExprOf(computed.getRuns(), kernel) : std::nullopt;
+      if (length && usesRunsAlong(operand, int64_t(*computed.getRunDim()))) {
+        copy.wide = true;
+        copy.guard = length->divisibleBy(16 / bytes) ? SizeExpr(1) : eq(mod(*length, SizeExpr(16 / bytes)), SizeExpr(0));
+        copy.align = buffer.getArgNumber();
+      }
       return copy;
     }
     copy.single = bytes >= 4 ? bytes : 0;
     auto strided = cast<StridedViewOp>(view);
     auto buffer = dyn_cast<BlockArgument>(strided.getBuffer());
     int64_t run = 16 / bytes;
-    std::optional<unsigned> contiguous = contiguousDim(strided, element);
+    std::optional<unsigned> contiguous = contiguousDim(operand, strided);
     if (!contiguous || !buffer || run == 1)
       return copy;
     SizeExpr guard(1);
@@ -190,14 +198,17 @@ private:
 
   /// The view's dimension that shared memory keeps contiguous, if memory has it contiguous too: fma
   /// reads along m and n, mma.sync either way.
-  std::optional<unsigned> contiguousDim(StridedViewOp view, Type element) {
-    bool isA = view.getResult() == source.a.tensor;
-    unsigned along = isA ? 2 : 3, depth = isA ? 3 : 2;
-    if (matchPattern(view.getStrides()[along], m_One()))
-      return along;
-    if (mma && matchPattern(view.getStrides()[depth], m_One()))
-      return depth;
+  std::optional<unsigned> contiguousDim(const GemmOperand &operand, StridedViewOp view) {
+    unsigned along = operand.tensor == source.a.tensor ? 2 : 3;
+    for (unsigned dim : {along, 5 - along})
+      if (matchPattern(view.getStrides()[dim], m_One()) && usesRunsAlong(operand, dim))
+        return dim;
     return std::nullopt;
+  }
+
+  bool usesRunsAlong(const GemmOperand &operand, int64_t dim) {
+    bool isDepth = dim == (operand.tensor == source.a.tensor ? 3 : 2);
+    return !isDepth || mma;
   }
 
   void add(std::vector<VariantPlan> &plans, GemmEngine engine, const GemmTile &tile, const char *suffix,

@@ -96,3 +96,33 @@ func.func @main(%a: tensor<5x?xf32, #graph.sizes<["5", "K"]>>, %w: tensor<?x3xf3
   %0 = graph.matmul %a, %w : (tensor<5x?xf32, #graph.sizes<["5", "K"]>>, tensor<?x3xf32, #graph.sizes<["L", "3"]>>) -> tensor<5x3xf32>
   return %0 : tensor<5x3xf32>
 }
+
+// -----
+
+// A transpose behind a convolution, before or after what is pointwise, is how its kernel stores the result.
+// CHECK-LABEL: func.func @main
+// CHECK: kernel.launch @gemm
+// CHECK-NOT: kernel.launch
+// CHECK: return
+func.func @main(%x: tensor<2x3x8x9xf32>, %w: tensor<4x3x3x3xf32>, %r: tensor<2x8x9x4xf32>) -> tensor<2x8x9x4xf32> {
+  %0 = graph.conv %x, %w strides = [1, 1] pads = [1, 1, 1, 1] dilations = [1, 1] groups = 1
+    : (tensor<2x3x8x9xf32>, tensor<4x3x3x3xf32>) -> tensor<2x4x8x9xf32>
+  %1 = graph.unary relu %0 : tensor<2x4x8x9xf32>
+  %2 = graph.transpose %1 perm = [0, 2, 3, 1] : tensor<2x4x8x9xf32> -> tensor<2x8x9x4xf32>
+  %3 = graph.binary add %2, %r : tensor<2x8x9x4xf32>
+  return %3 : tensor<2x8x9x4xf32>
+}
+
+// -----
+
+// Two forms of one result: a kernel stores one of them.
+// CHECK-LABEL: func.func @main
+// CHECK: kernel.launch @gemm
+// CHECK: kernel.launch @pointwise
+func.func @main(%x: tensor<2x3x8x8xf32>, %w: tensor<8x3x3x3xf32>) -> tensor<2x8x8x8xf32> {
+  %0 = graph.conv %x, %w strides = [1, 1] pads = [1, 1, 1, 1] dilations = [1, 1] groups = 1
+    : (tensor<2x3x8x8xf32>, tensor<8x3x3x3xf32>) -> tensor<2x8x8x8xf32>
+  %1 = graph.transpose %0 perm = [0, 2, 3, 1] : tensor<2x8x8x8xf32> -> tensor<2x8x8x8xf32>
+  %2 = graph.binary add %0, %1 : tensor<2x8x8x8xf32>
+  return %2 : tensor<2x8x8x8xf32>
+}

@@ -54,3 +54,24 @@ func.func @main(%x: tensor<2x3x8x8xf32>, %w: tensor<4x3x1x1xf32>, %v: tensor<5x4
     : (tensor<2x4x8x8xf32>, tensor<5x4x3x3xf32>) -> tensor<2x5x8x8xf32>
   return %1 : tensor<2x5x8x8xf32>
 }
+
+// -----
+
+// With channels last a window reads runs of channels, whatever the pads are; one of a single element reads
+// through strides, as does the result's store.
+// CHECK-LABEL: func.func @main
+// CHECK: kernel.launch @[[POINT:gemm_[0-9a-f]+]]
+// CHECK: kernel.launch @[[WIDE:gemm_[0-9a-f]+]]
+// CHECK: kernel.func @[[POINT]]
+// CHECK-NOT: kernel.computed_view
+// CHECK: kernel.func @[[WIDE]]
+// CHECK: kernel.computed_view {{.*}} runs(%{{.*}}) along 3
+// CHECK-NOT: kernel.computed_view
+// CHECK: kernel.write
+func.func @main(%x: tensor<2x8x8x24xf16>, %w: tensor<16x1x1x24xf16>, %v: tensor<5x3x3x16xf16>) -> tensor<2x8x8x5xf16> {
+  %0 = graph.conv %x, %w strides = [1, 1] pads = [0, 0, 0, 0] dilations = [1, 1] groups = 1 channels_last
+    : (tensor<2x8x8x24xf16>, tensor<16x1x1x24xf16>) -> tensor<2x8x8x16xf16>
+  %1 = graph.conv %0, %v strides = [1, 1] pads = [1, 1, 1, 1] dilations = [1, 1] groups = 1 channels_last
+    : (tensor<2x8x8x16xf16>, tensor<5x3x3x16xf16>) -> tensor<2x8x8x5xf16>
+  return %1 : tensor<2x8x8x5xf16>
+}

@@ -261,3 +261,19 @@ func.func @loop_arguments(%n: tensor<i64>, %x: tensor<2xf32>) {
   }
   return
 }
+
+// -----
+
+func.func @conv_channels_last(%x: tensor<1x8x8x4xf32>, %w: tensor<6x4x3x3xf32>) {
+  // expected-error @+1 {{conv: channels differ from groups times those of the weights: 4 against 3}}
+  %0 = graph.conv %x, %w strides = [1, 1] pads = [0, 0, 0, 0] dilations = [1, 1] groups = 1 channels_last : (tensor<1x8x8x4xf32>, tensor<6x4x3x3xf32>) -> tensor<1x6x6x6xf32>
+  return
+}
+
+// -----
+
+func.func @pool_channels_last_positions(%x: tensor<1x8x8x4xf32>) {
+  // expected-error @+1 {{has 2 results}}
+  %0:2 = graph.pool max %x window = [2, 2] strides = [2, 2] pads = [0, 0, 0, 0] dilations = [1, 1] channels_last : (tensor<1x8x8x4xf32>) -> (tensor<1x4x4x4xf32>, tensor<1x4x4x4xi64>)
+  return
+}

@@ -77,3 +77,28 @@ func.func @write_without_view(%t: tensor<?xf32>) {
   kernel.write %t, %t : tensor<?xf32>, tensor<?xf32>
   return
 }
+
+// -----
+
+func.func @runs_of_nothing(%x: tensor<?xf16>, %n: index) {
+  // expected-error@+1 {{has runs along dimension 1 of 1}}
+  %v = kernel.computed_view sizes(%n) runs(%n) along 1 {
+  ^bb0(%i: index):
+    %e = kernel.read %x[%i] : tensor<?xf16>
+    kernel.yield %e : f16
+  } : tensor<?xf16>
+  return
+}
+
+// -----
+
+func.func @runs_of_sums(%x: tensor<?xf16>, %n: index) {
+  // expected-error@+1 {{has runs but is no indexed view}}
+  %v = kernel.computed_view sizes(%n) runs(%n) along 0 {
+  ^bb0(%i: index):
+    %e = kernel.read %x[%i] : tensor<?xf16>
+    %s = arith.addf %e, %e : f16
+    kernel.yield %s : f16
+  } : tensor<?xf16>
+  return
+}

@@ -69,6 +69,23 @@ def GraphFoldPass : Pass<"graph-fold", "::mlir::func::FuncOp"> {
                               "Number of constant ops the evaluator could not compute">];
 }
 
+def GraphLayoutPass : Pass<"graph-layout", "::mlir::func::FuncOp"> {
+  let summary = "Put the images of convolutions into the form that is cheapest: channels first or last";
+  let description = [{
+    Afterwards convolutions of f16 and bf16 with at least eight channels have `channels_last`, and so have
+    the pointwise ops, pools, normalizations, softmaxes, reductions, concats, slices, pads and resizes
+    between them; transposes stand where such a region begins and ends. Regions are chosen by a minimum
+    cut: a transpose costs its elements, a convolution with channels first what it computes, so that a
+    convolution whose transposes would cost more than it gains stays as it is. Sizes that only the launch
+    knows count as 32. Weights are transposed by an op, which `graph-fold` computes where they are constant.
+    Convolutions of other types, transposed and integer ones keep their channels first (`remarks` says
+    which, and why). Canonicalize afterwards, so that transposes that meet become one or none.
+  }];
+  let options = [Option<"remarks", "remarks", "bool", "false",
+                        "Say which convolutions keep their channels first, and why">];
+  let statistics = [Statistic<"numConvolutions", "num-convolutions", "Convolutions put to channels last">];
+}
+
 def GraphMergeMatmulsPass : Pass<"graph-merge-matmuls", "::mlir::func::FuncOp"> {
   let summary = "Make one product of those that share their left operand";
   let description = [{

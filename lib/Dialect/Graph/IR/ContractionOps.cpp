@@ -138,10 +138,17 @@ LogicalResult MatmulOp::inferSizes(Adaptor adaptor, SizeReporter &reporter,
 
 LogicalResult ConvOp::inferSizes(Adaptor adaptor, SizeReporter &reporter,
                                  SmallVectorImpl<Type> &results) {
-  return append(inferConv(typeOrNull(adaptor.getX()), typeOrNull(adaptor.getW()),
-                          typeOrNull(adaptor.getBias()), adaptor.getStrides(), adaptor.getPads(),
-                          adaptor.getDilations(), adaptor.getGroups(), reporter),
-                results);
+  TensorType x = typeOrNull(adaptor.getX()), w = typeOrNull(adaptor.getW());
+  bool last = adaptor.getChannelsLast() && x.getRank() >= 3 && w.getRank() == x.getRank();
+  if (last) {
+    x = permuted(x, toChannelsFirst(x.getRank()));
+    w = permuted(w, toChannelsFirst(w.getRank()));
+  }
+  InferredType result = inferConv(x, w, typeOrNull(adaptor.getBias()), adaptor.getStrides(),
+                                  adaptor.getPads(), adaptor.getDilations(), adaptor.getGroups(), reporter);
+  if (succeeded(result) && last)
+    result = permuted(*result, toChannelsLast(result->getRank()));
+  return append(result, results);
 }
 
 LogicalResult ConvTransposeOp::inferSizes(Adaptor adaptor, SizeReporter &reporter,

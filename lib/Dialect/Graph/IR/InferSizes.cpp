@@ -91,6 +91,28 @@ FailureOr<SmallVector<SizeExpr>> broadcastSizes(ArrayRef<SmallVector<SizeExpr>> 
   return result;
 }
 
+SmallVector<int64_t> toChannelsLast(int64_t rank) {
+  SmallVector<int64_t> perm{0};
+  for (int64_t dim = 2; dim < rank; ++dim)
+    perm.push_back(dim);
+  perm.push_back(1);
+  return perm;
+}
+
+SmallVector<int64_t> toChannelsFirst(int64_t rank) {
+  SmallVector<int64_t> perm{0, rank - 1};
+  for (int64_t dim = 1; dim < rank - 1; ++dim)
+    perm.push_back(dim);
+  return perm;
+}
+
+TensorType permuted(TensorType type, ArrayRef<int64_t> perm) {
+  SmallVector<SizeExpr> from = getSizes(type), to;
+  for (int64_t dim : perm)
+    to.push_back(from[dim]);
+  return makeTensorType(type.getContext(), type.getElementType(), to);
+}
+
 SizeExpr windowCount(const SizeExpr &size, const WindowAttrs &attrs, unsigned i, bool ceilMode) {
   int64_t rank = attrs.window.size(), stride = attrs.strides[i], begin = attrs.pads[i];
   int64_t extent = (attrs.window[i] - 1) * attrs.dilations[i] + 1;

@@ -156,11 +156,15 @@ LogicalResult PoolOp::inferSizes(Adaptor adaptor, SizeReporter &reporter,
                                  SmallVectorImpl<Type> &results) {
   WindowAttrs attrs{adaptor.getWindow(), adaptor.getStrides(), adaptor.getPads(),
                     adaptor.getDilations()};
-  InferredType type = inferPool(adaptor.getKind(), typeOrNull(adaptor.getX()), attrs,
+  TensorType x = typeOrNull(adaptor.getX());
+  bool last = adaptor.getChannelsLast() && x.getRank() >= 3;
+  InferredType type = inferPool(adaptor.getKind(), last ? permuted(x, toChannelsFirst(x.getRank())) : x, attrs,
                                 adaptor.getCeilMode(), reporter);
+  if (succeeded(type) && last)
+    type = permuted(*type, toChannelsLast(x.getRank()));
   if (failed(append(type, results)))
     return failure();
-  if (adaptor.getKind() == PoolKind::Max)
+  if (adaptor.getKind() == PoolKind::Max && !last)
     results.push_back(withElementType(*type, IntegerType::get(type->getContext(), 64)));
   return success();
 }

@@ -95,6 +95,7 @@ LogicalResult StridedViewOp::verify() {
 void ComputedViewOp::build(OpBuilder &builder, OperationState &state, Type elementType, ValueRange sizes,
                            function_ref<Value(OpBuilder &, Location, ValueRange)> body) {
   state.addOperands(sizes);
+  state.getOrAddProperties<Properties>().operandSegmentSizes = {int32_t(sizes.size()), 0};
   state.addTypes(viewType(elementType, sizes));
   Block &block = state.addRegion()->emplaceBlock();
   for (size_t i = 0; i < sizes.size(); ++i)
@@ -106,10 +107,22 @@ void ComputedViewOp::build(OpBuilder &builder, OperationState &state, Type eleme
 }
 
 LogicalResult ComputedViewOp::verify() {
-  if (failed(verifyView(*this, getType(), getSizes())))
+  if (failed(verifyView(*this, getType(), getSizes())) ||
+      failed(verifyRegion(*this, getBody(), indexTypes(getContext(), getSizes().size()),
+                          TypeRange(getType().getElementType()))))
     return failure();
-  return verifyRegion(*this, getBody(), indexTypes(getContext(), getSizes().size()),
-                      TypeRange(getType().getElementType()));
+  if (bool(getRuns()) != getRunDim().has_value())
+    return emitOpError("has runs without a dimension, or a dimension without runs");
+  if (getRuns() && (int64_t(*getRunDim()) < 0 || int64_t(*getRunDim()) >= getType().getRank()))
+    return emitOpError("has runs along dimension ") << int64_t(*getRunDim()) << " of " << getType().getRank();
+  if (getRuns() && !getIndexedRead())
+    return emitOpError("has runs but is no indexed view");
+  return success();
+}
+
+void ComputedViewOp::setRuns(Value length, int64_t dim) {
+  getRunsMutable().assign(length);
+  setRunDim(dim);
 }
 
 ReadOp ComputedViewOp::getIndexedRead() {

@@ -33,7 +33,8 @@ def Graph_ConvOp : Graph_InferredOp<"conv"> {
   let description = [{
     Cross-correlation, zero padding; `pads` are begin… then end…. The bias, if present, has M
     elements. Accumulates as `graph.matmul` does;
-    integers are those of a decomposed `graph.conv_integer`.
+    integers are those of a decomposed `graph.conv_integer`. With `channels_last` operand and result
+    are (N, spatial…, C) and the weights (M, window…, C / groups): what `graph-layout` makes of it.
 
     Example:
     ```mlir
@@ -44,11 +45,12 @@ def Graph_ConvOp : Graph_InferredOp<"conv"> {
   }];
   let arguments = (ins Graph_RealTensor:$x, Graph_RealTensor:$w, Optional<Graph_RealTensor>:$bias,
                        DenseI64ArrayAttr:$strides, DenseI64ArrayAttr:$pads,
-                       DenseI64ArrayAttr:$dilations, I64Attr:$groups);
+                       DenseI64ArrayAttr:$dilations, I64Attr:$groups, UnitAttr:$channels_last);
   let results = (outs Graph_RealTensor:$result);
   let assemblyFormat = [{
     $x `,` $w (`bias` $bias^)? `strides` `=` $strides `pads` `=` $pads `dilations` `=` $dilations
-    `groups` `=` $groups attr-dict `:` functional-type(operands, results)
+    `groups` `=` $groups (`channels_last` $channels_last^)? attr-dict
+    `:` functional-type(operands, results)
   }];
 }
 

@@ -47,6 +47,14 @@ struct WindowAttrs {
   llvm::ArrayRef<int64_t> window, strides, pads, dilations;
 };
 
+// Layouts of images: (N, C, spatial…) is channels first, (N, spatial…, C) channels last.
+
+/// The permutation of a transpose that brings one form of this rank to the other.
+llvm::SmallVector<int64_t> toChannelsLast(int64_t rank);
+llvm::SmallVector<int64_t> toChannelsFirst(int64_t rank);
+/// The type of a transposed tensor.
+TensorType permuted(TensorType type, llvm::ArrayRef<int64_t> perm);
+
 // Sizes.
 
 /// The common size of two dimensions under NumPy broadcasting.

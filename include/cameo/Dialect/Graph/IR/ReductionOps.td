@@ -125,7 +125,8 @@ def Graph_PoolOp : Graph_OpBase<"pool"> {
     that `ceil_mode` adds is never counted). `lp` is the p-norm. With `ceil_mode` the number of
     windows is rounded up, but a window never starts in the end pad. The optional second result of
     `max` (i64) is the position of the maximum in the flattened operand; `column_major` flattens the
-    spatial dimensions in Fortran order.
+    spatial dimensions in Fortran order. With `channels_last` operand and result are (N, spatial…, C),
+    and there are no positions.
 
     Example:
     ```mlir
@@ -137,12 +138,12 @@ def Graph_PoolOp : Graph_OpBase<"pool"> {
                        DenseI64ArrayAttr:$strides, DenseI64ArrayAttr:$pads,
                        DenseI64ArrayAttr:$dilations, UnitAttr:$ceil_mode,
                        UnitAttr:$count_include_pad, UnitAttr:$column_major,
-                       DefaultValuedAttr<I64Attr, "2">:$p);
+                       DefaultValuedAttr<I64Attr, "2">:$p, UnitAttr:$channels_last);
   let results = (outs Graph_RealTensor:$result, Variadic<Graph_IndexTensor>:$indices);
   let assemblyFormat = [{
     `` $kind $x `window` `=` $window `strides` `=` $strides `pads` `=` $pads `dilations` `=` $dilations
     (`ceil_mode` $ceil_mode^)? (`count_include_pad` $count_include_pad^)?
-    (`column_major` $column_major^)? attr-dict `:` functional-type(operands, results)
+    (`column_major` $column_major^)? (`channels_last` $channels_last^)? attr-dict `:` functional-type(operands, results)
   }];
   let extraClassDeclaration = inferSizesDeclaration;
   let extraClassDefinition = inferOwnSizesDefinition;

@@ -34,12 +34,15 @@ def Kernel_StridedViewOp : Kernel_Op<"strided_view", [Pure, AttrSizedOperandSegm
                    "::mlir::ValueRange":$strides)>];
 }
 
-def Kernel_ComputedViewOp : Kernel_Op<"computed_view", [Pure, SingleBlockImplicitTerminator<"YieldOp">]> {
+def Kernel_ComputedViewOp : Kernel_Op<"computed_view", [Pure, AttrSizedOperandSegments,
+    SingleBlockImplicitTerminator<"YieldOp">]> {
   let summary = "A tensor whose elements are computed from their coordinates";
   let description = [{
     The region takes one index per dimension and yields the element. Inside: arith, math and
     `kernel.read`; values from outside may be used. A view that yields one `kernel.read` directly is an
-    indexed view.
+    indexed view. `runs(%c) along d` states of an indexed view, for every r that divides %c: r elements
+    along d, from a multiple of r on, lie side by side in memory, the first at a multiple of r, and are
+    all read or none. A copy may then take them at once.
     Example:
     ```mlir
     %g = kernel.computed_view sizes(%n) {
@@ -49,10 +52,12 @@ def Kernel_ComputedViewOp : Kernel_Op<"computed_view", [Pure, SingleBlockImplici
     } : tensor<?xf32>
     ```
   }];
-  let arguments = (ins Variadic<Index>:$sizes);
+  let arguments = (ins Variadic<Index>:$sizes, Optional<Index>:$runs, OptionalAttr<I64Attr>:$run_dim);
   let regions = (region SizedRegion<1>:$body);
   let results = (outs AnyRankedTensor:$result);
-  let assemblyFormat = "`sizes` `(` $sizes `)` $body attr-dict `:` type($result)";
+  let assemblyFormat = [{
+    `sizes` `(` $sizes `)` (`runs` `(` $runs^ `)` `along` $run_dim)? $body attr-dict `:` type($result)
+  }];
   let hasVerifier = 1;
   let skipDefaultBuilders = 1;
   let builders = [
@@ -62,6 +67,9 @@ def Kernel_ComputedViewOp : Kernel_Op<"computed_view", [Pure, SingleBlockImplici
   let extraClassDeclaration = [{
     /// The one read that the region yields directly, or null.
     ReadOp getIndexedRead();
+    /// Whether memory runs along `dim`, in runs of a length that getRuns() is a multiple of.
+    bool runsAlong(int64_t dim) { return getRunDim() && int64_t(*getRunDim()) == dim; }
+    void setRuns(::mlir::Value length, int64_t dim);
   }];
 }
 
