@@ -30,6 +30,8 @@ namespace {
 constexpr double instructionsPerTransposed = 40, multiplyAddsPerInstruction = 5;
 /// Where a convolution's kernel stores its result transposed.
 constexpr double instructionsPerStored = 8;
+/// Of any change of form, even one that moves nothing: what is on its two sides is not one kernel.
+constexpr double instructionsPerChange = 1000;
 /// Sizes that only the launch knows, for the estimate.
 constexpr int64_t assumedSize = 32;
 /// Channels of one copy of 16 bytes.
@@ -112,13 +114,14 @@ bool isStoredByConvolution(Value value) {
   return isa_and_nonnull<ConvOp>(op);
 }
 
-/// What a transpose of `value` costs: nothing where it moves dimensions of size 1.
+/// What a transpose of `value` costs: little where it only moves dimensions of size 1.
 int64_t costOf(Value value) {
   SmallVector<SizeExpr> sizes = getSizes(value.getType());
   bool onlyChannels = llvm::all_of(ArrayRef(sizes).drop_front(2), [](const SizeExpr &s) { return s.isConstant(1); });
   if (onlyChannels || sizes[1].isConstant(1))
-    return 0;
-  return weightOf(estimate(sizes) * (isStoredByConvolution(value) ? instructionsPerStored : instructionsPerTransposed));
+    return weightOf(instructionsPerChange);
+  double each = isStoredByConvolution(value) ? instructionsPerStored : instructionsPerTransposed;
+  return weightOf(instructionsPerChange + estimate(sizes) * each);
 }
 
 bool isImage(Value value, int64_t rank) {
