@@ -21,7 +21,8 @@ from footprints import (ADDRESS, BARRIER, BLOCK, BYTES, FENCE, KIND, LANE, LINE,
 CTA, CLUSTER, GPU, SYS = range(4)
 SCOPES = {"cta": CTA, "cluster": CLUSTER, "gpu": GPU, "gl": GPU, "sys": SYS}
 MODELLED = ("ld", "st", "atom", "red", "fence", "membar", "ldmatrix", "stmatrix", "wmma.load", "wmma.store")
-MOST_THREADS, MOST_ROWS, MOST_PAIRS = 4096, 150_000, 10_000_000
+MOST_THREADS, MOST_ROWS, MOST_PAIRS = 2048, 150_000, 10_000_000
+MOST_KEPT = 60_000_000  # of numbers in clocks that words carry
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class Clocks:
         self.sequential = sequential  # whether fence.sc order each other as they came in this run
         self.known = np.zeros((threads, threads), np.int32)
         self.block = blocks
-        self.flags, self.fences, self.pending = {}, {}, {}
+        self.flags, self.fences, self.pending, self.kept = {}, {}, {}, 0
         self.sequence = {}  # what fence.sc of each block, and of all (-1), have come behind
 
     def reaches(self, one, other, *scopes):
@@ -73,7 +74,7 @@ class Clocks:
         self.known[threads] = self.known[threads].max(axis=0)
 
     def fence(self, thread, access, now):
-        for clock, writer, scope in self.pending.pop(thread, []):
+        for (writer, scope), clock in self.pending.pop(thread, {}).items():
             if self.reaches(thread, writer, scope, access.scope):
                 np.maximum(self.known[thread], clock, out=self.known[thread])
         if access.sequential and self.sequential:
@@ -95,18 +96,23 @@ class Clocks:
 
     def load(self, thread, access, words):
         for word in words:
-            for clock, writer, scope in self.flags.get(word, []):
+            for (writer, scope), clock in self.flags.get(word, {}).items():
                 if access.acquires and self.reaches(thread, writer, scope, access.scope):
                     np.maximum(self.known[thread], clock, out=self.known[thread])
                 elif not access.acquires:
-                    self.pending.setdefault(thread, []).append((clock, writer, min(scope, access.scope)))
+                    pending, key = self.pending.setdefault(thread, {}), (writer, min(scope, access.scope))
+                    pending[key] = np.maximum(pending.get(key, clock), clock)
 
     def store(self, thread, access, words, now):
-        given = [(clock, thread, min(scope, access.scope)) for clock, scope in self.fences.get(thread, [])]
+        given = {(thread, min(scope, access.scope)): clock for clock, scope in self.fences.get(thread, [])}
         if access.releases:
-            given = [(self._own(thread, now), thread, access.scope)]
+            given = {(thread, access.scope): self._own(thread, now)}
         for word in words:
-            self.flags[word] = (self.flags.get(word, []) if access.adds else []) + given
+            flag = self.flags.setdefault(word, {})
+            if not access.adds:
+                flag.clear()
+            flag.update(given)
+            self.kept += len(given)
 
 
 def same_order(rows, function, line, mutated):
@@ -182,6 +188,8 @@ class _Run:
         self.met, self.waits, self.touched, self.pairs = {}, {}, {}, 0
         for (block, _, _, kind, line, size, address), threads in zip(self.rows.tolist(), self.threads):
             self._leave(threads)
+            if self.ours.kept * len(self.names) > MOST_KEPT:
+                return False
             if kind == BARRIER:
                 if "arrive" in self.opcodes[line].parts:
                     return False
