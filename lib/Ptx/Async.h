@@ -8,7 +8,7 @@
 #ifndef CAMEO_LIB_PTX_ASYNC_H
 #define CAMEO_LIB_PTX_ASYNC_H
 
-#include "Exec.h"
+#include "Polls.h"
 
 namespace cameo::ptx {
 
@@ -103,6 +103,7 @@ struct WgmmaState;   // Wgmma.h
 struct RegisterPool; // Wgmma.h
 
 struct AsyncState {
+  PollNotes polls; ///< what its groups have polled in memory
   std::vector<Mbarrier> mbarriers;
   std::vector<BulkCopy> copies;
   std::vector<StoreNote> stores;

@@ -109,8 +109,12 @@ template <typename T, T (*F)(T, T, T), T (*S)(T, T, T) = F> void atomic(Exec &x,
   }
   if (o.width)
     markStore(x, v, sizeof(T));
-  if (!changes)
-    pollInVain(x);
+  if (changes)
+    return pollEnded(x);
+  unsigned lead = static_cast<unsigned>(std::countr_zero(x.mask));
+  u64 seen = 0;
+  std::memcpy(&seen, v.host + v.off[lead], std::min<size_t>(sizeof(T), 8));
+  pollInVain(x, o, v.base + v.off[lead], seen);
 }
 
 } // namespace

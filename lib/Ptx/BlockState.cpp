@@ -134,6 +134,10 @@ void Worker::startBlock(Block &block, const uint32_t (&coordinates)[3]) {
     fillPoison(block.shared, 0, launch.sharedBytes);
     std::memset(block.sharedShadow, 0, launch.sharedBytes / 4 + 1);
   }
+  if (uint32_t reserved = launch.program->reservedShared) { // the driver hands it over as zeros
+    std::memset(block.shared + reserved - sharedBase, 0, reservedSharedBytes);
+    markWritten(block.sharedShadow, reserved - sharedBase, reservedSharedBytes, false);
+  }
   for (Warp &warp : block.warps) {
     uint32_t rest = threads - warp.index * lanes;
     warp.alive = rest >= lanes ? 0xffffffffu : (1u << rest) - 1;

@@ -94,6 +94,7 @@ cameo_ptx_status moduleVersion(const cameo_ptx_module *module, cameo_ptx_version
     static std::vector<std::unique_ptr<std::string>> targets; // few distinct ones
     std::lock_guard<std::mutex> lock(mutex);
     std::string_view wanted = module->impl->ast.target;
+    wanted = wanted.substr(0, wanted.find_first_of(", \t"));
     auto it = std::find_if(targets.begin(), targets.end(), [&](auto &t) { return *t == wanted; });
     if (it == targets.end())
       it = targets.insert(targets.end(), std::make_unique<std::string>(wanted));

@@ -166,13 +166,23 @@ void returnFromFunction(Exec &x, const Op &) {
   x.ip = frame.call + 1;
 }
 
+void reportUndefined(Exec &x, const Op &op, uint32_t mask, const char *what) {
+  report(x, op, FindingKind::UninitRegister, mask, 0, 0, "register " + std::string(what),
+         "write the register on every path that leads here");
+}
+
+/// The address of a lane: register (or none) and offset.
+uint64_t addressOf(const Exec &x, const Op &op, uint32_t base, unsigned lane) {
+  uint64_t address = static_cast<uint64_t>(op.imm);
+  if (base != noOperand)
+    address += op.flags & FlagAddress32 ? x.at<uint32_t>(base)[lane] : x.at<uint64_t>(base)[lane];
+  return address;
+}
+
 /// A read of a register that some path has not written: `a` is its mask of written lanes.
 void checkDefined(Exec &x, const Op &op) {
-  uint32_t bad = x.mask & ~x.predicate(op.a);
-  if (bad)
-    report(x, op, FindingKind::UninitRegister, bad, 0, 0,
-           "register " + std::string(reinterpret_cast<const char *>(op.imm)),
-           "write the register on every path that leads here");
+  if (uint32_t bad = x.mask & ~x.predicate(op.a))
+    reportUndefined(x, op, bad, reinterpret_cast<const char *>(op.imm));
 }
 void markDefined(Exec &x, const Op &op) { x.predicate(op.a) |= x.mask; }
 void markUndefined(Exec &x, const Op &op) { x.predicate(op.a) &= ~x.mask; }
@@ -194,11 +204,51 @@ void selectDefined(Exec &x, const Op &op) {
 void spoilShared(Exec &x, const Op &op) {
   for (uint32_t bad = x.mask & ~x.predicate(op.b); bad; bad &= bad - 1) {
     unsigned i = static_cast<unsigned>(std::countr_zero(bad));
-    uint64_t address = static_cast<uint64_t>(op.imm);
-    if (op.a != noOperand)
-      address += op.flags & FlagAddress32 ? x.at<uint32_t>(op.a)[i] : x.at<uint64_t>(op.a)[i];
-    clearWritten(x.block->sharedShadow, address - sharedBase, op.size);
+    clearWritten(x.block->sharedShadow, addressOf(x, op, op.a, i) - sharedBase, op.size);
   }
+}
+
+/// The same of a thread's own memory: locals, and what it gives to a function or returns.
+void spoilLocal(Exec &x, const Op &op) {
+  for (uint32_t bad = x.mask & ~x.predicate(op.b); bad; bad &= bad - 1) {
+    unsigned i = static_cast<unsigned>(std::countr_zero(bad));
+    uint64_t address = addressOf(x, op, op.a, i);
+    clearWritten(x.warp->localShadow, i * uint64_t(x.program->stackLocalBytes) + address, op.size);
+  }
+}
+
+/// The same where the address says whose memory it is. What leaves the block has to be written.
+void spoilGeneric(Exec &x, const Op &op) {
+  uint32_t leaves = 0;
+  for (uint32_t bad = x.mask & ~x.predicate(op.b); bad; bad &= bad - 1) {
+    unsigned i = static_cast<unsigned>(std::countr_zero(bad));
+    uint64_t address = addressOf(x, op, op.a, i), offset = address & ~windowMask;
+    if ((address & windowMask) == localWindow)
+      clearWritten(x.warp->localShadow, i * uint64_t(x.program->stackLocalBytes) + offset, op.size);
+    else if ((address & windowMask) == sharedWindow && offset >> 32 == 0 && offset < sharedBase + x.launch->sharedBytes)
+      clearWritten(x.block->sharedShadow, offset - sharedBase, op.size);
+    else
+      leaves |= 1u << i;
+  }
+  if (leaves)
+    reportUndefined(x, op, leaves, x.program->names[op.extra]->c_str());
+}
+
+/// Before a load from memory of the thread: the lanes whose bytes there were written. `a`: the mask of the register
+/// that it fills; `b` and `imm`: the address.
+void markLoaded(Exec &x, const Op &op) {
+  uint64_t stride = x.program->stackLocalBytes;
+  uint32_t written = 0;
+  for (uint32_t rest = x.mask; rest; rest &= rest - 1) {
+    unsigned i = static_cast<unsigned>(std::countr_zero(rest));
+    uint64_t address = addressOf(x, op, op.b, i);
+    bool local = op.space != Space::Generic || (address & windowMask) == localWindow;
+    address &= ~windowMask;
+    if (!local || address + op.size > stride || isWritten(x.warp->localShadow, i * stride + address, op.size))
+      written |= 1u << i;
+  }
+  uint32_t &mask = x.predicate(op.a);
+  mask = (mask & ~x.mask) | written;
 }
 
 } // namespace
@@ -219,6 +269,9 @@ void controlRows(HandlerRows &rows) {
   rows.push_back({"carry.undefined", &carryUndefined});
   rows.push_back({"select.defined", &selectDefined});
   rows.push_back({"spoil.shared", &spoilShared});
+  rows.push_back({"spoil.local", &spoilLocal});
+  rows.push_back({"spoil.generic", &spoilGeneric});
+  rows.push_back({"mark.loaded", &markLoaded});
 }
 
 } // namespace cameo::ptx

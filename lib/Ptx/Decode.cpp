@@ -25,6 +25,21 @@ void collectNames(const Operand &o, std::vector<std::string_view> &names) {
     collectNames(e, names);
 }
 
+bool isBitwise(std::string_view opcode) { return opcode == "and" || opcode == "or" || opcode == "bfi" || opcode == "lop3"; }
+
+/// The space of an ld or st as its modifiers have it; parameters of functions lie on the stack.
+Space spaceOf(const Instruction &instruction) {
+  for (std::string_view modifier : instruction.modifiers) {
+    if (modifier == ".shared" || modifier == ".shared::cta")
+      return Space::Shared;
+    if (modifier == ".local" || modifier.substr(0, 6) == ".param")
+      return Space::Local;
+    if (modifier == ".global" || modifier == ".const" || modifier == ".nc" || modifier == ".shared::cluster")
+      return Space::Global;
+  }
+  return Space::Generic;
+}
+
 } // namespace
 
 bool Decoder::decode(const Function &kernel) {
@@ -57,6 +72,7 @@ void Decoder::layoutShared(const Function &kernel) {
     if (v.space == Space::Shared)
       candidates[v.name] = &v;
   std::vector<const Variable *> used;
+  bool namesReserved = false;
   std::vector<const Function *> reached{&kernel};
   for (size_t i = 0; i < reached.size(); ++i) {
     for (const Variable &v : reached[i]->locals)
@@ -67,6 +83,7 @@ void Decoder::layoutShared(const Function &kernel) {
       for (const Operand &o : instruction.operands)
         collectNames(o, names);
     for (std::string_view name : names) {
+      namesReserved |= name.substr(0, reservedRegister.size()) == reservedRegister;
       auto variable = candidates.find(name);
       if (variable != candidates.end() &&
           std::find(used.begin(), used.end(), variable->second) == used.end())
@@ -78,6 +95,11 @@ void Decoder::layoutShared(const Function &kernel) {
     }
   }
   uint64_t at = sharedBase, packed = 0;
+  if (namesReserved) {
+    program.reservedShared = static_cast<uint32_t>(at);
+    program.shared.push_back({at, reservedSharedBytes, "reserved shared memory"});
+    at += reservedSharedBytes + sharedGap;
+  }
   for (const Variable *v : used) {
     if (v->external && v->unsized) {
       program.usesDynamicShared = true;
@@ -158,7 +180,7 @@ void Decoder::decodeFunction(uint32_t index) {
   temporaryPredBase = temporarySlots * 512;
   carrySlot = temporaryPredBase + temporaryPredicates * 4;
   uint32_t begin = carrySlot + 32;
-  allocation = allocateRegisters(*function, begin);
+  allocation = allocateRegisters(*function, begin, policy.checks && isForDebugger(module.target));
   trackWgmmaRegisters();
   definedMask.assign(function->registers.size(), noOperand);
   uint32_t frame = allocation.frameBytes;
@@ -247,6 +269,8 @@ void Decoder::trackDefinitions(const Instruction &instruction, bool before) {
   if (!before && instruction.opcode == "wgmma") // its handler knows when it writes
     return;
   Undefined use = useOfUndefined(instruction);
+  if (isForDebugger(module.target) && isBitwise(instruction.opcode)) // members of a few bits are set one by one
+    use = Undefined::Launders;
   auto maskOf = [&](const Operand &o) {
     bool isRegister = o.kind == Kind::Register || (o.kind == Kind::Address && o.reg >= 0);
     return isRegister ? definedMask[static_cast<size_t>(o.reg)] : noOperand;
@@ -258,7 +282,7 @@ void Decoder::trackDefinitions(const Instruction &instruction, bool before) {
       self(self, e, f);
   };
   bool destination = hasDestination(instruction.opcode);
-  bool spoils = storesToShared(instruction);
+  bool spoils = storesNearby(instruction);
   if (before) {
     auto check = [&](const Operand &o) { emitDefinedCheck(o.reg); };
     if (instruction.predicate >= 0 && definedMask[static_cast<size_t>(instruction.predicate)] != noOperand)
@@ -269,10 +293,14 @@ void Decoder::trackDefinitions(const Instruction &instruction, bool before) {
       if (!isResult && !mayBe && !(spoils && i == 1))
         forEachMask(forEachMask, instruction.operands[i], check);
     }
+    if (isForDebugger(module.target) && loadsLocal(instruction))
+      emitLoadedMasks(instruction);
     return;
   }
   if (spoils)
     return emitSpoils(instruction);
+  if (isForDebugger(module.target) && loadsLocal(instruction))
+    return;
   if (!destination || instruction.operands.empty() || instruction.operands[0].kind == Kind::Address)
     return;
   forEachMask(forEachMask, instruction.operands[0], [&](const Operand &result) {
@@ -313,7 +341,8 @@ void Decoder::emitDefinedCheck(int reg, bool always) {
   op.a = definedMask[static_cast<size_t>(reg)];
   uint32_t origin = allocation.undefinedOrigin[static_cast<size_t>(reg)];
   std::string text(function->registerNames[static_cast<size_t>(reg)]);
-  text += origin == static_cast<uint32_t>(reg)
+  text += isForDebugger(module.target) ? " is used, and what it holds was never written"
+          : origin == static_cast<uint32_t>(reg)
               ? " is read before anything was written to it"
               : " is used, which was computed from " + std::string(function->registerNames[origin]) +
                     " before anything was written to that";
@@ -321,17 +350,40 @@ void Decoder::emitDefinedCheck(int reg, bool always) {
   op.imm = static_cast<int64_t>(reinterpret_cast<intptr_t>(program.names.back()->c_str()));
 }
 
-/// st.shared of plain registers.
-bool Decoder::storesToShared(const Instruction &instruction) const {
+/// Before a load of a module for a debugger: which lanes will read what was written.
+void Decoder::emitLoadedMasks(const Instruction &instruction) {
+  const Operand &target = instruction.operands[0], &address = instruction.operands[1];
+  if (address.kind != Kind::Address || instruction.modifiers.empty())
+    return; // refused when it is decoded
+  auto type = typeByName(instruction.modifiers.back());
+  const Symbol *symbol = address.reg < 0 ? findSymbol(address.name) : nullptr;
+  bool ofThread = !symbol || symbol->where == Symbol::Where::Local;
+  Space space = spaceOf(instruction);
+  AddressParts from{};
+  if (ofThread)
+    from = addressParts(address, space);
+  unsigned count = target.elements.empty() ? 1 : static_cast<unsigned>(target.elements.size());
+  for (unsigned i = 0; i < count && type; ++i) {
+    const Operand &element = target.elements.empty() ? target : target.elements[i];
+    if (element.kind != Kind::Register || definedMask[static_cast<size_t>(element.reg)] == noOperand)
+      continue;
+    Op &op = emit(ofThread ? "mark.loaded" : "mark.defined", OpKind::None);
+    op.a = definedMask[static_cast<size_t>(element.reg)];
+    op.b = from.slot, op.imm = from.offset + int64_t(i) * sizeOf(*type);
+    op.size = static_cast<uint8_t>(sizeOf(*type)), op.space = space;
+    op.flags |= from.narrow ? FlagAddress32 : 0;
+  }
+}
+
+/// st of plain registers to memory of the block or of the thread; where a module is for a debugger, any that may be.
+bool Decoder::storesNearby(const Instruction &instruction) const {
   if (instruction.opcode != "st" || instruction.operands.size() != 2)
     return false;
-  bool shared = false;
-  for (std::string_view modifier : instruction.modifiers) {
-    shared |= modifier == ".shared" || modifier == ".shared::cta";
+  for (std::string_view modifier : instruction.modifiers)
     if (modifier == ".async" || modifier == ".bulk")
       return false;
-  }
-  return shared;
+  Space space = spaceOf(instruction);
+  return space == Space::Shared || space == Space::Local || (space == Space::Generic && isForDebugger(module.target));
 }
 
 /// The store came last; its elements that were not written make their bytes unwritten.
@@ -342,7 +394,14 @@ void Decoder::emitSpoils(const Instruction &instruction) {
     const Operand &element = value.elements.empty() ? value : value.elements[i];
     if (element.kind != Kind::Register || definedMask[static_cast<size_t>(element.reg)] == noOperand)
       continue;
-    Op &op = emit("spoil.shared", OpKind::None);
+    const char *handler = store.space == Space::Shared ? "spoil.shared" : store.space == Space::Local ? "spoil.local"
+                                                                                                      : "spoil.generic";
+    if (store.space == Space::Generic) { // what it may say lies where that of the check lies
+      emitDefinedCheck(element.reg);
+      program.code.pop_back(), program.source.pop_back(), program.location.pop_back();
+    }
+    Op &op = emit(handler, OpKind::None);
+    op.extra = static_cast<uint32_t>(program.names.size() - 1);
     op.a = store.a, op.imm = store.imm + int64_t(i) * store.size, op.size = store.size;
     op.b = definedMask[static_cast<size_t>(element.reg)];
     op.flags |= store.flags & FlagAddress32;

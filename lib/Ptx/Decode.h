@@ -67,8 +67,9 @@ private:
   void finishBranches();
   void computeStack();
   void emitDefinedCheck(int reg, bool always = false);
-  bool storesToShared(const Instruction &instruction) const;
+  bool storesNearby(const Instruction &instruction) const;
   void emitSpoils(const Instruction &instruction);
+  void emitLoadedMasks(const Instruction &instruction);
 
   // Emission (Emit.cpp).
   void error(std::string message, bool unsupported = false);
@@ -270,6 +271,10 @@ private:
   std::unordered_map<std::string, uint32_t> constantIndex;
   std::unordered_map<std::string, bool> forms; ///< met so far, and whether the ISA has them
 };
+
+constexpr std::string_view reservedRegister = "%reserved_smem_offset_"; ///< begin, end, cap, 0, 1
+/// A load whose value a compare and swap proves, in a function that is called (Guess.cpp).
+bool isGuessOfCall(const ModuleAst &module, const Function &function, const Instruction &load);
 
 constexpr unsigned temporarySlots = 16, temporaryPredicates = 8;
 

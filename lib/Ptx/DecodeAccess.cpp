@@ -220,7 +220,7 @@ void Decoder::decodeLd() {
   if (uint16_t strength = strengthOf(m)) {
     program.code.back().traits |= strength | traitSynchronises;
     program.pollsMemory = true;
-  } else if (isGuess(*function, *current)) {
+  } else if (isGuess(*function, *current) || isGuessOfCall(module, *function, *current)) {
     program.code.back().traits |= static_cast<uint16_t>(TraitStrong | TraitScope * static_cast<unsigned>(Scope::Device));
   }
 }

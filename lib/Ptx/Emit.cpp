@@ -353,6 +353,15 @@ uint32_t Decoder::specialSource(std::string_view name, Type type) {
       return temp;
     }
   }
+  if (name.substr(0, reservedRegister.size()) == reservedRegister && bytes == 4) {
+    uint32_t begin = program.reservedShared;
+    std::pair<std::string_view, uint32_t> reserved[] = {
+        {"begin", begin}, {"end", begin + reservedSharedBytes}, {"cap", reservedSharedBytes},
+        {"0", begin}, {"1", begin + reservedSharedBytes / 2}};
+    for (auto &[text, value] : reserved)
+      if (name.substr(reservedRegister.size()) == text)
+        return constant(value, 4);
+  }
   bool clock32 = name == "%clock" || name == "%clock_hi" || name == "%globaltimer_lo" ||
                  name == "%globaltimer_hi";
   bool clock64 = name == "%clock64" || name == "%globaltimer";

@@ -268,6 +268,8 @@ void launchKernel(ModuleImpl &module, Kernel &kernel, DeviceMemory &memory,
   outcome.findings = sink.take();
   outcome.status = statusOf(status, !outcome.findings.empty());
   outcome.text = launch.printed + textOf(outcome.findings);
+  if (outcome.findings.empty() && !launch.polled.empty())
+    outcome.text += "given up while these polled:\n" + launch.polled;
   outcome.json = "{\"findings\": " + jsonOf(outcome.findings);
   if (outcome.hasCounts)
     outcome.json += ", \"counts\": " + jsonOf(outcome.counts) + ", \"lines\": " +

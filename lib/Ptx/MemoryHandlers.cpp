@@ -231,7 +231,14 @@ template <Space S, int E, bool Checks, bool Counting> void load(Exec &x, const O
     if (Checks && x.race)
       if (RaceOlderValues *older = raceOlderValues(x))
         loadOlder<E>(x, o, *older);
-    pollInVain(x);
+    unsigned lead = static_cast<unsigned>(std::countr_zero(x.mask));
+    u32 first = o.count == 1 ? o.d : x.side(o)[0];
+    const u8 *there = v.host + v.off[lead];
+    if (first != noOperand && std::memcmp(x.at<u8>(first) + lead * o.width, there, std::min<unsigned>(E, o.width)))
+      pollEnded(x); // it saw an older value, and will not for ever
+    u64 seen = 0;
+    std::memcpy(&seen, there, std::min(E, 8));
+    pollInVain(x, o, v.base + v.off[lead], seen);
   }
   if (o.flags & FlagAcquire)
     std::atomic_thread_fence(std::memory_order_acquire);

@@ -7,6 +7,7 @@
 #define CAMEO_LIB_PTX_MODULEIMPL_H
 
 #include "Decode.h"
+#include "Polls.h"
 
 #include <mutex>
 
@@ -58,6 +59,8 @@ struct LaunchInfo : LaunchContext {
   const ModuleImpl *module = nullptr;
   std::mutex printMutex;
   std::string printed; ///< by vprintf
+  SpinWatch spinWatch;
+  std::string polled; ///< who polled what when the launch was given up
 };
 
 struct LaunchRequest {

@@ -61,9 +61,11 @@ void Parser::parseModuleItem() {
     module.versionMinor = point == std::string::npos ? 0 : std::atoi(number.c_str() + point + 1);
   } else if (directive == ".target") {
     next();
-    module.target = next().text;
-    while (accept(","))
-      next();
+    module.target = next().text; // and what else it lists: "sm_80, debug"
+    while (accept(",")) {
+      std::string_view more = next().text;
+      module.target = {module.target.data(), static_cast<size_t>(more.data() + more.size() - module.target.data())};
+    }
   } else if (directive == ".address_size") {
     next();
     module.address64 = next().text == "64";

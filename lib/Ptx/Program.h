@@ -92,6 +92,8 @@ struct RegisterLimits {
 
 struct WgmmaProgram; // Wgmma.h
 
+constexpr uint32_t reservedSharedBytes = 1024; ///< what a driver keeps for itself, and cooperative groups use
+
 struct Program {
   std::vector<Op> code;
   std::vector<uint32_t> source;   ///< per operation: its line of the PTX
@@ -104,6 +106,7 @@ struct Program {
   std::vector<Region> shared;          ///< with gaps, from sharedBase on
   uint32_t sharedBytes = 0;            ///< static part with gaps
   uint32_t staticSharedBytes = 0;      ///< without gaps
+  uint32_t reservedShared = 0; ///< where the system's memory in shared space lies; 0: nothing names it
   uint32_t dynamicAlign = 16;
   bool usesDynamicShared = false;
   bool usesClusterBarrier = false, usesClusterRegisters = false;

@@ -228,6 +228,8 @@ private:
 
 // -- accesses (RaceAccess.cpp), beside those of RaceApi.h ------------------------------------------
 
+struct BulkCopy; // Async.h
+
 /// An access by something else than the lanes of x.mask: one range, one record.
 struct RaceCopy {
   uint32_t agent = 0, clock = 0; ///< of the record
@@ -238,7 +240,10 @@ struct RaceCopy {
   bool proxy = false;     ///< it reads through the async proxy
   bool looksOnly = false; ///< nothing is remembered of it
   const RaceBlock *of = nullptr; ///< whose agent; null: the own block's
+  const BulkCopy *store = nullptr; ///< a bulk store, which may bring what is there already
 };
+/// The bytes that a bulk store brings to `address` are there, or come there by a store of the block that is in flight.
+bool raceStoresSame(const Exec &x, const BulkCopy &copy, const Allocation &target, uint64_t address, unsigned bytes);
 void raceRange(Exec &x, const Op &op, const RaceSpot &spot, uint64_t offset, uint64_t bytes,
                const RaceCopy &copy);
 /// cp.async of the lanes of `mask`: to shared memory at off[lane]. It is in flight …
@@ -249,7 +254,6 @@ void raceCopyLanded(Exec &x, const Op &op, const uint32_t *off, unsigned width, 
 // -- copies and mbarriers (RaceAsync.cpp) ---------------------------------------------------------------
 
 struct Mbarrier;
-struct BulkCopy;
 void raceInitMbarrier(Exec &x, Mbarrier &barrier, unsigned lane);
 /// The lane knows that the barrier was initialised, or that is a finding.
 void raceUseMbarrier(Exec &x, const Op &op, const Mbarrier &barrier, unsigned lane);

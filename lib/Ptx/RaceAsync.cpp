@@ -243,7 +243,44 @@ void raceBulkStore(Exec &x, const BulkCopy &copy) {
   how.proxy = copy.reduction != 0; // it reads what is there
   how.kind = static_cast<uint8_t>(RaceAsync | RaceWrite |
                                   (copy.reduction ? RaceStrong | raceScope(Scope::Device) : 0));
+  how.store = copy.reduction ? nullptr : &copy;
   readGlobal(x, copy, how);
+}
+
+namespace {
+
+/// The byte that a store brings to a global address, of its source in shared memory or of what it has read from there.
+bool broughtBy(const Block &block, const BulkCopy &copy, uint64_t address, uint8_t &byte) {
+  size_t carried = 0;
+  for (const BulkPiece &piece : copy.pieces) {
+    uint64_t at = address - piece.global;
+    if (!piece.zeros && at < piece.bytes) {
+      byte = copy.landed ? copy.data[carried + at] : block.shared[piece.shared - sharedBase + at];
+      return true;
+    }
+    carried += piece.bytes;
+  }
+  return false;
+}
+
+} // namespace
+
+bool raceStoresSame(const Exec &x, const BulkCopy &copy, const Allocation &target, uint64_t address, unsigned bytes) {
+  for (uint64_t at = address; at < address + bytes; ++at) {
+    uint8_t mine = 0, theirs = target.host[at - target.base];
+    if (!broughtBy(*x.block, copy, at, mine))
+      return false;
+    for (const BulkCopy &other : x.block->async->copies) // the last of them is the newest
+      if (other.kind == BulkKind::Store && !other.written)
+        if (uint8_t byte = 0; broughtBy(*x.block, other, at, byte)) {
+          if (other.reduction)
+            return false;
+          theirs = byte;
+        }
+    if (mine != theirs)
+      return false;
+  }
+  return true;
 }
 
 void raceBulkCommit(Exec &x) {

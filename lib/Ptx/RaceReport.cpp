@@ -180,14 +180,27 @@ void reportLaneConflict(Exec &x, const Op &op, const RaceSpot &spot, uint64_t of
   int64_t at = 0;
   uint64_t bytes = 0, address = 0;
   placeOf(x, spot, offset, object, at, bytes, address);
+  const LaunchInfo &info = *static_cast<const LaunchInfo *>(x.launch);
+  bool narrow = op.flags & FlagAddress32;
+  uint64_t own = laneAddress(x, op.a, op.imm, narrow, lane);
+  unsigned winner = lane;
+  for (unsigned i = 0; i < lanes; ++i)
+    if (uint64_t theirs = laneAddress(x, op.a, op.imm, narrow, i);
+        i != lane && (x.mask >> i & 1) && theirs - own + width - 1 < 2 * uint64_t(width) - 1)
+      winner = i;
   OtherAccess other;
   other.line = x.program->source[x.indexOf(op)];
+  other.instruction = info.module->lineText(other.line);
   other.warp = x.warp->index;
   other.block = x.block->linear;
-  other.lanes = x.mask;
+  other.lanes = 1u << winner;
+  auto who = [&](unsigned i) {
+    return "lane " + std::to_string(i) + " (thread " + triple(uint64_t(x.warp->index) * lanes + i, info.block) + ")";
+  };
   report(x, op, FindingKind::Race, 1u << lane, address, width,
-         "lanes of this warp store different values to the same bytes by one instruction; lane " +
-             std::to_string(lane) + "'s is lost",
+         "lanes of warp " + std::to_string(x.warp->index) +
+             " store different values to the same bytes by one instruction: " + who(lane) + " and " + who(winner) +
+             "; which of them stays is not defined",
          "let one lane store, or use an atomic", object, at, bytes, &other);
 }
 

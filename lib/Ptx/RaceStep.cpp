@@ -150,6 +150,9 @@ void RaceWalk::judge(const RaceRecord &r, uint64_t offset, unsigned size, bool &
   bool plainStores = r.writes() && a.writes() && !((r.kind | a.kind) & (RaceStrong | RaceAsync));
   if (plainStores && sameValues(offset, size))
     return;
+  if (store && isGlobal && r.writes() && a.writes() && order == Order::Racy &&
+      raceStoresSame(x, *store, *spot.allocation, spot.allocation->base - spot.origin + offset, size))
+    return;
   uint32_t mine = strict ? asking : lanesNow(offset) & asking;
   mine = mine ? mine : asking;
   RacePair pair{r, a, spot, offset, size, static_cast<unsigned>(std::countr_zero(mine))};

@@ -70,6 +70,7 @@ public:
       a.epoch = isGlobal ? copy.of->epoch : 0;
     }
     proxy = copy.proxy;
+    store = copy.store;
     looksOnly = copy.looksOnly;
     setForm(copy.byAddress ? LaneForm::ByAddress : LaneForm::All, copy.residue);
   }
@@ -206,6 +207,7 @@ private:
   bool hangsOnKnowledge = false; ///< what is worked out now
   RaceSameValue same = nullptr;
   const void *view = nullptr;
+  const BulkCopy *store = nullptr;
 };
 
 } // namespace cameo::ptx

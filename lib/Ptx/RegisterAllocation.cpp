@@ -34,6 +34,15 @@ Undefined useOfUndefined(const Instruction &instruction) {
              ? Undefined::Carries : Undefined::Decides;
 }
 
+bool loadsLocal(const Instruction &instruction) {
+  static constexpr std::string_view others[] = {".global", ".const", ".nc", ".shared", ".shared::cta", ".shared::cluster"};
+  return instruction.opcode == "ld" && instruction.operands.size() >= 2 &&
+         std::find_first_of(instruction.modifiers.begin(), instruction.modifiers.end(), std::begin(others),
+                            std::end(others)) == instruction.modifiers.end();
+}
+
+bool isForDebugger(std::string_view target) { return target.find("debug") != std::string_view::npos; }
+
 namespace {
 
 using Bits = std::vector<uint64_t>;
@@ -92,8 +101,8 @@ struct BasicBlock {
 
 class Allocator {
 public:
-  Allocator(const Function &function, uint32_t begin)
-      : function(function), words((function.registers.size() + 63) / 64 + 1) {
+  Allocator(const Function &function, uint32_t begin, bool debug)
+      : function(function), debug(debug), words((function.registers.size() + 63) / 64 + 1) {
     result.frameBytes = begin;
   }
 
@@ -123,6 +132,7 @@ private:
     uint32_t reg, begin, end;
   };
   const Function &function;
+  bool debug;
   size_t words;
   std::vector<BasicBlock> blocks;
   std::vector<uint32_t> blockOf;
@@ -250,6 +260,12 @@ void Allocator::solveDefined() {
           set(defined, reg);
       });
   }
+  for (const Instruction &i : function.body)
+    if (debug && loadsLocal(i))
+      forEachRegister(i, [&](uint32_t reg, bool write) {
+        if (write)
+          result.maybeUndefined[reg] = true;
+      });
   // And what is computed from them.
   result.undefinedOrigin.resize(function.registers.size());
   std::iota(result.undefinedOrigin.begin(), result.undefinedOrigin.end(), 0u);
@@ -380,7 +396,7 @@ uint64_t allocationBytes(const Function &function) {
   return blocks * 6 * (function.registers.size() / 8 + 16);
 }
 
-Allocated allocateRegisters(const Function &function, uint32_t begin) {
+Allocated allocateRegisters(const Function &function, uint32_t begin, bool debug) {
   if (function.body.empty()) {
     Allocated none;
     none.frameBytes = begin;
@@ -389,7 +405,7 @@ Allocated allocateRegisters(const Function &function, uint32_t begin) {
     none.pinned.assign(function.registers.size(), false);
     return none;
   }
-  return Allocator(function, begin).run();
+  return Allocator(function, begin, debug).run();
 }
 
 } // namespace cameo::ptx

@@ -31,10 +31,18 @@ enum class Undefined {
 };
 Undefined useOfUndefined(const Instruction &instruction);
 
+/// A load from memory of the thread, as far as the text says: where a module is compiled for a debugger, structures
+/// with members that nobody has set are copied through it, so that it carries as a move does.
+bool loadsLocal(const Instruction &instruction);
+
+/// `.target sm_80, debug`: nvcc -G, with every variable in memory.
+bool isForDebugger(std::string_view target);
+
 /// What the allocation itself takes, at most: sets of registers per basic block.
 uint64_t allocationBytes(const Function &function);
-/// `begin`: first free byte of the frame. Branches to unknown labels have been refused before.
-Allocated allocateRegisters(const Function &function, uint32_t begin);
+/// `begin`: first free byte of the frame; `debug`: of a module for a debugger. Branches to unknown labels have been
+/// refused before.
+Allocated allocateRegisters(const Function &function, uint32_t begin, bool debug);
 
 } // namespace cameo::ptx
 

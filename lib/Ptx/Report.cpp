@@ -5,6 +5,7 @@
 #include "Async.h"
 #include "Cluster.h"
 #include "ModuleImpl.h"
+#include "RegisterAllocation.h"
 
 #include <bit>
 #include <cstdio>
@@ -150,6 +151,8 @@ void reportBadAccess(Exec &x, const Op &op, Space space, uint64_t address, unsig
 
 void reportUninitialised(Exec &x, const Op &op, Space space, uint32_t laneMask,
                          const uint64_t *address, unsigned bytes) {
+  if (space == Space::Local && isForDebugger(static_cast<const LaunchInfo *>(x.launch)->module->ast.target))
+    return; // the register that it fills is undefined: see loadsLocal
   unsigned lane = static_cast<unsigned>(std::countr_zero(laneMask));
   uint64_t where = address[lane];
   if (space == Space::Shared && (where & windowMask))

@@ -7,6 +7,7 @@
 #include "Scheduler.h"
 #include "Async.h"
 #include "Cluster.h"
+#include "ModuleImpl.h"
 #include "Race.h"
 #include "SyncHandlers.h"
 #include "Wgmma.h"
@@ -29,6 +30,9 @@ constexpr uint64_t lastSlice = 1u << 21;
 constexpr size_t mostResident = 512;
 constexpr size_t mostMixed = 32;
 constexpr uint64_t residentBytes = uint64_t(1) << 30;
+constexpr size_t mostPollText = 2000;
+
+LaunchInfo &infoOf(LaunchContext &launch) { return static_cast<LaunchInfo &>(launch); }
 
 bool isRunnable(const Warp &warp) {
   for (const Group &g : warp.groups)
@@ -272,6 +276,59 @@ Worker::Resident Worker::takeCluster(std::vector<Resident> &idle) {
   return resident;
 }
 
+/// What the block has polled is still there: nobody has changed it since.
+static bool seesTheSame(const LaunchContext &launch, const Block &block) {
+  return std::all_of(block.async->polls.begin(), block.async->polls.end(), [&](const PollNote &n) {
+    uint64_t bytes = std::min<uint64_t>(n.op->size, 8), now = 0, offset = n.address - sharedBase;
+    if (n.address >= globalBase && !(n.address & windowMask)) {
+      const Allocation *a = launch.memory->find(n.address);
+      if (!a || !a->contains(n.address, bytes))
+        return false;
+      std::memcpy(&now, a->host + (n.address - a->base), bytes);
+    } else if (offset + bytes <= launch.sharedBytes) {
+      std::memcpy(&now, block.shared + offset, bytes);
+    } else {
+      return false;
+    }
+    return now == n.value;
+  });
+}
+
+bool Worker::spins(const Resident &r) const {
+  return std::all_of(r.blocks.begin(), r.blocks.end(), [&](auto &block) {
+    return spinsForEver(*block) && (block->alive == 0 || seesTheSame(launch, *block));
+  });
+}
+
+/// Everybody who can run repeats a poll that nobody will end.
+bool Worker::findLivelock(const std::vector<Resident> &resident) {
+  bool all = std::all_of(resident.begin(), resident.end(), [&](const Resident &r) { return spins(r); });
+  if (!infoOf(launch).spinWatch.agree(self, all))
+    return false;
+  std::string text;
+  Block *first = nullptr;
+  for (const Resident &r : resident)
+    for (auto &block : r.blocks) {
+      if (text.size() < mostPollText)
+        if (std::string more = pollText(launch, *block, 4); !more.empty())
+          text += (text.empty() ? "" : "; ") + more, first = first ? first : block.get();
+    }
+  x.block = first ? first : resident[0].blocks[0].get();
+  reportLivelock(x, text);
+  launch.stopAll = true;
+  return true;
+}
+
+void Worker::tellPolls(const std::vector<Resident> &resident) {
+  LaunchInfo &info = infoOf(launch);
+  std::lock_guard<std::mutex> lock(info.printMutex);
+  for (const Resident &r : resident)
+    for (auto &block : r.blocks)
+      if (info.polled.size() < mostPollText)
+        if (std::string text = pollText(launch, *block, 4); !text.empty())
+          info.polled += "  " + text + "\n";
+}
+
 /// The table of global memory is rebuilt between two slices, while no host thread is in one.
 RunStatus Worker::runChecked(Resident &resident, uint64_t round, bool &finished) {
   if (!launch.race)
@@ -328,8 +385,11 @@ RunStatus Worker::run(bool count) {
         resident.back().slice = first;
         startCluster(resident.back(), number);
       } else if (resident.empty()) {
+        infoOf(launch).spinWatch.leave(self);
         return RunStatus::Done;
       }
+      if (number >= clusterCount && findLivelock(resident))
+        return RunStatus::Stopped;
       for (size_t i = 0; i < resident.size();) {
         bool finished = false;
         bool starved = launch.schedule == CAMEO_PTX_SCHEDULE_LATER_BLOCKS_STARVED && i > 0;
@@ -338,9 +398,11 @@ RunStatus Worker::run(bool count) {
           continue;
         }
         RunStatus status = runChecked(resident[i], round, finished);
+        if (status == RunStatus::Cancelled || status == RunStatus::StepLimit)
+          tellPolls(resident);
         if (status != RunStatus::Done)
           return status;
-        resident[i].slice = std::min(resident[i].slice * 2, last);
+        resident[i].slice = spins(resident[i]) ? first : std::min(resident[i].slice * 2, last);
         if (finished) {
           idle.push_back(std::move(resident[i]));
           resident.erase(resident.begin() + static_cast<long>(i));
@@ -391,6 +453,7 @@ RunStatus runGrid(LaunchContext &launch, unsigned hostThreads, GridCounts &count
   hostThreads = hostThreadsOf(launch, hostThreads);
   if (launch.race)
     hostThreads = std::min(hostThreads, launch.race->table.writers());
+  infoOf(launch).spinWatch.start(hostThreads);
   std::vector<std::unique_ptr<Worker>> workers;
   for (unsigned i = 0; i < hostThreads; ++i)
     workers.push_back(std::make_unique<Worker>(launch, i, hostThreads, next, clusters));

@@ -23,7 +23,8 @@ class Worker {
 public:
   Worker(LaunchContext &launch, unsigned number, unsigned hostThreads, std::atomic<uint64_t> &nextCluster,
          uint64_t clusterCount)
-      : launch(launch), hostThreads(hostThreads), nextCluster(nextCluster), clusterCount(clusterCount) {
+      : launch(launch), hostThreads(hostThreads), self(number), nextCluster(nextCluster),
+        clusterCount(clusterCount) {
     x.program = launch.program;
     x.launch = &launch;
     x.base[BaseConstant] = launch.constantBase;
@@ -67,12 +68,16 @@ private:
   uint64_t sliceOf(Block &block, uint64_t slice);
   RunStatus runBlockSlice(Block &block, uint64_t slice, SliceEnd &end);
   bool reviveBlock(Block &block, bool &yields);
+  bool spins(const Resident &resident) const;
+  bool findLivelock(const std::vector<Resident> &resident);
+  void tellPolls(const std::vector<Resident> &resident);
 
   Exec x;
   bool byWarp; ///< AsyncState::byWarp
   std::unique_ptr<RaceCache> raceCache; ///< of global memory
   LaunchContext &launch;
   unsigned hostThreads;
+  const unsigned self; ///< among the host threads
   std::atomic<uint64_t> &nextCluster;
   uint64_t clusterCount;
 };

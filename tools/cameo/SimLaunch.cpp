@@ -5,6 +5,7 @@
 #include "SimLaunch.h"
 
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace llvm;
 
@@ -39,7 +40,7 @@ public:
                           "confidence", "entry_directives", "target", "version"})
       top.ignore(key);
     entries(top, "buffers", [&](Fields &entry) { bufferEntry(entry); });
-    entries(top, "args", [&](Fields &entry) { argument(entry); });
+    entries(top, "args", [&](Fields &entry) { launch.args.push_back(argumentOf(entry)); });
     expectations(top);
     top.finish();
   }
@@ -207,8 +208,25 @@ private:
     where.finish();
   }
 
-  void argument(Fields &fields) {
-    constexpr StringRef kinds[] = {"buffer", "ref", "scalar", "tensormap", "scratch_ptr"};
+  /// Members lie where C puts them, or where `at` says.
+  void structure(Fields &fields, LaunchArgument &result) {
+    result.kind = LaunchArgument::Kind::Struct;
+    fields.ignore("name");
+    int64_t end = 0;
+    entries(fields, "members", [&](Fields &entry) {
+      std::optional<int64_t> at = entry.integer("at", 0, 1 << 16, false);
+      LaunchArgument member = argumentOf(entry, /*isMember=*/true);
+      member.at = at.value_or(int64_t(llvm::alignTo(uint64_t(end), member.natural)));
+      end = member.at + int64_t(member.byteSize());
+      result.natural = std::max(result.members.empty() ? 1 : result.natural, member.natural);
+      result.members.push_back(std::move(member));
+    });
+    if (result.members.empty() || end > 1 << 16)
+      fields.bad("members", "expected a list of the structure's members, of at most 64 KiB");
+  }
+
+  LaunchArgument argumentOf(Fields &fields, bool isMember = false) {
+    constexpr StringRef kinds[] = {"buffer", "ref", "scalar", "tensormap", "scratch_ptr", "struct"};
     LaunchArgument result;
     result.path = fields.path;
     param(fields, result);
@@ -231,6 +249,7 @@ private:
       if (std::optional<HostTensor> value = tensorOfValues(fields, "value", type.value_or(DType::f64)))
         result.bytes.assign(value->as<uint8_t>(),
                             value->as<uint8_t>() + *byteSize(value->dtype(), value->numElements()));
+      result.natural = type ? size_t(byteSize(*type, 1).value_or(1)) : 1;
     } else if (kind == 3u) {
       fields.ignore("name");
       std::string over = fields.string("over").value_or("");
@@ -240,12 +259,18 @@ private:
       readTensorMap(fields, result.map);
       result.kind = LaunchArgument::Kind::TensorMap;
       result.buffer = buffer.value_or(0);
+      result.natural = 64;
     } else if (kind == 4u) {
       point(scratch(fields));
+    } else if (kind == 5u && isMember) {
+      fields.bad("kind", "a structure in a structure: give its members their places by 'at'");
+      fields.ignoreAll();
+    } else if (kind == 5u) {
+      structure(fields, result);
     } else {
       fields.ignoreAll();
     }
-    launch.args.push_back(std::move(result));
+    return result;
   }
 
   void expectations(Fields &top) {

@@ -88,12 +88,16 @@ struct LaunchBuffer {
 };
 
 struct LaunchArgument {
-  enum class Kind { Pointer, Null, Value, TensorMap } kind = Kind::Null;
+  enum class Kind { Pointer, Null, Value, TensorMap, Struct } kind = Kind::Null;
   std::string path;
   size_t buffer = 0;          ///< of a pointer or a tensor map
   std::vector<uint8_t> bytes; ///< of a value
   cameo_ptx_tensor_map map{}; ///< without its address
   std::optional<int64_t> size, align, offset; ///< `param`, to be checked against the PTX
+  std::vector<LaunchArgument> members;        ///< of a structure
+  int64_t at = 0;        ///< of a member: its place in the structure
+  size_t natural = 8;    ///< what C aligns it to
+  size_t byteSize() const;
 };
 
 struct LaunchExpected {

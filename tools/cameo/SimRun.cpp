@@ -48,8 +48,14 @@ void matchArgument(const LaunchArgument &argument, const cameo_ptx_param &param,
   same("align", argument.align, param.align);
   same("offset", argument.offset, param.offset);
   using Kind = LaunchArgument::Kind;
+  if (argument.kind == Kind::Struct) { // it may end in padding
+    if (size_t bytes = argument.byteSize(); bytes > param.size)
+      problems.add(argument.path, "the members of the structure end at " + Twine(bytes) + ", the parameter '" + param.name +
+                                      "' has " + Twine(param.size) + " bytes");
+    return;
+  }
   bool value = argument.kind == Kind::Value, map = argument.kind == Kind::TensorMap;
-  size_t bytes = value ? argument.bytes.size() : map ? size_t(CAMEO_PTX_TENSOR_MAP_BYTES) : 8;
+  size_t bytes = argument.byteSize();
   if (bytes != param.size && (bytes || !problems.any())) // a value that cannot be read is told already
     problems.add(argument.path, (value ? "the value has " : map ? "a tensor map has " : "a pointer has ") +
                                     Twine(bytes) + " bytes, the parameter '" + param.name + "' " +
@@ -75,6 +81,23 @@ void matchBlocks(const cameo_ptx_kernel &kernel, const LaunchFile &launch, Launc
     problems.add("grid", "the machine has at most " + Twine(resident) + " blocks at a time", unsupported);
 }
 
+} // namespace
+
+size_t LaunchArgument::byteSize() const {
+  if (kind == Kind::Value)
+    return bytes.size();
+  if (kind == Kind::TensorMap)
+    return CAMEO_PTX_TENSOR_MAP_BYTES;
+  if (kind != Kind::Struct)
+    return 8;
+  size_t end = 0;
+  for (const LaunchArgument &member : members)
+    end = std::max(end, size_t(member.at) + member.byteSize());
+  return end;
+}
+
+namespace {
+
 /// One launch: its memory, its addresses.
 struct Session {
   Session(const LaunchFile &launch, const SimSettings &settings) : launch(launch), settings(settings) {}
@@ -85,6 +108,7 @@ struct Session {
 
   bool upload();
   std::vector<uint8_t> pack(const ptx::Module &module, uint32_t kernel) const;
+  void put(const LaunchArgument &argument, uint8_t *to) const;
   HostTensor download(size_t index) const;
   void showPoison(const LaunchBuffer &buffer, uint64_t address, HostTensor &tensor) const;
 };
@@ -105,20 +129,26 @@ bool Session::upload() {
 
 std::vector<uint8_t> Session::pack(const ptx::Module &module, uint32_t kernel) const {
   std::vector<uint8_t> bytes(module.kernel(kernel).arg_bytes);
-  for (uint32_t i = 0; i < launch.args.size(); ++i) {
-    const LaunchArgument &argument = launch.args[i];
-    cameo_ptx_param param = paramOf(module, kernel, i);
-    if (argument.kind == LaunchArgument::Kind::Value)
-      std::memcpy(bytes.data() + param.offset, argument.bytes.data(), argument.bytes.size());
-    else if (argument.kind == LaunchArgument::Kind::Pointer)
-      std::memcpy(bytes.data() + param.offset, &addresses[argument.buffer], 8);
-    if (argument.kind != LaunchArgument::Kind::TensorMap)
-      continue;
+  for (uint32_t i = 0; i < launch.args.size(); ++i)
+    put(launch.args[i], bytes.data() + paramOf(module, kernel, i).offset);
+  return bytes;
+}
+
+void Session::put(const LaunchArgument &argument, uint8_t *to) const {
+  switch (argument.kind) {
+  case LaunchArgument::Kind::Null: break; // zeros are there
+  case LaunchArgument::Kind::Value: std::memcpy(to, argument.bytes.data(), argument.bytes.size()); break;
+  case LaunchArgument::Kind::Pointer: std::memcpy(to, &addresses[argument.buffer], 8); break;
+  case LaunchArgument::Kind::TensorMap: {
     cameo_ptx_tensor_map map = argument.map;
     map.address = addresses[argument.buffer];
-    ptx::api().tensor_map_encode(&map, bytes.data() + param.offset, nullptr); // its fields are checked already
+    ptx::api().tensor_map_encode(&map, to, nullptr); // its fields are checked already
+    break;
   }
-  return bytes;
+  case LaunchArgument::Kind::Struct:
+    for (const LaunchArgument &member : argument.members)
+      put(member, to + member.at);
+  }
 }
 
 /// Bytes that no kernel has written show the launch file's poison, not the machine's.

@@ -39,6 +39,22 @@ uint32_t input(uint32_t i) { return 1000 + i; }
 uint32_t self(uint32_t i) { return i; }
 uint32_t zero(uint32_t) { return 0; }
 
+/// Two threads copy out without any order between them.
+TEST(Bulk, StoresOfTheSameBytes) {
+  std::string same = "mad.lo.u32 %r2, %t, 4, %tile;\nst.shared.u32 [%r2], %t;\n"
+                     "fence.proxy.async.shared::cta;\nbar.sync 0;\nmov.u32 %r3, %tile;\nsetp.gt.u32 %p, %t, 1;\n@%p bra OUT;\n"
+                     "cp.async.bulk.global.shared::cta.bulk_group [%out], [%r3], 128;\n"
+                     "cp.async.bulk.commit_group;\ncp.async.bulk.wait_group 0;\nOUT:\nbar.sync 0;\n";
+  expectMended(same, 32, self);
+  std::string shifted = replaced(replaced(same, "setp.gt", "mad.lo.u32 %r3, %t, 16, %tile;\nsetp.gt"), "[%r3], 128", "[%r3], 64");
+  expectBroken(shifted, CAMEO_PTX_F_RACE, {"asynchronous write"});
+  // What is there already by an ordinary store.
+  std::string there = "mul.wide.u32 %l1, %t, 4;\nadd.s64 %l2, %out, %l1;\n" +
+                      replaced(replaced(same, "%p, %t, 1", "%p, %t, 0"), "mov.u32 %r3", "st.global.u32 [%l2], %t;\nmov.u32 %r3");
+  expectMended(there, 32, self);
+  expectBroken(replaced(there, "st.global.u32 [%l2], %t", "st.global.u32 [%l2], 5"), CAMEO_PTX_F_RACE);
+}
+
 TEST(Bulk, LoadAndItsWait) {
   std::string body = loadKernel();
   expectMended(body, 32, input);

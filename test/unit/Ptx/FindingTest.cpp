@@ -69,6 +69,73 @@ TEST(Finding, GlobalOutOfBounds) {
   expectFinding(runBody(indexed(4, "st.global.u32 [%l1+-4], %t;")), CAMEO_PTX_F_OUT_OF_BOUNDS, 20);
 }
 
+/// Cooperative groups keeps what groups of several warps share in the system's memory, which begins as zeros.
+TEST(Finding, ReservedSharedMemory) {
+  std::string at = "mov.u32 %r1, %reserved_smem_offset_1;\n", access = "ld.shared.u32 %r0, [%r1];\nst.global.u32 [%at], %r0;";
+  expectClean(runBody(at + access));
+  expectClean(runBody("mov.u32 %r1, %reserved_smem_offset_begin;\nmov.u32 %r2, %reserved_smem_offset_cap;\n"
+                      "mov.u32 %r3, %reserved_smem_offset_0;\nadd.u32 %r1, %r1, %r2;\nsub.u32 %r1, %r1, 4;\n" + access));
+  expectFinding(runBody("mov.u32 %r1, %reserved_smem_offset_end;\n" + access), CAMEO_PTX_F_OUT_OF_BOUNDS, 20);
+}
+
+std::vector<cameo_ptx_finding_kind> findingsOf(const std::string &text) {
+  Module module(text, "text.ptx");
+  EXPECT_TRUE(module) << module.errors();
+  Memory memory;
+  Arguments arguments;
+  arguments.add(memory.upload(std::vector<uint8_t>(256, 1), "buffer"));
+  Result result = run(module, "k", memory, launchOf(1, 32, arguments));
+  std::vector<cameo_ptx_finding_kind> kinds;
+  for (uint32_t i = 0; i < result.findingCount(); ++i)
+    kinds.push_back(cameo_ptx_finding_kind(result.finding(i).kind));
+  return kinds;
+}
+
+/// An object without members is passed in a register that nothing wrote. Who reads it is told.
+TEST(Finding, UndefinedParameter) {
+  auto text = [](const std::string &body) {
+    return std::string(header) + ".func f(.param .b8 a)\n{\n.reg .b16 %h;\n.reg .b32 %r;\n.reg .pred %p;\n" + body +
+           "ret;\n}\n.visible .entry k(.param .u64 q)\n{\n.reg .b16 %h;\n{\n.param .b8 a;\nst.param.b8 [a], %h;\n"
+           "call f, (a);\n}\nret;\n}\n";
+  };
+  using Kinds = std::vector<cameo_ptx_finding_kind>;
+  EXPECT_EQ(findingsOf(text("")), Kinds());
+  EXPECT_EQ(findingsOf(text("ld.param.u8 %h, [a];\nsetp.eq.u16 %p, %h, 0;\n@%p ret;\n")), Kinds{CAMEO_PTX_F_UNINITIALISED});
+}
+
+/// For a debugger every variable lies in memory: copies of what was never set are moves.
+TEST(Finding, UndefinedMembersForADebugger) {
+  auto text = [](const std::string &body) {
+    std::string t = header;
+    t.replace(t.find(".target"), t.find('\n', t.find(".target")) - t.find(".target"), ".target sm_80, debug");
+    return t + ".visible .entry k(.param .u64 q)\n{\n.reg .b32 %r<4>;\n.reg .b64 %sp, %sl, %l<4>;\n.reg .pred %p;\n"
+               ".local .align 8 .b8 depot[32];\nmov.u64 %sl, depot;\ncvta.local.u64 %sp, %sl;\nld.param.u64 %l2, [q];\n"
+               "st.u32 [%sp+4], 7;\nld.u64 %l0, [%sp];\nst.u64 [%sp+8], %l0;\n" + body + "ret;\n}\n";
+  };
+  using Kinds = std::vector<cameo_ptx_finding_kind>;
+  EXPECT_EQ(findingsOf(text("ld.u32 %r0, [%sp+16];\n")), Kinds());
+  EXPECT_EQ(findingsOf(text("ld.u32 %r0, [%sp+8];\nsetp.eq.u32 %p, %r0, 0;\n@%p ret;\n")), Kinds{CAMEO_PTX_F_UNINIT_REGISTER});
+  EXPECT_EQ(findingsOf(text("ld.u32 %r0, [%sp+8];\nst.u32 [%l2], %r0;\n")), Kinds{CAMEO_PTX_F_UNINIT_REGISTER});
+  EXPECT_EQ(findingsOf(text("st.u32 [%sp+8], 1;\nst.u32 [%sp+12], 1;\nld.u32 %r0, [%sp+8];\nst.u32 [%l2], %r0;\n")), Kinds());
+}
+
+/// Polls that nobody will end are told like a deadlock: who polls what.
+TEST(Finding, Livelock) {
+  std::string poll = "L:\nld.acquire.gpu.global.u32 %r1, [%at];\nsetp.ne.u32 %p, %r1, 0;\n@%p bra L;\n";
+  std::string set = "setp.eq.u32 %q, %t, 0;\n@%q st.release.gpu.global.u32 [%at], 0;\n";
+  Outcome broken = runBody(poll, 64);
+  expectFinding(broken, CAMEO_PTX_F_DEADLOCK, 25);
+  EXPECT_NE(broken.text.find("warp 1, 32 lanes from 0 on: line 15 polls"), std::string::npos) << broken.text;
+  EXPECT_NE(broken.text.find("'buffer'+0) and saw 0x1010101"), std::string::npos) << broken.text;
+  expectClean(runBody(set + poll, 64));
+  // A lock that is never given back.
+  expectFinding(runBody("L:\natom.global.cas.b32 %r1, [%at], 0, 1;\nsetp.ne.u32 %p, %r1, 0;\n@%p bra L;\n"),
+                CAMEO_PTX_F_DEADLOCK, 25);
+  // It counts, and ends.
+  expectClean(runBody("mov.u32 %r2, 0;\nL:\nld.relaxed.gpu.global.u32 %r1, [%at];\nadd.u32 %r2, %r2, 1;\n"
+                      "setp.lt.u32 %p, %r2, 9000;\n@%p bra L;\n"));
+}
+
 TEST(Finding, SharedOutOfTheDeclaredVariable) {
   // `b` lies behind `a`: no allocation is left, the variable is.
   std::string shared = ".shared .align 4 .b8 a[64];\n.shared .align 4 .b8 b[64];\n"
