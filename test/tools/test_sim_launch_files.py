@@ -27,6 +27,36 @@ COPY = HEADER + """.visible .entry copy(.param .u64 x, .param .u64 y, .param .u3
 """
 
 
+# The same of a structure that is passed by value: {u8 tag; u8 *x; u32 n; u8 *y;}.
+COPY_FIELDS = COPY.replace("(.param .u64 x, .param .u64 y, .param .u32 n)", "(.param .align 8 .b8 s[32])").replace("[x]", "[s+8]", 1)
+COPY_FIELDS = COPY_FIELDS.replace("%y, [y]", "%y, [s+24]", 1).replace("[n]", "[s+16]", 1)
+
+
+def copy_by_structure():
+    members = [scalar("u8", 7), buffer("x", "in", "u8", [60], {"type": "int", "seed": 1, "lo": 0, "hi": 255}), scalar("u32", 60),
+               buffer("y", "out", "u8", [60])]
+    return {"kernel": "copy", "grid": [1], "block": [64], "args": [{"kind": "struct", "name": "s", "members": members}],
+            "expected": {"y": {"file": "y.npy"}}}
+
+
+def test_structures_by_value(sim, tmp_path):
+    np.save(tmp_path / "y.npy", (draw(1, 60) % 256).astype(np.uint8))
+    launch = copy_by_structure()
+    assert sim(COPY_FIELDS, launch).returncode == 0
+    for entry, at in zip(launch["args"][0]["members"], (0, 8, 16, 24), strict=True):
+        entry["at"] = at
+    assert sim(COPY_FIELDS, launch).returncode == 0
+    launch["args"][0]["members"][0]["kind"] = "struct"
+    assert "args[0].members[0].kind: a structure in a structure" in sim(COPY_FIELDS, launch).stderr
+    longer = copy_by_structure()
+    longer["args"][0]["members"].append(scalar("u32", 1))
+    refused = sim(COPY_FIELDS, longer)
+    assert refused.returncode == 8 and "args[0]: the members of the structure end at 36, the parameter 's' has 32" in refused.stderr
+    empty = copy_by_structure() | {"expected": {}}
+    empty["args"][0]["members"] = []
+    assert "args[0].members: expected a list" in sim(COPY_FIELDS, empty).stderr
+
+
 def half_bits(seed, n, low, high):
     z = draw(seed, (n + 1) // 2)
     q = np.stack([z & 0x7FFF, z >> 15 & 0x7FFF], 1).reshape(-1)[:n]

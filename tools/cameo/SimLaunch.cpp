@@ -56,7 +56,7 @@ private:
     if (array->size() > 4096)
       return top.bad(key, "more than 4096 entries");
     for (size_t i = 0; i < array->size(); ++i) {
-      std::string path = (key + "[" + Twine(i) + "]").str();
+      std::string path = (top.at(key) + "[" + Twine(i) + "]").str();
       if (const json::Object *object = (*array)[i].getAsObject()) {
         Fields entry(*object, path, problems);
         each(entry);
