@@ -28,6 +28,8 @@ public:
   }
 
   std::optional<Compiled> run() {
+    if (options.f32 != "fma")
+      result.module.get()->setAttr("kernel.f32", StringAttr::get(result.module->getContext(), options.f32));
     for (Stage stage : allStages()) {
       if (stage == Stage::Import) {
         if (failed(dump(stage)))

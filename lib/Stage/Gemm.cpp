@@ -82,7 +82,7 @@ private:
     operand.isUnsigned = llvm::any_of(contraction.getRegionInputArgs()[number].getUsers(), llvm::IsaPred<arith::ExtUIOp>);
     Value view = operand.load.getView();
     auto type = cast<RankedTensorType>(tile.getType());
-    bool mma = schedule.getEngine() == GemmEngine::MmaSync;
+    bool mma = schedule.getEngine() != GemmEngine::Fma;
     if (mma) {
       // ldmatrix reads either way; what memory does not decide stays as it is written.
       bool alongRuns = runsAlong(view, along), depthRuns = runsAlong(view, depth);
@@ -163,7 +163,7 @@ private:
 
   Value product(Value slot, Value acc) {
     auto op = MmaAsyncOp::create(builder, loc, acc.getType(), slot, Value(), acc, 0, 1, a.transposed, b.transposed,
-                                 a.isUnsigned, b.isUnsigned, 1);
+                                 a.isUnsigned, b.isUnsigned, schedule.getEngine() == GemmEngine::Tf32x3 ? 3 : 1);
     ReleaseOp::create(builder, loc, slot);
     return op;
   }
@@ -172,7 +172,7 @@ private:
     return SlotType::get(builder.getContext(), state, cast<RingType>(ring.getType()));
   }
   AccType accType(AccState state) {
-    Engine engine = schedule.getEngine() == GemmEngine::MmaSync ? Engine::Mma : Engine::Fma;
+    Engine engine = schedule.getEngine() == GemmEngine::Fma ? Engine::Fma : Engine::Mma;
     Type element = cast<RankedTensorType>(loop.getResult(0).getType()).getElementType();
     bool bytes = engine == Engine::Mma && a.part.getElementBytes() == 1;
     return AccType::get(builder.getContext(), schedule.getTile()[0], schedule.getTile()[1], element, engine,

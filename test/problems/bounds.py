@@ -51,13 +51,13 @@ def magnitudes(run):
             for r in results]
 
 
-def sums(depth, slope=1.0, roundings=1, narrowest=None):
+def sums(depth, slope=1.0, roundings=1, narrowest=None, factors=0.0):
     """`depth`: f(sizes) -> K. `slope`: how much what follows the sum may stretch an error. `roundings`: of the
     result's type, of which each fused node whose rounding the evaluator repeats counts one. `narrowest`: the type of the
-    product, if what is fused behind it widens."""
+    product, if what is fused behind it widens. `factors`: the relative error of a product of rounded factors."""
     def bound(run):
         k = depth(run.sizes)
-        return [slope * 2 * (k + 8) * unit(want.dtype) * scale + rounding(want, roundings, narrowest) +
+        return [slope * (2 * (k + 8) * unit(want.dtype) + factors) * scale + rounding(want, roundings, narrowest) +
                 (roundings - 1) * eps(narrowest or want.dtype) * scale if is_float(want.dtype) else 0.0
                 for want, scale in zip(run.expected, magnitudes(run))]
     return bound

@@ -2,6 +2,7 @@
 #
 # Families whose kernels multiply and add: matrix products on both engines, with and without an epilogue,
 # convolutions, transposed convolutions, pooling (windows, though it adds nothing or only adds).
+import dataclasses
 import math
 
 import numpy as np
@@ -37,9 +38,9 @@ def matmul(dims_a, dims_b, dtype, access, tail=None, slope=1.0, roundings=1, tag
     missing = [n for n in "MNK" if n not in dims_a + dims_b]
     cost = lambda s: macs({**s, **{n: 1 for n in missing}})  # noqa: E731
     pools = {"B": SMALL_BATCH, "A0": SMALL_BATCH, "A1": SMALL_BATCH, "B0": SMALL_BATCH, "B1": SMALL_BATCH}
-    bound = exact if dtype.kind in "iu" else sums(k_of, slope, roundings, more.get("narrowest"))
+    bound = exact if dtype.kind in "iu" else sums(k_of, slope, roundings, more.get("narrowest"), more.get("factors", 0.0))
     name = f"MatMul{tag}-{''.join(dims_a)}x{''.join(dims_b)}-{dtype.name}-{access}"
-    return Problem(name, build, bound, cost=cost, pools=pools, sizes=batches, access=access)
+    return Problem(name, build, bound, cost=cost, pools=pools, sizes=batches, access=access, options=more.get("options", {}))
 
 
 A2, B2, A3, B3 = ("M", "K"), ("K", "N"), ("B", "M", "K"), ("B", "K", "N")
@@ -61,6 +62,15 @@ def mma_products():
         for a, b, access in [(A2, B2, "plain"), (A2, B2, "sliced"), (A2, B2, "turned"), (A3, B3, "plain"),
                              (A4, B4, "plain"), (A3, B2, "strided"), (A2, B2, "reversed"), (A2, ("K",), "plain")]:
             yield matmul(a, b, dtype, access)
+
+
+def tf32_products():
+    """f32 on the matrix engine: three products are within the bound of f32, one has factors of 11 bits."""
+    for a, b, access in [(A2, B2, "plain"), (A2, B2, "turned"), (A2, B2, "sliced"), (A3, B3, "plain"), (A3, B2, "strided"), (("K",), B2, "plain")]:
+        yield matmul(a, b, F32, access, tag="-tf32x3", options={"precision": "tf32x3"})
+    yield matmul(A2, B2, F32, "plain", residual, 1, 4, "-tf32x3+Residual", options={"precision": "tf32x3"})
+    yield matmul(A2, B2, F32, "plain", tag="-tf32", factors=2.0 ** -10, options={"precision": "tf32"})
+    yield dataclasses.replace(conv(geometry([3, 3], pads=1), F32), name="Conv-tf32x3", options={"precision": "tf32x3"})
 
 
 U8, S8 = np.dtype("uint8"), np.dtype("int8")
@@ -394,6 +404,6 @@ def poolings():
         yield global_pool(op, dtype, access)
 
 
-FAMILIES = {"matmul-f32": f32_products, "matmul-mma": mma_products, "matmul-integer": integer_products, "gemm": gemms, "convolution": convolutions,
-            "convolution-last": channels_last_convolutions,
+FAMILIES = {"matmul-f32": f32_products, "matmul-mma": mma_products, "matmul-integer": integer_products, "matmul-tf32": tf32_products,
+            "gemm": gemms, "convolution": convolutions, "convolution-last": channels_last_convolutions,
             "transposed-convolution": transposed_convolutions, "pooling": poolings}

@@ -115,6 +115,7 @@ class Problem:
     access: str = "plain"
     family: str = ""
     opset: int = 24
+    options: dict = dataclasses.field(default_factory=dict)  # of compile
 
     def draw_sizes(self, rng, names, budget):
         """Sizes with a pool of their own keep to it; of the others, one draw in twelve makes one zero, and the
@@ -187,7 +188,7 @@ class Bench:
         self.specs, model = graph.drawn, graph.model()
         self.path = folder / "model.onnx"
         onnx.save_model(model, self.path)
-        self.bundle = cameo.compile(self.path, folder / "model.cameo")
+        self.bundle = cameo.compile(self.path, folder / "model.cameo", **problem.options)
         self.names = sorted({d for spec in self.specs for d in spec.dims if isinstance(d, str)})
         self.outputs = [output.name for output in model.graph.output]
         types = [helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type) for value in (*model.graph.input, *model.graph.output)]

@@ -241,3 +241,18 @@ def test_bench_refusals(cameo, bundle, tmp_path):
     assert status(cameo, "bench", bundle, "--device", "sim", "--json", tmp_path / "absent" / "b.json") == 9
     assert status(cameo, "bench", tmp_path / "absent.cameo", "--device", "sim") == 9
     assert status(cameo, "bench", bundle, "--device", "evaluator") == 1
+
+
+def test_precision_of_f32_products(cameo, tmp_path):
+    """Asked for, the matrix engine multiplies f32; what is not a precision is refused."""
+    from onnx import TensorProto, helper
+    info = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [64, 64]) for name in "abc"]
+    graph = helper.make_graph([helper.make_node("MatMul", ["a", "b"], ["c"])], "product", info[:2], info[2:])
+    path = tmp_path / "m.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10), path)
+    for asked, products in [([], 0), (["--precision=fma"], 0), (["--precision=tf32"], 1), (["--precision=tf32x3"], 3)]:
+        text = cameo("compile", path, "--stop-after", "stage", *asked).stdout
+        assert ("kernel.mma_async" in text and "mma[" in text) == (products > 0), asked
+        assert ("products = 3" in text) == (products == 3), asked
+    refused = cameo("compile", path, "--precision=half", check=False)
+    assert refused.returncode != 0 and "fma, tf32x3 or tf32" in refused.stderr

@@ -23,6 +23,10 @@ cl::opt<std::string> output("o", cl::value_desc("FILE"), cl::sub(compileCommand(
 cl::list<std::string> targets("target", cl::value_desc("sm_80,…"), cl::CommaSeparated,
                               cl::sub(compileCommand()), cl::cat(outputCategory()),
                               cl::desc("Targets to emit besides the portable sm_80"));
+cl::opt<std::string> precision("precision", cl::value_desc("fma|tf32x3|tf32"), cl::init("fma"), cl::sub(compileCommand()),
+                               cl::cat(outputCategory()),
+                               cl::desc("How matrix products of f32 are computed: exactly (fma, default), as exactly by three "
+                                        "products of tf32, or with factors rounded to tf32"));
 cl::opt<WeightStorage> weights(
     "weights", cl::init(WeightStorage::Automatic), cl::sub(compileCommand()), cl::cat(outputCategory()),
     cl::desc("Where the bundle has its weights"),
@@ -64,6 +68,9 @@ int run() {
     return fail(usage, "--stop-after " + stopAfter + ": no such stage");
   options.stopAfter = *last;
   options.dumpDir = dumpDir;
+  if (!llvm::is_contained({"fma", "tf32x3", "tf32"}, StringRef(precision)))
+    return fail(usage, "--precision " + precision + ": fma, tf32x3 or tf32");
+  options.f32 = precision;
   for (const std::string &target : targets)
     if (!llvm::is_contained(options.targets, target))
       options.targets.push_back(target);

@@ -87,7 +87,7 @@ private:
   }
 
   /// The element type that the engine multiplies.
-  Type factorType() { return schedule.getEngine() == GemmEngine::MmaSync ? source.a.element : source.accumulator; }
+  Type factorType() { return schedule.getEngine() != GemmEngine::Fma ? source.a.element : source.accumulator; }
 
   /// What the payload makes of an element before it multiplies.
   static Value applyCasts(OpBuilder &at, const GemmOperand &operand, Value value) {

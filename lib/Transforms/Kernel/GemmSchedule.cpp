@@ -47,6 +47,8 @@ constexpr GemmTiles gemmTiles[] = {
     // 64-bit indices of a gathered operand and 32 x 32 sums a warp spill on 128 threads.
     {GemmEngine::MmaSync, 2, GemmUse::Single, {"large", 128, 128, 32, 2, 4, 2}, {"small", 64, 64, 32, 2, 2, 2}, {"small", 64, 64, 32, 2, 4, 2}},
     {GemmEngine::MmaSync, 1, GemmUse::Single, {"large", 128, 128, 32, 2, 4, 2}, {"small", 64, 64, 32, 2, 4, 2}, {"small", 64, 64, 32, 2, 4, 2}},
+    {GemmEngine::Tf32x3, 4, GemmUse::Single, {"large", 128, 128, 16, 2, 4, 3}, {"small", 64, 64, 16, 2, 2, 2}, {"small", 64, 64, 16, 2, 4, 2}},
+    {GemmEngine::Tf32, 4, GemmUse::Single, {"large", 128, 128, 16, 2, 4, 3}, {"small", 64, 64, 16, 2, 2, 2}, {"small", 64, 64, 16, 2, 4, 2}},
     {GemmEngine::MmaSync, 8, GemmUse::Single, {"large", 64, 64, 16, 2, 2, 2}, {"small", 32, 32, 16, 2, 2, 2}, {"small", 32, 32, 16, 2, 2, 2}},
 };
 
@@ -76,10 +78,11 @@ public:
 
   FailureOr<std::vector<VariantPlan>> choose() {
     mma = findMma(source.a.element, source.b.element, source.accumulator);
-    bool multiplies = mma && mma->factor != MmaFactor::TF32 && target.capability >= mma->capability;
-    if (!multiplies || !widens(source.a) || !widens(source.b))
+    GemmEngine engine = GemmEngine::Fma;
+    if (mma && target.capability >= mma->capability && widens(source.a) && widens(source.b))
+      engine = mma->factor == MmaFactor::TF32 ? engineOfF32() : GemmEngine::MmaSync;
+    if (engine == GemmEngine::Fma)
       mma = nullptr;
-    GemmEngine engine = mma ? GemmEngine::MmaSync : GemmEngine::Fma;
     Type element = mma ? source.a.element : source.accumulator;
     OperandCopy a = copyOf(source.a, element, K, M), b = copyOf(source.b, element, K, N);
     GemmUse use = !a.wide || !b.wide ? GemmUse::Single : loadsAfter() ? GemmUse::Busy : GemmUse::Wide;
@@ -110,6 +113,15 @@ private:
   static bool widens(const GemmOperand &operand) {
     return operand.casts.empty() || (operand.casts.size() == 1 &&
                                      isa<arith::ExtFOp, arith::ExtSIOp, arith::ExtUIOp>(operand.casts.front()));
+  }
+
+  /// The engine that the nearest `kernel.f32` asks for: "tf32x3", "tf32"; without, the ordinary cores.
+  GemmEngine engineOfF32() {
+    for (Operation *scope = kernel; scope; scope = scope->getParentOp())
+      if (auto asked = scope->getAttrOfType<StringAttr>("kernel.f32"))
+        if (std::optional<GemmEngine> engine = symbolizeGemmEngine(asked.getValue()); engine && engine != GemmEngine::MmaSync)
+          return *engine;
+    return GemmEngine::Fma;
   }
 
   /// Whether what follows the contraction loads as many elements as there are sums, or two vectors: they and the

@@ -125,7 +125,8 @@ std::string referenceBody(const GemmProgram &program) {
                      "#c = affine_map<(d0,d1,d2,d3,d4) -> (d0,d1,d2,d3)>\n#i = affine_map<(d0,d1,d2,d3) -> (d0,d1,d2,d3)>\n"
                      "#n = affine_map<(d0,d1,d2,d3) -> (d3)>\n"
                      "kernel.func @gemm(%a: " + flat + ", %b: " + flat + ", %bias: " + flat + ", %res: " + flat + ") outs(%c: " + flat +
-                     ") sizes(" + sizes + ") attributes {family = \"gemm\"} {\n"
+                     ") sizes(" + sizes + ") attributes {family = \"gemm\"" +
+                     (program.f32.empty() ? "" : ", kernel.f32 = \"" + program.f32 + "\"") + "} {\n"
                      "  %c0 = arith.constant 0 : index\n  %c1 = arith.constant 1 : index\n";
   auto view = [&](std::string name, std::string buffer, int offset, std::string dims, Run run) {
     return "  %" + name + " = kernel.strided_view %" + buffer + " offset(%s" + std::to_string(offset) + ") sizes(" + dims +
@@ -382,6 +383,8 @@ std::string Compiled::compare(const std::vector<int64_t> &s, const GemmSizes &z)
             magnitude += std::abs(at(2, n)) + std::abs(at(3, place));
           }
           double bound = 2 * double(z.k + 8) * unit * magnitude + 2 * out * std::abs(sum), got = at(4, place);
+          if (program.f32 == "tf32") // both factors rounded to eleven bits
+            bound += 0x1p-10 * magnitude;
           if (element == Element::I32)
             sum = int32_t(int64_t(sum)), bound = 0;
           if (!(std::abs(got - sum) <= bound))

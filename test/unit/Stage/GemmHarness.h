@@ -22,6 +22,7 @@ struct GemmProgram {
   Run a = Run::Second, b = Run::Second; ///< a is m x k, b is k x n
   bool gatherB = false;                 ///< b is a guarded computed view (rows shifted by one, zero before)
   bool epilogue = false;                ///< + bias[n], then relu, then + residual[m,n]
+  std::string f32 = "";                 ///< the engine of f32: "tf32x3", "tf32"; empty: fma
 };
 
 /// What is run: sizes, and how many elements lie between rows beyond what is needed.
