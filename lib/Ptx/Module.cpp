@@ -8,15 +8,21 @@
 
 namespace cameo::ptx {
 
-static void describeParameters(Kernel &kernel) {
+static constexpr uint64_t mostParameterBytes = 32764;
+
+/// False, if they are more than a kernel takes.
+static bool describeParameters(Kernel &kernel) {
   uint64_t offset = 0;
   for (const Variable &p : kernel.function->params) {
     offset = (offset + p.align - 1) & ~uint64_t(p.align - 1);
+    if (offset + p.bytes > mostParameterBytes)
+      return false;
     kernel.params.push_back({std::string(p.name), static_cast<uint32_t>(offset),
                              static_cast<uint32_t>(p.bytes), p.align, p.pointer});
     offset += p.bytes;
   }
   kernel.argBytes = static_cast<uint32_t>(offset);
+  return true;
 }
 
 std::shared_ptr<ModuleImpl> ModuleImpl::parse(std::string_view text, const char *file,
@@ -38,9 +44,8 @@ std::shared_ptr<ModuleImpl> ModuleImpl::parse(std::string_view text, const char 
       auto kernel = std::make_unique<Kernel>();
       kernel->function = &f;
       kernel->name = std::string(f.name);
-      describeParameters(*kernel);
-      if (kernel->argBytes > 32764)
-        diagnostics.push_back({f.line, "more than 32764 bytes of parameters", false});
+      if (!describeParameters(*kernel))
+        diagnostics.push_back({f.line, "more than " + std::to_string(mostParameterBytes) + " bytes of parameters", false});
       std::call_once(kernel->decoded[1], [&] {
         kernel->programs[1] = decodeKernel(module->ast, f, Policy{true, false}, diagnostics);
       });
