@@ -27,19 +27,6 @@ void collectNames(const Operand &o, std::vector<std::string_view> &names) {
 
 bool isBitwise(std::string_view opcode) { return opcode == "and" || opcode == "or" || opcode == "bfi" || opcode == "lop3"; }
 
-/// The space of an ld or st as its modifiers have it; parameters of functions lie on the stack.
-Space spaceOf(const Instruction &instruction) {
-  for (std::string_view modifier : instruction.modifiers) {
-    if (modifier == ".shared" || modifier == ".shared::cta")
-      return Space::Shared;
-    if (modifier == ".local" || modifier.substr(0, 6) == ".param")
-      return Space::Local;
-    if (modifier == ".global" || modifier == ".const" || modifier == ".nc" || modifier == ".shared::cluster")
-      return Space::Global;
-  }
-  return Space::Generic;
-}
-
 } // namespace
 
 bool Decoder::decode(const Function &kernel) {

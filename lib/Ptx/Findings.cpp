@@ -25,6 +25,8 @@ constexpr KindRow kinds[] = {
     {23, "mbarrier"},      {21, "proxy"},          {22, "async-source"},
     {22, "tensor-map"},    {22, "matrix-descriptor"}};
 
+} // namespace
+
 std::string hex(uint64_t value) {
   char text[32];
   std::snprintf(text, sizeof text, "0x%llx", static_cast<unsigned long long>(value));
@@ -34,8 +36,6 @@ std::string hex(uint64_t value) {
 std::string triple(const uint32_t (&v)[3]) {
   return std::to_string(v[0]) + "," + std::to_string(v[1]) + "," + std::to_string(v[2]);
 }
-
-} // namespace
 
 int exitCodeOf(FindingKind kind) { return kinds[static_cast<uint32_t>(kind)].exitCode; }
 const char *nameOf(FindingKind kind) { return kinds[static_cast<uint32_t>(kind)].name; }

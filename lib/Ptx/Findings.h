@@ -66,6 +66,10 @@ private:
 std::string textOf(const std::vector<Finding> &findings);
 /// "[{...}, ...]".
 std::string jsonOf(const std::vector<Finding> &findings);
+/// "0x1f".
+std::string hex(uint64_t value);
+/// "1,0,0".
+std::string triple(const uint32_t (&v)[3]);
 /// A JSON string.
 std::string quoted(const std::string &text);
 

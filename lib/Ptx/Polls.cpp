@@ -32,12 +32,6 @@ uint64_t registersOf(const Exec &x) {
 
 bool isBlocked(const Group &group) { return group.state != GroupState::Ready; }
 
-std::string hex(uint64_t value) {
-  char text[24];
-  std::snprintf(text, sizeof text, "0x%llx", static_cast<unsigned long long>(value));
-  return text;
-}
-
 std::string placeText(const LaunchContext &launch, uint64_t address) {
   std::string text = hex(address);
   if (address >= globalBase && !(address & windowMask)) {
@@ -136,10 +130,8 @@ std::string pollText(const LaunchContext &launch, const Block &block, unsigned m
       ++more;
       continue;
     }
-    std::string block3 = std::to_string(block.coordinates[0]) + "," + std::to_string(block.coordinates[1]) + "," +
-                         std::to_string(block.coordinates[2]);
     unsigned first = static_cast<unsigned>(std::countr_zero(n.mask)), count = static_cast<unsigned>(std::popcount(n.mask));
-    text += std::string(text.empty() ? "" : "; ") + "block " + block3 + ", warp " + std::to_string(n.warp) +
+    text += std::string(text.empty() ? "" : "; ") + "block " + triple(block.coordinates) + ", warp " + std::to_string(n.warp) +
             (count > 1 ? ", " + std::to_string(count) + " lanes from " + std::to_string(first) + " on"
                        : ", lane " + std::to_string(first)) +
             ": line " + std::to_string(launch.program->source[static_cast<size_t>(n.op - launch.program->code.data())]) +

@@ -34,11 +34,23 @@ Undefined useOfUndefined(const Instruction &instruction) {
              ? Undefined::Carries : Undefined::Decides;
 }
 
+Space spaceOf(const Instruction &instruction) {
+  for (std::string_view modifier : instruction.modifiers) {
+    if (modifier == ".shared" || modifier == ".shared::cta")
+      return Space::Shared;
+    if (modifier == ".local" || modifier.substr(0, 6) == ".param")
+      return Space::Local;
+    if (modifier == ".global" || modifier == ".const" || modifier == ".nc" || modifier == ".shared::cluster")
+      return Space::Global;
+  }
+  return Space::Generic;
+}
+
 bool loadsLocal(const Instruction &instruction) {
-  static constexpr std::string_view others[] = {".global", ".const", ".nc", ".shared", ".shared::cta", ".shared::cluster"};
-  return instruction.opcode == "ld" && instruction.operands.size() >= 2 &&
-         std::find_first_of(instruction.modifiers.begin(), instruction.modifiers.end(), std::begin(others),
-                            std::end(others)) == instruction.modifiers.end();
+  if (instruction.opcode != "ld" || instruction.operands.size() < 2)
+    return false;
+  Space space = spaceOf(instruction);
+  return space == Space::Local || space == Space::Generic;
 }
 
 bool isForDebugger(std::string_view target) { return target.find("debug") != std::string_view::npos; }

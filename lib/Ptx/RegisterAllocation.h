@@ -31,6 +31,9 @@ enum class Undefined {
 };
 Undefined useOfUndefined(const Instruction &instruction);
 
+/// The space of an ld or st as its modifiers have it; parameters of functions lie on the stack.
+Space spaceOf(const Instruction &instruction);
+
 /// A load from memory of the thread, as far as the text says: where a module is compiled for a debugger, structures
 /// with members that nobody has set are copied through it, so that it carries as a move does.
 bool loadsLocal(const Instruction &instruction);

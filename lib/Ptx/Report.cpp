@@ -13,12 +13,6 @@
 namespace cameo::ptx {
 namespace {
 
-std::string hex(uint64_t value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "0x%llx", static_cast<unsigned long long>(value));
-  return text;
-}
-
 std::string spaceName(Space space) { return std::string(nameOf(space)); }
 
 bool isStore(const Exec &x, const Op &op) {
