@@ -84,16 +84,13 @@ Coordinates matrixCoordinates(const Coordinates &batch, SizeExpr row, SizeExpr c
   return at;
 }
 
-/// Coordinates of a zero point: of the whole tensor, of each `along` (rank 1), or of each `along` in
-/// dimension `axis` of more (matrices with a zero point per row or column).
-Coordinates zeroPointCoordinates(Value zero, const SizeExpr &along, size_t axis = 0) {
+/// Coordinates of a zero point: of the whole tensor, or of each `along` in its first dimension.
+Coordinates zeroPointCoordinates(Value zero, const SizeExpr &along) {
   if (!zero)
     return {};
   auto sizes = graph::getSizes(zero.getType());
   Coordinates at(sizes.size(), SizeExpr(0));
-  if (sizes.size() >= 2)
-    at[axis] = along;
-  else if (sizes.size() == 1 && !sizes[0].isConstant(1))
+  if (!sizes.empty() && !sizes[0].isConstant(1))
     at[0] = along;
   return at;
 }
@@ -193,18 +190,7 @@ struct Convolution {
     if constexpr (std::is_same_v<Op, graph::ConvOp>)
       channelsLast = op.getChannelsLast();
     for (SmallVector<SizeExpr> *sizes : {&xSizes, &wSizes, &outSizes})
-      *sizes = fromStored(*sizes);
-  }
-  /// Between the order (N, C, spatial…) and that of the tensors.
-  Coordinates stored(Coordinates at) const {
-    if (channelsLast)
-      std::rotate(at.begin() + 1, at.begin() + 2, at.end());
-    return at;
-  }
-  SmallVector<SizeExpr> fromStored(SmallVector<SizeExpr> at) const {
-    if (channelsLast)
-      std::rotate(at.begin() + 1, at.end() - 1, at.end());
-    return at;
+      *sizes = graph::fromStored(*sizes, channelsLast);
   }
   ArrayRef<SizeExpr> window() const { return ArrayRef(wSizes).drop_front(2); }
   ArrayRef<SizeExpr> positions() const { return ArrayRef(outSizes).drop_front(2); }
@@ -234,7 +220,7 @@ struct Convolution {
 /// The image as an operand: a view into the input, zero where the window hangs over it.
 Tile inputView(TileBuilder &tiles, const Convolution &conv, const Coordinates &position,
                const SizeExpr &inside, const Dims &dims) {
-  Coordinates at = conv.stored(position);
+  Coordinates at = graph::asStored(position, conv.channelsLast);
   if (conv.xZero || elementOf(conv.result).isInteger(32))
     return withoutZeroPoint(tiles, conv.x, at, conv.xZero, zeroPointCoordinates(conv.xZero, 0), dims,
                             inside);
@@ -326,12 +312,12 @@ Family buildConvChannelsLast(KernelBuilder &kernel, const Convolution &conv) {
   wAt.append(conv.tap(d.at(K), channels, false));
   Tile image = inputView(tiles, conv, xAt, inside, {B0, B1, M, K});
   stateRuns(tiles, conv, image, channels);
-  Tile weights = tiles.map(conv.w, conv.stored(wAt), {B0, B1, K, N});
+  Tile weights = tiles.map(conv.w, graph::asStored(wAt, conv.channelsLast), {B0, B1, K, N});
   Tile sum = contract(tiles, image, weights, elementOf(conv.x));
   sum = tiles.narrow(addBias(tiles, sum, conv.bias, outChannel), elementOf(conv.result));
   Coordinates out{position[0], outChannel};
   out.append(position.begin() + 1, position.end());
-  tiles.finish(conv.result, conv.stored(out), sum);
+  tiles.finish(conv.result, graph::asStored(out, conv.channelsLast), sum);
   return StringRef("gemm");
 }
 
@@ -389,7 +375,8 @@ Family buildDepthwise(KernelBuilder &kernel) {
   TileBuilder tiles(kernel,
                     Domain{{"~d0", product({conv.outSizes.begin(), conv.outSizes.end()})},
                            {"~d1", product({conv.window().begin(), conv.window().end()})}});
-  Coordinates out = conv.fromStored(delinearize(tiles.domain.at(0), conv.stored(conv.outSizes)));
+  Coordinates out = delinearize(tiles.domain.at(0), graph::asStored(conv.outSizes, conv.channelsLast));
+  out = graph::fromStored(out, conv.channelsLast);
   Coordinates tap = conv.tap(tiles.domain.at(1), 1, true);
   Coordinates xAt{out[0], out[1]};
   SizeExpr inside = 1;
@@ -397,7 +384,7 @@ Family buildDepthwise(KernelBuilder &kernel) {
     xAt.push_back(conv.inputAt(i, out[2 + i], tap[1 + i], inside));
   Coordinates wAt{out[1]};
   wAt.append(conv.tap(tiles.domain.at(1), 1, false));
-  Tile x = inputView(tiles, conv, xAt, inside, {0, 1}), w = tiles.map(conv.w, conv.stored(wAt), {0, 1});
+  Tile x = inputView(tiles, conv, xAt, inside, {0, 1}), w = tiles.map(conv.w, graph::asStored(wAt, conv.channelsLast), {0, 1});
   Type wide = accumulatorType(elementOf(conv.x));
   Tile product = tiles.generic({x, w}, {0, 1}, wide, [&](OpBuilder &b, ValueRange in) -> Value {
     return arith::MulFOp::create(b, loc, emitCast(b, loc, in[0].getType(), wide, in[0]),
@@ -405,7 +392,7 @@ Family buildDepthwise(KernelBuilder &kernel) {
   });
   Tile sum = tiles.sum(product);
   sum = tiles.narrow(addBias(tiles, sum, conv.bias, out[1]), elementOf(conv.result));
-  tiles.finish(conv.result, conv.stored(out), sum);
+  tiles.finish(conv.result, graph::asStored(out, conv.channelsLast), sum);
   return StringRef("reduce");
 }
 

@@ -34,9 +34,6 @@ bool anchorTakesPointwiseOperands(Operation *anchor) {
   return isa<graph::ReduceOp, graph::SoftmaxOp, graph::NormalizeOp, graph::ArgReduceOp>(anchor);
 }
 
-/// Fewer channels than a 16-byte copy takes are gathered one by one wherever they lie.
-constexpr int64_t fewChannels = 8;
-
 /// Whether `op` rearranges the image or the weights of a convolution that copies runs of channels: those have to be side
 /// by side in memory. Windows of one element at every position are strides, and may go through views.
 bool scattersChannels(Operation *op, Operation *anchor) {
@@ -45,7 +42,7 @@ bool scattersChannels(Operation *op, Operation *anchor) {
     return false;
   auto x = cast<RankedTensorType>(conv.getX().getType()), w = cast<RankedTensorType>(conv.getW().getType());
   int64_t channels = x.getShape().back();
-  if (!ShapedType::isDynamic(channels) && channels < fewChannels)
+  if (!ShapedType::isDynamic(channels) && channels < graph::channelsPerCopy)
     return false;
   bool positionwise = llvm::all_of(w.getShape().drop_front().drop_back(), [](int64_t n) { return n == 1; }) &&
                       llvm::all_of(conv.getStrides(), [](int64_t n) { return n == 1; }) &&
@@ -55,22 +52,8 @@ bool scattersChannels(Operation *op, Operation *anchor) {
 
 /// Whether `op` is a transpose of what a convolution computes for it alone: its kernel stores it so.
 bool transposesConvolution(Operation *op) {
-  if (!isa<graph::TransposeOp>(op))
-    return false;
-  SmallVector<Value> pending{op->getOperand(0)};
-  while (!pending.empty()) {
-    Value value = pending.pop_back_val();
-    Operation *maker = value.getDefiningOp();
-    if (!maker || !maker->hasOneUse())
-      continue;
-    if (isa<graph::ConvOp>(maker))
-      return true;
-    if (classify(maker) == OpClass::Pointwise)
-      for (Value operand : maker->getOperands())
-        if (sameSizes(operand, value))
-          pending.push_back(operand);
-  }
-  return false;
+  return isa<graph::TransposeOp>(op) && op->getOperand(0).hasOneUse() &&
+         graph::isComputedByConvolution(op->getOperand(0));
 }
 
 class Planner {

@@ -27,8 +27,9 @@ public:
         tiles(kernel, Domain{{"~d0", product({outSizes.begin(), outSizes.end()})},
                              {"~d1", windowSize()}}) {
     // Coordinates in the order (N, C, spatial…), whatever the tensors' own is.
-    xSizes = fromStored(xSizes);
-    out = fromStored(delinearize(tiles.domain.at(0), outSizes));
+    bool last = op.getChannelsLast();
+    xSizes = graph::fromStored(xSizes, last);
+    out = graph::fromStored(delinearize(tiles.domain.at(0), outSizes), last);
     SmallVector<SizeExpr> window;
     for (int64_t extent : op.getWindow())
       window.push_back(literal(extent));
@@ -42,8 +43,8 @@ public:
       insidePads = logicalAnd(
           insidePads, lt(at, xSizes[2 + i] + SizeExpr(op.getPads()[rank + i])));
     }
-    out = stored(out);
-    in = stored(in);
+    out = graph::asStored(out, last);
+    in = graph::asStored(in, last);
   }
 
   Tile maximum() { return tiles.maximum(elements(lowest(b, loc, element)), element); }
@@ -124,16 +125,6 @@ public:
   SizeExpr inside = 1, insidePads = 1;
 
 private:
-  Coordinates stored(Coordinates at) {
-    if (op.getChannelsLast())
-      std::rotate(at.begin() + 1, at.begin() + 2, at.end());
-    return at;
-  }
-  Coordinates fromStored(Coordinates at) {
-    if (op.getChannelsLast())
-      std::rotate(at.begin() + 1, at.end() - 1, at.end());
-    return at;
-  }
   /// Flat positions of the window's elements; outside of the operand one that loses every tie, also
   /// against -inf inside.
   Tile positions(bool columnMajor, Value none) {

@@ -10,6 +10,7 @@
 #include "Emit.h"
 #include "MinimumCut.h"
 #include "Rewrite.h"
+#include "cameo/Dialect/Graph/IR/OpClasses.h"
 #include "cameo/Transforms/Graph/Passes.h"
 
 #include "llvm/ADT/TypeSwitch.h"
@@ -34,8 +35,6 @@ constexpr double instructionsPerStored = 8;
 constexpr double instructionsPerChange = 1000;
 /// Sizes that only the launch knows, for the estimate.
 constexpr int64_t assumedSize = 32;
-/// Channels of one copy of 16 bytes.
-constexpr int64_t channelsPerCopy = 8;
 
 double estimate(ArrayRef<SizeExpr> sizes) {
   double count = 1;
@@ -105,22 +104,13 @@ int64_t gainOf(ConvOp conv) {
   return weightOf(perResult * estimate(getSizes(conv.getType())) / multiplyAddsPerInstruction);
 }
 
-/// Whether `value` leaves a convolution's kernel: pointwise ops behind it are computed there.
-bool isStoredByConvolution(Value value) {
-  Operation *op = value.getDefiningOp();
-  for (; isa_and_nonnull<UnaryOp, BinaryOp, ClipOp, CastOp>(op); op = op->getOperand(0).getDefiningOp())
-    if (!op->getOperand(0).hasOneUse())
-      return false;
-  return isa_and_nonnull<ConvOp>(op);
-}
-
 /// What a transpose of `value` costs: little where it only moves dimensions of size 1.
 int64_t costOf(Value value) {
   SmallVector<SizeExpr> sizes = getSizes(value.getType());
   bool onlyChannels = llvm::all_of(ArrayRef(sizes).drop_front(2), [](const SizeExpr &s) { return s.isConstant(1); });
   if (onlyChannels || sizes[1].isConstant(1))
     return weightOf(instructionsPerChange);
-  double each = isStoredByConvolution(value) ? instructionsPerStored : instructionsPerTransposed;
+  double each = isComputedByConvolution(value) ? instructionsPerStored : instructionsPerTransposed;
   return weightOf(instructionsPerChange + estimate(sizes) * each);
 }
 

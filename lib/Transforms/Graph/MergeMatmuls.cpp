@@ -28,8 +28,9 @@ struct Product {
 
   Operation *last() { return shift ? shift.getOperation() : matmul.getOperation(); }
   TensorType type() { return cast<TensorType>(matmul.getType()); }
+  int64_t lastDim() { return type().getRank() - 1; }
   TensorType matrix() { return cast<TensorType>(matmul.getB().getType()); }
-  int64_t columns() { return type().getDimSize(type().getRank() - 1); }
+  int64_t columns() { return type().getDimSize(lastDim()); }
 };
 
 /// What products have in common that can be one.
@@ -44,14 +45,6 @@ bool leaves(Value value) {
   });
 }
 
-/// Whether `value` varies along the last dimension of a result of this type at most.
-bool isRowVector(Value value, TensorType result) {
-  auto type = cast<TensorType>(value.getType());
-  if (!type.hasStaticShape() || type.getRank() > result.getRank())
-    return false;
-  return llvm::all_of(type.getShape().drop_back(type.getRank() ? 1 : 0), [](int64_t size) { return size == 1; });
-}
-
 std::optional<Product> productOf(MatmulOp matmul) {
   Product product{matmul, {}, {}};
   if (product.matrix().getRank() != 2 || !product.matrix().hasStaticShape() || !isConstantExpression(matmul.getB()))
@@ -60,7 +53,7 @@ std::optional<Product> productOf(MatmulOp matmul) {
     auto add = dyn_cast<BinaryOp>(*matmul->user_begin());
     if (add && add.getKind() == BinaryKind::Add && add.getType() == matmul.getType()) {
       Value bias = add.getLhs() == matmul.getResult() ? add.getRhs() : add.getLhs();
-      if (isConstantExpression(bias) && isRowVector(bias, product.type())) {
+      if (isConstantExpression(bias) && lengthAlong(bias, product.type(), product.lastDim())) {
         product.shift = add;
         product.bias = bias;
       }
@@ -82,10 +75,6 @@ void hoist(Value constant, Operation *op) {
   maker->moveBefore(op);
 }
 
-Value join(OpBuilder &builder, Location loc, ArrayRef<Value> parts, int64_t axis) {
-  return ConcatOp::create(builder, loc, parts, axis);
-}
-
 void merge(ArrayRef<Product> products) {
   Operation *first = products.front().matmul;
   OpBuilder builder(first);
@@ -99,19 +88,17 @@ void merge(ArrayRef<Product> products) {
       continue;
     hoist(product.bias, first);
     Emit emit(builder, product.shift.getLoc());
-    Value vector = asChannelVector(emit, product.bias, product.type(), product.type().getRank() - 1);
+    Value vector = asChannelVector(emit, product.bias, product.type(), product.lastDim());
     biases.push_back(emit.broadcast(vector, SizeExpr(product.columns())));
     locations.push_back(product.shift.getLoc());
   }
   MatmulOp matmul = products.front().matmul;
-  Emit emit(builder, builder.getFusedLoc(locations));
+  Location loc = builder.getFusedLoc(locations);
   bool transposed = matmul.getTransposeB();
-  Value all = MatmulOp::create(builder, matmul.getLoc(), matmul.getA(),
-                               join(builder, matmul.getLoc(), matrices, transposed ? 0 : 1), matmul.getTransposeA(),
-                               transposed);
-  all.getDefiningOp()->setLoc(builder.getFusedLoc(locations));
+  Value matrix = ConcatOp::create(builder, loc, matrices, transposed ? 0 : 1);
+  Value all = MatmulOp::create(builder, loc, matmul.getA(), matrix, matmul.getTransposeA(), transposed);
   if (!biases.empty())
-    all = emit.binary(BinaryKind::Add, all, join(builder, matmul.getLoc(), biases, 0));
+    all = Emit(builder, loc).binary(BinaryKind::Add, all, ConcatOp::create(builder, loc, biases, 0));
   SmallVector<SizeExpr> starts(Emit::typeOf(all).getRank(), SizeExpr(0));
   int64_t column = 0;
   for (Product product : products) {

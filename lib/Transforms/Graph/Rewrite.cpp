@@ -103,21 +103,28 @@ bool isConstantExpression(Value value, unsigned depth) {
                       [&](Value operand) { return isConstantExpression(operand, depth - 1); });
 }
 
-Value asChannelVector(Emit &emit, Value value, TensorType result, int64_t axis) {
+std::optional<int64_t> lengthAlong(Value value, TensorType result, int64_t axis) {
   auto type = cast<TensorType>(value.getType());
   int64_t offset = result.getRank() - type.getRank();
   if (!type.hasStaticShape() || offset < 0)
-    return {};
+    return std::nullopt;
   int64_t length = 1;
   for (int64_t dim = 0; dim < type.getRank(); ++dim) {
     int64_t size = type.getDimSize(dim);
     if (size == 1)
       continue;
     if (dim + offset != axis)
-      return {};
+      return std::nullopt;
     length = size;
   }
-  return length == 1 ? emit.reshape(value, {}) : emit.reshape(value, SizeExpr(length));
+  return length;
+}
+
+Value asChannelVector(Emit &emit, Value value, TensorType result, int64_t axis) {
+  std::optional<int64_t> length = lengthAlong(value, result, axis);
+  if (!length)
+    return {};
+  return *length == 1 ? emit.reshape(value, {}) : emit.reshape(value, SizeExpr(*length));
 }
 
 } // namespace cameo::graph

@@ -38,6 +38,9 @@ std::optional<SplatOperand> splatOperand(BinaryOp op);
 /// Whether `value` is computed from constants by pointwise ops and movements alone.
 bool isConstantExpression(mlir::Value value, unsigned depth = 8);
 
+/// How many elements a value has that varies along `axis` of a result of type `result` alone; nothing: it varies along others.
+std::optional<int64_t> lengthAlong(mlir::Value value, TensorType result, int64_t axis);
+
 class Emit;
 /// `value` as a vector along `axis` (counted for a result of type `result`) or a scalar; null if it
 /// varies along another dimension.

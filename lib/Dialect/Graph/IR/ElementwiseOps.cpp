@@ -310,4 +310,14 @@ bool isPointwise(Operation *op) {
   return isa<UnaryOp, BinaryOp, SelectOp, ClipOp, CastOp, BitcastOp, QuantizeOp, DequantizeOp>(op);
 }
 
+bool isComputedByConvolution(Value value) {
+  Operation *op = value.getDefiningOp();
+  if (isa_and_nonnull<ConvOp>(op))
+    return true;
+  return op && isPointwise(op) && llvm::any_of(op->getOperands(), [&](Value operand) {
+           return operand.hasOneUse() && getSizes(operand.getType()) == getSizes(value.getType()) &&
+                  isComputedByConvolution(operand);
+         });
+}
+
 } // namespace cameo::graph

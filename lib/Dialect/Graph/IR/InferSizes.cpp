@@ -106,11 +106,20 @@ SmallVector<int64_t> toChannelsFirst(int64_t rank) {
   return perm;
 }
 
+SmallVector<SizeExpr> permuted(ArrayRef<SizeExpr> sizes, ArrayRef<int64_t> perm) {
+  return llvm::map_to_vector(perm, [&](int64_t dim) { return sizes[dim]; });
+}
+
 TensorType permuted(TensorType type, ArrayRef<int64_t> perm) {
-  SmallVector<SizeExpr> from = getSizes(type), to;
-  for (int64_t dim : perm)
-    to.push_back(from[dim]);
-  return makeTensorType(type.getContext(), type.getElementType(), to);
+  return makeTensorType(type.getContext(), type.getElementType(), permuted(getSizes(type), perm));
+}
+
+SmallVector<SizeExpr> asStored(ArrayRef<SizeExpr> channelsFirst, bool channelsLast) {
+  return channelsLast ? permuted(channelsFirst, toChannelsLast(channelsFirst.size())) : SmallVector<SizeExpr>(channelsFirst);
+}
+
+SmallVector<SizeExpr> fromStored(ArrayRef<SizeExpr> stored, bool channelsLast) {
+  return channelsLast ? permuted(stored, toChannelsFirst(stored.size())) : SmallVector<SizeExpr>(stored);
 }
 
 SizeExpr windowCount(const SizeExpr &size, const WindowAttrs &attrs, unsigned i, bool ceilMode) {

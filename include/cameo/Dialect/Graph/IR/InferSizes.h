@@ -52,7 +52,11 @@ struct WindowAttrs {
 /// The permutation of a transpose that brings one form of this rank to the other.
 llvm::SmallVector<int64_t> toChannelsLast(int64_t rank);
 llvm::SmallVector<int64_t> toChannelsFirst(int64_t rank);
-/// The type of a transposed tensor.
+/// Sizes or coordinates in the order of channels first, and in that of a tensor whose channels are last or first.
+llvm::SmallVector<SizeExpr> asStored(llvm::ArrayRef<SizeExpr> channelsFirst, bool channelsLast);
+llvm::SmallVector<SizeExpr> fromStored(llvm::ArrayRef<SizeExpr> stored, bool channelsLast);
+/// The sizes and the type of a transposed tensor.
+llvm::SmallVector<SizeExpr> permuted(llvm::ArrayRef<SizeExpr> sizes, llvm::ArrayRef<int64_t> perm);
 TensorType permuted(TensorType type, llvm::ArrayRef<int64_t> perm);
 
 // Sizes.

@@ -12,6 +12,13 @@ namespace cameo::graph {
 /// broadcasting, of the operands.
 bool isPointwise(mlir::Operation *op);
 
+/// Whether a convolution's kernel computes `value`: its result, or that of pointwise ops behind it that nothing else uses
+/// on the way.
+bool isComputedByConvolution(mlir::Value value);
+
+/// f16 or bf16 channels of one copy of 16 bytes: images with fewer are gathered one by one wherever these lie.
+inline constexpr int64_t channelsPerCopy = 8;
+
 } // namespace cameo::graph
 
 #endif // CAMEO_DIALECT_GRAPH_IR_OPCLASSES_H
