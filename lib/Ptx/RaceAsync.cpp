@@ -206,7 +206,7 @@ void raceBulkLoad(Exec &x, const BulkCopy &copy, const Mbarrier &barrier) {
     readGlobal(x, copy, how);
   }
   how.looksOnly = false;
-  how.proxy = copy.reduction && !fromRegisters; // it reads what is there
+  how.proxy = !fromRegisters; // what threads have stored there may else come after it
   how.kind = static_cast<uint8_t>(RaceAsync | RaceWrite |
                                   (copy.reduction ? RaceStrong | raceScope(Scope::Cluster) : 0));
   if (Footprints *log = x.launch->footprints.get(); log && x.block == x.warp->block && !copy.fromShared && !fromRegisters)

@@ -179,7 +179,7 @@ void fence(Exec &x, const Op &op) {
   std::atomic_thread_fence(std::memory_order_seq_cst);
   if (x.race)
     raceFence(x, op);
-  if (op.size == FenceMemory)
+  if (op.size == FenceMemory || op.size == FenceAsyncProxy)
     logLanes(x, op, Footprint::Fence, x.mask);
   if (op.size == FenceAsyncProxy && (op.width & FencesShared) && x.program->usesAsync)
     fenceAsyncProxy(x);

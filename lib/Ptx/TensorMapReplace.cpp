@@ -5,7 +5,9 @@
 // it, .acquire of its address by the block that uses it. Maps that ordinary stores wrote are known by the shadow.
 // That a map changes while a copy through it is pending is found by checkMapUnchanged.
 #include "Async.h"
+#include "Footprints.h"
 #include "ModuleImpl.h"
+#include "RaceApi.h"
 #include "SyncHandlers.h"
 #include "TensorMap.h"
 
@@ -92,6 +94,25 @@ MapPlace placeOf(Exec &x, const Op &op, Space space, uint64_t address, bool writ
   stopLaunch(x);
 }
 
+/// The lanes of x.mask read or write the whole map.
+void raceMap(Exec &x, const Op &op, const MapPlace &map, uint8_t kind) {
+  if (!x.race)
+    return;
+  RaceSpot spot = map.global ? raceGlobal(*map.allocation) : raceShared();
+  for (uint64_t at = 0; at < tensorMapBytes; at += 16) {
+    uint64_t off[lanes];
+    std::fill(std::begin(off), std::end(off), (map.global ? map.address - map.allocation->base : map.shadowOffset) + at);
+    raceAccess(x, op, spot, off, 16, RacePattern::Uniform, kind);
+  }
+}
+
+void raceMapOfLane(Exec &x, const Op &op, const MapPlace &map, uint8_t kind, unsigned lane) {
+  uint32_t all = x.mask;
+  x.setMask(1u << lane);
+  raceMap(x, op, map, kind);
+  x.setMask(all);
+}
+
 void noteChange(Exec &x, const Op &op, uint64_t address, bool released) {
   std::lock_guard<std::mutex> lock(infoOf(x).tensorMutex);
   TensorFences &fences = fencesOf(x);
@@ -112,6 +133,7 @@ void replaceField(Exec &x, const Op &op) {
       std::fill(std::begin(address), std::end(address), map.address);
       reportUninitialised(x, op, map.global ? Space::Global : Space::Shared, 1u << lane, address, tensorMapBytes);
     }
+    raceMapOfLane(x, op, map, RaceWrite, lane);
     std::string text = replaceMapField(map.host, static_cast<MapField>(op.imm), ordinal, value);
     if (!text.empty())
       refuse(x, op, lane, map.address, text,
@@ -123,7 +145,7 @@ void replaceField(Exec &x, const Op &op) {
   }
 }
 
-/// side: to (global), from (shared). All threads of the warp name the same.
+/// side: to (global), from (shared). All threads of the warp name the same, and each of them may be the one that reads.
 void copyAndFence(Exec &x, const Op &op) {
   if (!gatherLanes(x, op, 0xffffffffu))
     return;
@@ -137,6 +159,8 @@ void copyAndFence(Exec &x, const Op &op) {
     std::fill(std::begin(address), std::end(address), from.address);
     reportUninitialised(x, op, Space::Shared, 1u << lane, address, tensorMapBytes);
   }
+  raceMap(x, op, from, 0);
+  raceMap(x, op, to, RaceWrite | RaceCollective);
   std::memcpy(to.host, from.host, tensorMapBytes);
   if (x.launch->checks && to.shadow)
     markWritten(to.shadow, to.shadowOffset, tensorMapBytes, true);
@@ -191,6 +215,7 @@ void checkMapFenced(Exec &x, const Op &op, uint64_t address, const uint8_t *, co
     return;
   std::string who = "ordinary stores", remedy;
   uint64_t acquired = 0;
+  bool byThisBlock = false;
   {
     std::lock_guard<std::mutex> lock(infoOf(x).tensorMutex);
     TensorFences &fences = fencesOf(x);
@@ -198,6 +223,7 @@ void checkMapFenced(Exec &x, const Op &op, uint64_t address, const uint8_t *, co
     bool known = found != fences.changes.end();
     if (known)
       who = "line " + std::to_string(lineOf(x, *found->second.op));
+    byThisBlock = known && found->second.block == x.block->linear;
     for (auto &[where, when] : x.block->async->acquiredMaps)
       acquired = where == address ? when : acquired;
     uint64_t released = known ? found->second.released : fences.lastRelease;
@@ -208,8 +234,13 @@ void checkMapFenced(Exec &x, const Op &op, uint64_t address, const uint8_t *, co
       remedy = "execute fence.proxy.tensormap::generic.acquire on its address in the block, after the "
                "release and before the copy";
   }
-  if (remedy.empty())
+  if (remedy.empty() && byThisBlock)
+    return raceMapOfLane(x, op, placeInGlobal(x, op, address, false, lane), 0, lane);
+  if (remedy.empty()) { // between blocks fences of the proxy order it, which the clocks of races know nothing of
+    if (Footprints *log = x.launch->footprints.get())
+      log->add(x, &op, Footprint::Read, lane, address, tensorMapBytes);
     return;
+  }
   bool acquires = remedy[0] == 'e';
   report(x, op, FindingKind::Proxy, 1u << lane, address, tensorMapBytes,
          "the tensor map at " + name + " was changed by " + who + " and is used without fence.proxy.tensormap" +

@@ -34,6 +34,7 @@ class Case:
     launch_path: pathlib.Path
 
     def __post_init__(self):
+        self.reached = None  # the lines that some thread executes (Machine.reach), None: any
         self.source = self.ptx.read_text()
         self.launch = json.loads(self.launch_path.read_text())
         entries = [f for f in ptx_text.functions(self.source)]
@@ -49,9 +50,12 @@ class Case:
         return functools.reduce(lambda a, b: a * b, self.launch["grid"], 1)
 
     def sites(self):
-        """All sites, in the order of kinds and of the text; those that a rule of equivalence covers are counted only."""
+        """All sites that the launch reaches, in the order of kinds and of the text; those that a rule of equivalence
+        covers are counted only."""
         self.without_effect = 0
         for function, site in self._sites():
+            if function is not None and self.reached is not None and not self.reached & {s.line for s in site.statements}:
+                continue
             if function is not None and equivalence.rule_of(function, site, self.launch):
                 self.without_effect += 1
             else:
@@ -182,6 +186,22 @@ class Machine:
             return done.returncode, json.loads(done.stdout)["runs"], done.stderr
         except (ValueError, KeyError):
             return done.returncode, [], done.stderr
+
+    def reach(self, cases, jobs):
+        """Notes which lines of each kernel some thread executes under any schedule: what no thread comes to in this launch is
+        no site."""
+        with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+            for case, lines in zip(cases, pool.map(self._reached, cases)):
+                case.reached = lines
+
+    def _reached(self, case):
+        done = subprocess.run([self.cameo, "sim", str(case.ptx), "--launch", str(case.launch_path), "--schedule", "all", "--check=none",
+                               "--counts", "--json", "--time-limit", "60"], capture_output=True, text=True, env=self.environment)
+        try:
+            return {line["line"] for run in json.loads(done.stdout)["runs"] for line in run["lines"]
+                    if line.get("thread_instructions")} or None
+        except (ValueError, KeyError):
+            return None
 
     @functools.cached_property
     def identity(self):

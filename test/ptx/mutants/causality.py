@@ -121,7 +121,7 @@ def same_order(rows, function, line, mutated):
     if opcodes is None or line not in opcodes or \
             not np.isin(rows[:, KIND], [READ, WRITE, BARRIER, WARP_BARRIER, FENCE]).all():
         return False
-    own = {at: access_of(s) for at, s in opcodes.items() if s.is_(*MODELLED)}
+    own = {at: access_of(s) for at, s in opcodes.items() if s.is_(*MODELLED) and not s.is_("fence.proxy")}
     known = list(own) + [at for at, s in opcodes.items() if s.is_("bar", "barrier")]
     if not np.isin(rows[:, LINE], known).all():
         return False

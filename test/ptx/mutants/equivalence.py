@@ -9,6 +9,7 @@
 #                      memory is touched and nothing synchronises; or none is touched before (behind) it at all
 #   wait beside        on all paths a wait for at most as many groups follows before memory is touched, or has gone
 #                      before and nothing was committed since
+#   nothing issued     a wait for groups to which no path comes behind anything that a group could hold
 #   commit beside      no wait lets as many groups be pending as come after the commit that is missing (or more; if its group is
 #                      empty: more)
 #   empty group        a wait that lets one group more be pending, where that group is empty on all paths
@@ -30,6 +31,8 @@
 #                      touches any more
 #   untouched group    a wait that lets one group more be pending: in two runs of the kernel no thread touches what is in that group
 #                      any more
+#   fence of nothing   a fence of the async proxy without which all that ordinary accesses have written in two runs is still fenced
+#                      before that proxy touches it
 #   nobody else's word  the scope or the order of an access to words that no other block (thread) touches in two runs
 #   no flag in the block  a fence of the block in a kernel that has no word which two threads of a block access by strong
 #                      accesses, one of them writing: it orders nothing for anybody in its scope
@@ -249,6 +252,8 @@ def footprint_rule(function, site, launch, recorded):
         name, asks = "wait of nothing", lambda rows: footprints.wait_of_nothing(rows, s.line)
     elif site.rule == "fence deleted" and s.is_("membar.cta", "fence.acq_rel.cta", "fence.sc.cta"):
         name, asks = "no flag in the block", lambda rows: footprints.without_flags(rows, function, near(function, s))
+    elif site.rule == "fence deleted" and s.is_("fence.proxy.async"):
+        name, asks = "fence of nothing", lambda rows: footprints.proxy_fence_of_nothing(rows, function, s.line)
     elif site.kind == "group" and s.is_("cp.async.wait_group", "cp.async.bulk.wait_group.read"):
         name, asks = "untouched group", lambda rows: group_rules.left_untouched(rows, function, s.line, s.operands[-1].integer)
     else:
@@ -282,9 +287,9 @@ def orders_nothing(function, site, launch):
 
 
 RULES = {"wait succeeds": [last_wait], "scope narrowed": [one_block, fence_of_nothing], "relaxed": [nothing_behind, no_taker],
-         "barrier deleted": [one_thread, barrier_beside], "wait deleted": [group_rules.wait_beside, group_rules.empty_group],
+         "barrier deleted": [one_thread, barrier_beside], "wait deleted": [group_rules.nothing_issued, group_rules.wait_beside, group_rules.empty_group],
          "commit deleted": [group_rules.commit_beside],
-         "read only": [nothing_behind],
+         "read only": [group_rules.nothing_issued, nothing_behind],
          "fence deleted": [one_thread, nothing_behind, orders_nothing, fence_beside, fenced_again, within_barriers,
                            registers_ordered]}
 

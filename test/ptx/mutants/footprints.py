@@ -9,8 +9,7 @@
 #   - a thread has seen a phase on one side that arrivals of another thread on the other side are to follow,
 #   - a thread tells others (arrives at an mbarrier, writes a flag) what other threads have done before the barrier, or other
 #     threads use behind it what one has been told.
-# Where warps do not all pass the same barriers, in clusters, and where kernels wait for other kernels or change tensor
-# maps, nothing is said.
+# Where warps do not all pass the same barriers, in clusters, and where kernels wait for other kernels, nothing is said.
 import numpy as np
 
 (READ, WRITE, MATRIX_READ, MBARRIER, WAITED, MATRIX_WAITED, BARRIER, WARP_BARRIER, COPY_WAIT, FENCE,
@@ -39,7 +38,7 @@ def read(text):
 
 
 def says_nothing(function, launch):
-    outside = ("griddepcontrol", "tensormap", "fence.proxy.tensormap", "barrier.cluster", "mapa", "call")
+    outside = ("griddepcontrol", "barrier.cluster", "mapa", "call")
     return any(e > 1 for e in launch.get("cluster") or []) or \
         any(s.kind == "instruction" and s.is_(*outside) for s in function.statements)
 
@@ -282,3 +281,48 @@ def _told_alone(rows, stretch, side, thread, waits, touched):
     for key, s, t in _distinct(stretch[touched], side[touched], thread[touched]):
         later.setdefault(key, []).append((s, t))
     return any(s0 > s and t not in threads for (key, s, _), threads in waited.items() for s0, t in later.get(key, []))
+
+
+ASYNC = ("cp.async.bulk", "cp.reduce.async.bulk")
+
+
+def proxy_fence_of_nothing(rows, function, line):
+    """Without the fence of the async proxy in that line there is still, in all that a copy or a product touches through
+    that proxy, another one by the thread that has written it last by an ordinary access, behind that access and before a barrier of
+    the block that both pass. What a copy brings may come over what has been read; who initialises an mbarrier hands it on by
+    the barrier of the block alone."""
+    opcodes = {s.line: s for s in function.statements if s.kind == "instruction"}
+    through = [at for at, s in opcodes.items() if s.is_(*ASYNC)]
+    others = [at for at, s in opcodes.items() if s.is_("fence.proxy.async") and at != line]
+    asynchronous = np.isin(rows[:, LINE], through) & (rows[:, KIND] <= WRITE) | (rows[:, KIND] == MATRIX_READ)
+    outside = rows[:, ADDRESS] >= SHARED_END
+    written = (rows[:, KIND] == WRITE) & ~asynchronous
+    if "shared::cta" not in opcodes[line].parts and (asynchronous & outside).any() and (written & outside).any():
+        return False
+    for block in np.unique(rows[:, BLOCK]):
+        mine = (rows[:, BLOCK] == block)
+        counted = _counted(rows[mine], False, line)
+        if counted is None or not _fenced(rows[mine], counted[1], (asynchronous & ~outside)[mine], (written & ~outside)[mine], others):
+            return False
+    return True
+
+
+def _fenced(rows, side, asynchronous, written, fences):
+    """Whether what is written is fenced in those lines, on an earlier side, before it is touched through the proxy."""
+    fenced_at = {}  # by warp and lane: (row, side) of its fences
+    fencing = (rows[:, KIND] == FENCE) & np.isin(rows[:, LINE], fences)
+    for at in np.flatnonzero(fencing).tolist():
+        for lane in range(32):
+            if rows[at, BYTES] >> lane & 1:
+                fenced_at.setdefault((int(rows[at, WARP]), lane), []).append((at, int(side[at])))
+    last = {}  # by 4 bytes: (row, thread)
+    for at in np.flatnonzero(asynchronous | written).tolist():
+        _, warp, lane, _, _, size, address = rows[at].tolist()
+        units = range(address >> 2, (address + max(size, 1) + 3) >> 2)
+        if written[at]:
+            last.update((u, (at, (warp, lane))) for u in units)
+            continue
+        for when, thread in {last[u] for u in units if u in last}:
+            if not any(f > when and f < at and s < side[at] for f, s in fenced_at.get(thread, [])):
+                return False
+    return True

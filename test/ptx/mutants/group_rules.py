@@ -54,6 +54,35 @@ def wait_beside(function, site, launch):
     return None if again else "wait beside"
 
 
+STOP, MATTERS = "stop", "matters"
+
+
+def walk_commits(start, function, follows, counted):
+    """Whether something matters on a path from `start` (not itself): `counted` says of each statement, and of how many
+    commits have come so far, how many there are behind it, or STOP or MATTERS."""
+    seen, work = set(), [(i, 0) for i in follows(start)]
+    while work:
+        state = work.pop()
+        if state in seen:
+            continue
+        seen.add(state)
+        commits = counted(function.statements[state[0]], state[1])
+        if commits == MATTERS:
+            return True
+        if commits != STOP:
+            work += [(i, commits) for i in follows(state[0])]
+    return False
+
+
+def nothing_issued(function, site, launch):
+    """No path to the wait has issued anything that a group of its family could hold: it waits for nothing."""
+    s = site.statement
+    if not s.is_(*families.WAIT_GROUPS) or not function.entry:
+        return None
+    issues = lambda t: t.is_("call") or is_member(t, family_of(s))
+    return None if reaches(function, s.index, lambda i: function.predecessors[i], lambda t: False, issues) else "nothing issued"
+
+
 def commit_beside(function, site, launch):
     """Without the commit its copies belong to the next group, and older groups are one nearer to the newest. That
     matters where a wait lets as many groups be pending as come after it (after an empty one: more)."""
@@ -62,22 +91,17 @@ def commit_beside(function, site, launch):
     least = 1 if is_empty(function, s) else 0
     most = max([t.operands[-1].integer or 0 for t in families.instructions(function)
                 if t.is_(f"{family}.wait_group") and t.operands] or [0])
-    seen, work = set(), [(i, 0) for i in function.successors(s.index)]
-    while work:
-        state = work.pop()
-        if state in seen:
-            continue
-        seen.add(state)
-        index, commits = state
-        t = function.statements[index]
-        if t is s or (not function.successors(index) and commits == 0 and not least):
-            return None
+
+    def counted(t, commits):
+        if t is s or (not function.successors(t.index) and commits == 0 and not least):
+            return MATTERS
         if t.kind == "instruction" and t.is_(f"{family}.wait_group"):
             left = t.operands[-1].integer
             if left is None or left >= commits + least:
-                return None
-        commits = min(commits + is_commit(t, family), most + 1)
-        work += [(i, commits) for i in function.successors(index)]
+                return MATTERS
+        return min(commits + is_commit(t, family), most + 1)
+    if walk_commits(s.index, function, function.successors, counted):
+        return None
     return "commit beside"
 
 
@@ -87,21 +111,15 @@ def empty_group(function, site, launch):
     if site.kind != "group" or not s.operands:
         return None
     family, left = family_of(s), s.operands[-1].integer
-    seen, work = set(), [(i, 0) for i in function.predecessors[s.index]]
-    while work:
-        state = work.pop()
-        if state in seen:
-            continue
-        seen.add(state)
-        index, commits = state
-        t = function.statements[index]
-        if is_commit(t, family):
-            if t.guard.replace(" ", "") != s.guard.replace(" ", "") or (commits == left and not is_empty(function, t)):
-                return None
-            if commits == left:
-                continue
-            commits += 1
-        work += [(i, commits) for i in function.predecessors[index]]
+
+    def counted(t, commits):
+        if not is_commit(t, family):
+            return commits
+        if t.guard.replace(" ", "") != s.guard.replace(" ", "") or (commits == left and not is_empty(function, t)):
+            return MATTERS
+        return STOP if commits == left else commits + 1
+    if walk_commits(s.index, function, lambda i: function.predecessors[i], counted):
+        return None
     return "empty group"
 
 

@@ -61,7 +61,7 @@ def ring_sizes(body, source):
         if not s.is_("setp") or (s.operands[-1].integer or 0) < 2 or len(s.operands) != 3:
             continue
         if any(t.is_("selp") and t.operands[3].text == s.operands[0].text and
-               "0" in (t.operands[1].text, t.operands[2].text) for t in near):
+               {"0", s.operands[1].text} == {t.operands[1].text, t.operands[2].text} for t in near):
             for by in (1, -1):
                 yield Site("stage", s.line, f"a ring of {by:+d} stages", added(s, 2, by, source), s, rule="predicate")
 

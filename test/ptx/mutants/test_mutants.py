@@ -160,7 +160,9 @@ def test_a_sample_is_even_and_repeats():
 
 @pytest.fixture(scope="module")
 def cases(build_dir, tmp_path_factory):
-    return campaign.find_cases(campaign.stored(SOURCE) + [ours.make(build_dir, tmp_path_factory.mktemp("ours"))])
+    found = campaign.find_cases(campaign.stored(SOURCE) + [ours.make(build_dir, tmp_path_factory.mktemp("ours"))])
+    campaign.Machine(str(build_dir / "bin" / "cameo")).reach(found, jobs=2)
+    return found
 
 
 def judge(build_dir, cases, count, seed):
