@@ -67,6 +67,7 @@ struct RaceWarp {
   uint32_t bulkIssued = 0;
   std::vector<RaceBulk> bulk;
   bool touched = false; ///< there are accesses at this clock
+  uint32_t met = 0; ///< up to which clock all its threads have met at warp-wide instructions since
   uint32_t loadClock = 0, loadOp = 0; ///< the first load at this clock, where loads are merged
   std::vector<RaceClass> classes;
   std::vector<RacePublished> published; ///< by lane, where one has published behind a fence

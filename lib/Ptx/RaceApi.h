@@ -47,6 +47,9 @@ struct RaceOlderValues {
 /// Of the strong load that raceStrong was just called for; null: all see what is there. Who takes them sets the mask to 0.
 RaceOlderValues *raceOlderValues(const Exec &x);
 
+/// Lanes of x.mask have met at a warp-wide instruction, and each has a value of the lanes from[lane] (of x.mask).
+void raceHandOn(Exec &x, const uint32_t *from);
+
 /// What a strong access publishes or sees. Lanes of x.mask, at spot.origin + off[lane].
 template <typename Offset>
 void raceStrong(Exec &x, const Op &op, const RaceSpot &spot, const Offset *off, unsigned width,

@@ -78,6 +78,8 @@ bool RaceWalk::knows(const RaceClass &c, const RaceRecord &r, uint64_t offset, u
     everywhere = false;
     return true;
   }
+  if (own && r.agent == warp->index && !r.writes() && !r.async() && clock <= warp->met)
+    return true; // its lanes have met since
   if (own && r.clock == raceInFlight && a.clock == raceInFlight && r.op == a.op && r.agent == a.agent)
     return true; // lanes that copy the same bytes
   // What its own lane has done is in program order.

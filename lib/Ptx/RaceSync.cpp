@@ -216,6 +216,52 @@ void raceWarpSync(Exec &x, uint32_t mask) {
   race.adopt(warp, mask, std::make_shared<const Knowledge>(race.release(warp, mask)));
 }
 
+namespace {
+
+/// What a warp-wide instruction hands on of what lanes know: not what the warp's own lanes and their copies have done.
+Knowledge acquiredFrom(const RaceBlock &race, const RaceWarp &warp, const Knowledge &known) {
+  Knowledge out = known;
+  for (Clock *clock : {&out.known, &out.fenced, &out.fencedGlobal, &out.device, &out.loose})
+    for (uint32_t agent : {warp.index, race.readerAgent(warp.index), race.writerAgent(warp.index)})
+      clock->forget(agent);
+  return out;
+}
+
+} // namespace
+
+/// PTX lets only bar.warp.sync order the accesses of lanes to memory. But a value that depends on an acquiring load is
+/// there after it, so that who has the value may rely on what was acquired; and loads before it come before stores behind it.
+void raceHandOn(Exec &x, const uint32_t *from) {
+  RaceBlock &race = *x.race;
+  RaceWarp &warp = race.warps[x.warp->index];
+  if (x.mask == x.warp->alive) {
+    warp.clock += warp.touched;
+    warp.touched = false;
+    warp.met = warp.clock - 1;
+  }
+  if (warp.classes.size() == 1)
+    return;
+  std::vector<std::pair<uint32_t, KnowledgePtr>> sources;
+  for (const RaceClass &c : warp.classes)
+    if (c.mask & x.mask)
+      sources.emplace_back(c.mask & x.mask, c.known);
+  for (const auto &[source, known] : sources) {
+    uint32_t to = 0;
+    for (uint32_t rest = x.mask & ~source; rest; rest &= rest - 1)
+      if (uint32_t lane = rest & (0u - rest); from[std::countr_zero(rest)] & source)
+        to |= lane;
+    if (!to)
+      continue;
+    Knowledge given = acquiredFrom(race, warp, *known);
+    for (const RaceClass &c : warp.classes)
+      if ((c.mask & to) && c.known->includes(given) && joined(c.known->others, given.others, race.linear) == c.known->others &&
+          joined(c.known->pending, given.pending, ~uint64_t(0)) == c.known->pending)
+        to &= ~c.mask;
+    if (to)
+      race.acquire(warp, to, given);
+  }
+}
+
 void raceBarrierArrive(Exec &x, uint32_t id) {
   RaceBlock &race = *x.race;
   race.barriers[id].join(race.release(race.warps[x.warp->index], x.mask));

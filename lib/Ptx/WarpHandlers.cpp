@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Instructions across the lanes of a warp: shuffles, votes, matches, reductions. Each names the
-// lanes that take part; they have to be here together, and who executes it has to be named.
+// lanes that take part; they have to be here together, and who executes it has to be named. Whose value a lane
+// gets, it may rely on what that one acquired (raceHandOn).
 #include "Lanes.h"
-#include "SyncHandlers.h"
+#include "RaceApi.h"
 
 #include <algorithm>
 
@@ -66,7 +67,7 @@ enum class Shuffle { Up, Down, Butterfly, Index };
 template <Shuffle Mode> void shuffle(Exec &x, const Op &o) {
   const u32 *side = x.side(o);
   const u32 *a = x.at<u32>(o.a), *b = x.at<u32>(o.b), *c = x.at<u32>(o.c);
-  u32 result[lanes], inRange = 0, defined = 0;
+  u32 result[lanes], from[lanes], inRange = 0, defined = 0;
   u32 written = o.imm ? x.predicate(u32(o.imm) - 1) : ~0u;
   for (unsigned i = 0; i < lanes; ++i) {
     u32 offset = b[i] & 0x1f, clamp = c[i] & 0x1f, segment = c[i] >> 8 & 0x1f;
@@ -80,6 +81,7 @@ template <Shuffle Mode> void shuffle(Exec &x, const Op &o) {
     case Shuffle::Index: j = s32(least | (offset & ~segment)), ok = j <= s32(most); break;
     }
     j = ok ? j : s32(i);
+    from[i] = x.mask & 1u << (j & 31);
     result[i] = a[j & 31];
     inRange |= u32(ok) << i;
     defined |= (written >> (j & 31) & 1) << i;
@@ -99,6 +101,18 @@ template <Shuffle Mode> void shuffle(Exec &x, const Op &o) {
     u32 &p = x.predicate(side[1]);
     p = (p & ~x.mask) | (inRange & x.mask);
   }
+  if (x.race)
+    raceHandOn(x, from);
+}
+
+/// Each lane has a result of all that take part.
+template <void (*Body)(Exec &, const Op &)> void ofAll(Exec &x, const Op &o) {
+  Body(x, o);
+  if (!x.race)
+    return;
+  u32 from[lanes];
+  std::fill(from, from + lanes, x.mask);
+  raceHandOn(x, from);
 }
 
 enum class Vote { All, Any, Uniform, Ballot };
@@ -214,30 +228,30 @@ void warpRows(HandlerRows &rows) {
   rows.push_back({"shfl.down", &together<&shuffle<Shuffle::Down>, true>});
   rows.push_back({"shfl.bfly", &together<&shuffle<Shuffle::Butterfly>, true>});
   rows.push_back({"shfl.idx", &together<&shuffle<Shuffle::Index>, true>});
-  rows.push_back({"vote.all", &together<&vote<Vote::All>>});
-  rows.push_back({"vote.any", &together<&vote<Vote::Any>>});
-  rows.push_back({"vote.uni", &together<&vote<Vote::Uniform>>});
-  rows.push_back({"vote.ballot", &together<&vote<Vote::Ballot>>});
-  rows.push_back({"match.any.b32", &together<&matchAny<u32>>});
-  rows.push_back({"match.any.b64", &together<&matchAny<u64>>});
-  rows.push_back({"match.all.b32", &together<&matchAll<u32>>});
-  rows.push_back({"match.all.b64", &together<&matchAll<u64>>});
+  rows.push_back({"vote.all", &together<&ofAll<&vote<Vote::All>>>});
+  rows.push_back({"vote.any", &together<&ofAll<&vote<Vote::Any>>>});
+  rows.push_back({"vote.uni", &together<&ofAll<&vote<Vote::Uniform>>>});
+  rows.push_back({"vote.ballot", &together<&ofAll<&vote<Vote::Ballot>>>});
+  rows.push_back({"match.any.b32", &together<&ofAll<&matchAny<u32>>>});
+  rows.push_back({"match.any.b64", &together<&ofAll<&matchAny<u64>>>});
+  rows.push_back({"match.all.b32", &together<&ofAll<&matchAll<u32>>>});
+  rows.push_back({"match.all.b64", &together<&ofAll<&matchAll<u64>>>});
   rows.push_back({"activemask", &activeMask});
   rows.push_back({"elect", &together<&elect>});
-  rows.push_back({"redux.add.u32", &together<&reduce<u32, &addOf<u32>>>});
-  rows.push_back({"redux.add.s32", &together<&reduce<u32, &addOf<u32>>>});
-  rows.push_back({"redux.min.u32", &together<&reduce<u32, &minOf<u32>>>});
-  rows.push_back({"redux.min.s32", &together<&reduce<s32, &minOf<s32>>>});
-  rows.push_back({"redux.max.u32", &together<&reduce<u32, &maxOf<u32>>>});
-  rows.push_back({"redux.max.s32", &together<&reduce<s32, &maxOf<s32>>>});
-  rows.push_back({"redux.and.b32", &together<&reduce<u32, &andOf<u32>>>});
-  rows.push_back({"redux.or.b32", &together<&reduce<u32, &orOf<u32>>>});
-  rows.push_back({"redux.xor.b32", &together<&reduce<u32, &xorOf<u32>>>});
+  rows.push_back({"redux.add.u32", &together<&ofAll<&reduce<u32, &addOf<u32>>>>});
+  rows.push_back({"redux.add.s32", &together<&ofAll<&reduce<u32, &addOf<u32>>>>});
+  rows.push_back({"redux.min.u32", &together<&ofAll<&reduce<u32, &minOf<u32>>>>});
+  rows.push_back({"redux.min.s32", &together<&ofAll<&reduce<s32, &minOf<s32>>>>});
+  rows.push_back({"redux.max.u32", &together<&ofAll<&reduce<u32, &maxOf<u32>>>>});
+  rows.push_back({"redux.max.s32", &together<&ofAll<&reduce<s32, &maxOf<s32>>>>});
+  rows.push_back({"redux.and.b32", &together<&ofAll<&reduce<u32, &andOf<u32>>>>});
+  rows.push_back({"redux.or.b32", &together<&ofAll<&reduce<u32, &orOf<u32>>>>});
+  rows.push_back({"redux.xor.b32", &together<&ofAll<&reduce<u32, &xorOf<u32>>>>});
 #define REDUX(NAME, MAX)                                                                           \
-  rows.push_back({NAME ".f32", &together<&reduceFloat<MAX, false, false>>});                       \
-  rows.push_back({NAME ".abs.f32", &together<&reduceFloat<MAX, true, false>>});                    \
-  rows.push_back({NAME ".nan.f32", &together<&reduceFloat<MAX, false, true>>});                    \
-  rows.push_back({NAME ".abs.nan.f32", &together<&reduceFloat<MAX, true, true>>})
+  rows.push_back({NAME ".f32", &together<&ofAll<&reduceFloat<MAX, false, false>>>});                       \
+  rows.push_back({NAME ".abs.f32", &together<&ofAll<&reduceFloat<MAX, true, false>>>});                    \
+  rows.push_back({NAME ".nan.f32", &together<&ofAll<&reduceFloat<MAX, false, true>>>});                    \
+  rows.push_back({NAME ".abs.nan.f32", &together<&ofAll<&reduceFloat<MAX, true, true>>>})
   REDUX("redux.min", false);
   REDUX("redux.max", true);
 }

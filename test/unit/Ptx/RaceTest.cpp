@@ -56,6 +56,41 @@ TEST(Race, LanesOfOneWarp) {
   expectBroken(neighbours(halves, 16), race, {"bar.warp.sync"});
 }
 
+/// The first thread stores and releases; lane 0 of another warp acquires and has `handOn`, then every lane of that warp loads.
+std::string handedOn(const std::string &handOn, const std::string &poll = "ld.acquire.cta.shared.u32 %r1, [%tile+64];\n") {
+  return "@%first st.shared.u32 [%tile+64], 0;\nbar.sync 0;\nsetp.ge.u32 %p, %t, 32;\n@%p bra READ;\n"
+         "@!%first bra DONE;\nst.shared.u32 [%tile], 5;\nst.release.cta.shared.u32 [%tile+64], 1;\nbra DONE;\n"
+         "READ:\nmov.u32 %r1, 1;\nsetp.ne.u32 %p, %t, 32;\n@%p bra MET;\nPOLL:\n" + poll +
+         "setp.eq.u32 %q, %r1, 0;\n@%q bra POLL;\nMET:\n" + handOn + "ld.shared.u32 %r2, [%tile];\nDONE:\n";
+}
+
+TEST(Race, WarpWideInstructionsHandOnWhatWasAcquired) {
+  for (const char *meet : {"shfl.sync.idx.b32 %r1, %r1, 0, 31, -1;\n", "vote.sync.all.pred %q, %p, -1;\n",
+                           "redux.sync.add.u32 %r1, %r1, -1;\n", "match.any.sync.b32 %r1, %r1, -1;\n",
+                           "bar.warp.sync -1;\n"})
+    expectClean(handedOn(meet), threads(64), 5);
+  expectBroken(handedOn(""), race, {"races with the store of line"}, threads(64));
+  // Nobody has the value of lane 0, or those of one half have it.
+  expectBroken(handedOn("shfl.sync.idx.b32 %r1, %r1, 5, 31, -1;\n"), race, {}, threads(64));
+  expectBroken(handedOn("shfl.sync.idx.b32 %r1, %r1, 0, 0x100f, -1;\n"), race, {}, threads(64));
+  expectBroken(handedOn("elect.sync _|%q, -1;\n"), race, {}, threads(64));
+  // What was only polled is handed on as such: the fence is needed, and it may be the reader's.
+  std::string relaxed = "ld.relaxed.cta.shared.u32 %r1, [%tile+64];\n", shuffle = "shfl.sync.idx.b32 %r1, %r1, 0, 31, -1;\n";
+  expectBroken(handedOn(shuffle, relaxed), race, {}, threads(64));
+  expectClean(handedOn(shuffle + "fence.acq_rel.cta;\n", relaxed), threads(64), 5);
+}
+
+TEST(Race, WarpWideInstructionsDoNotOrderStoresOfLanes) {
+  for (const char *meet : {"shfl.sync.idx.b32 %r5, %t, 0, 31, -1;\n", "vote.sync.all.pred %q, %first, -1;\n"}) {
+    expectBroken(neighbours(meet, 1), race, {"lanes of a warp are in no order", "bar.warp.sync"});
+    // A load comes before what its warp stores behind the instruction at which all have met; not what another warp stores.
+    std::string store = "st.shared.u32 [%r1], 5;\n";
+    expectClean(neighbours("bar.warp.sync -1;\n", 1, meet + store), threads(32));
+    expectBroken(neighbours("bar.warp.sync -1;\n", 1, store), race, {"bar.warp.sync"});
+    expectBroken(neighbours("bar.sync 0;\n", 32, meet + store), race, {}, threads(64));
+  }
+}
+
 TEST(Race, LoadThenStoreOfAnother) {
   std::string again = "st.shared.u32 [%r2], %r3;\n";
   expectBroken(neighbours("bar.sync 0;", 32, "st.shared.u32 [%r1], 5;\n"), race,
