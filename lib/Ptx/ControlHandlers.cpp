@@ -244,8 +244,10 @@ void markLoaded(Exec &x, const Op &op) {
     uint64_t address = addressOf(x, op, op.b, i);
     bool local = op.space != Space::Generic || (address & windowMask) == localWindow;
     address &= ~windowMask;
-    if (!local || address + op.size > stride || isWritten(x.warp->localShadow, i * stride + address, op.size))
-      written |= 1u << i;
+    bool some = !local || address + op.size > stride; // what is half there is a structure with padding, or bit fields
+    for (uint32_t b = 0; !some && b < op.size; ++b)
+      some = isWritten(x.warp->localShadow, i * stride + address + b, 1);
+    written |= uint32_t(some) << i;
   }
   uint32_t &mask = x.predicate(op.a);
   mask = (mask & ~x.mask) | written;
