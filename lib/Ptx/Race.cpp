@@ -10,8 +10,7 @@
 
 namespace cameo::ptx {
 
-constexpr size_t leastLimit = 1024, leastCache = 512, leastMerged = 2048;
-constexpr size_t flagBytes = sizeof(std::pair<uint64_t, RaceFlag>) + 4 * sizeof(void *); // in a hash table
+constexpr size_t leastLimit = 1024, leastCache = 512, leastMerged = 2048, leastFlags = 8192;
 
 void RaceBlock::start(const Block &block) {
   this->block = &block;
@@ -133,7 +132,7 @@ size_t RaceBlock::allowance() const {
   for (auto &page : pages)
     if (page)
       touched += page->touchedBytes(false);
-  return touched / 2 + launch.race->allowance();
+  return touched / 2 + launch.race->allowance() / 2;
 }
 
 std::vector<uint32_t> RaceBlock::frontier(const RaceBlock &of) const {
@@ -283,7 +282,7 @@ void RaceBlock::measure() {
       shadow += page->memory();
       touched += page->touchedBytes(true);
     }
-  shadow += flags.size() * flagBytes;
+  shadow += flags.bytes();
   launch.race->touchedBytes += touched;
   launch.race->shadowBytes += shadow + touched / 4;
 }
@@ -291,6 +290,10 @@ void RaceBlock::measure() {
 RaceLaunch::~RaceLaunch() {
   for (Allocation *a : allocations)
     delete static_cast<RacePages *>(a->race.exchange(nullptr));
+}
+
+size_t RaceLaunch::flagAllowance() const {
+  return leastFlags + pagesMade.load(std::memory_order_relaxed) * RacePage::bytes / 64;
 }
 
 RacePages &RaceLaunch::pagesOf(Allocation &a) {
@@ -306,7 +309,7 @@ RacePages &RaceLaunch::pagesOf(Allocation &a) {
 }
 
 void RaceLaunch::measure() {
-  uint64_t touched = 0, shadow = table.bytes() + flags.size() * flagBytes + older.bytes();
+  uint64_t touched = 0, shadow = table.bytes() + flags.bytes() + older.bytes();
   for (Allocation *a : allocations) {
     auto &pages = *static_cast<RacePages *>(a->race.load());
     shadow += pages.memory();

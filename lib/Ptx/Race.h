@@ -17,6 +17,7 @@
 
 #include "RaceApi.h"
 #include "RaceClock.h"
+#include "RaceFlags.h"
 #include "RaceOlder.h"
 #include "RacePage.h"
 #include "RaceTable.h"
@@ -58,7 +59,7 @@ struct RaceBulk {
 /// What a lane has published last, and from what: a lane that tries to take a lock publishes the same each time.
 struct RacePublished {
   KnowledgePtr from;
-  uint32_t fenceClock = 0;
+  uint32_t fenceClock = 0, lanes = 0;
   OthersPtr what;
 };
 
@@ -86,27 +87,14 @@ struct RaceMbarrier {
   uint32_t initWarp = 0, initLane = 0, initClock = 0;
 };
 
-/// What a release pattern wrote to a word, and atomics of others after it.
-struct RaceRelease {
-  static constexpr uint64_t several = ~uint64_t(0);
-  OthersPtr released;
-  Scope scope = Scope::Block;
-  uint64_t block = 0; ///< whose thread it was, or `several`
-  uint32_t line = 0;
-};
-struct RaceFlag {
-  std::vector<RaceRelease> by;
-  uint64_t version = 0;
-};
-
 /// What a launch's blocks share: global memory.
 struct RaceLaunch {
   explicit RaceLaunch(unsigned hostThreads) : table(hostThreads) {}
   RaceTable table; ///< each host thread writes to a part of its own
   std::mutex mutex;
   std::vector<Allocation *> allocations;
-  std::unordered_map<uint64_t, RaceFlag> flags; ///< by address / 4
-  RaceOlder older;                              ///< under the mutex
+  RaceFlags flags; ///< under the mutex
+  RaceOlder older; ///< and these
   std::atomic<uint64_t> pagesMade{0};
   std::atomic<uint64_t> touchedBytes{0}, shadowBytes{0};
   std::atomic<bool> full{false};
@@ -133,6 +121,8 @@ struct RaceLaunch {
   RacePages &pagesOf(Allocation &allocation);
   /// What a host thread may spend on tables and caches beside the cells: a part of what is touched.
   size_t allowance() const { return pagesMade.load(std::memory_order_relaxed) * RacePage::bytes / 4 / table.writers(); }
+  /// What flags of global memory may keep.
+  size_t flagAllowance() const;
   void measure();
 };
 
@@ -155,7 +145,8 @@ public:
   RaceTable table;
   RaceCache cache;
   std::vector<std::unique_ptr<RacePage>> pages; ///< of shared memory
-  std::unordered_map<uint64_t, RaceFlag> flags;
+  RaceFlags flags; ///< of shared memory
+  static constexpr size_t flagAllowance = 4096; ///< bytes that these may keep
   /// Of loads of which only the block is remembered: the first one of each allocation stands for all.
   std::vector<std::pair<const Allocation *, uint32_t>> firstLoads;
   uint32_t firstLoadOf(const Allocation &allocation, uint32_t op) {
@@ -237,7 +228,8 @@ struct RaceCopy {
   uint32_t lane = 0;             ///< who issues it: ordered must be what this lane knows
   uint8_t kind = RaceAsync;
   uint8_t widthLog = 0, residue = 0;
-  bool byAddress = false; ///< else all lanes of 1 << lane
+  uint32_t mask = 0;      ///< all lanes of one instruction, where each brings a part; 0: only that one
+  bool byAddress = false; ///< which lane brought a byte follows from its address; else all lanes of the mask
   bool proxy = false;     ///< it reads through the async proxy
   bool looksOnly = false; ///< nothing is remembered of it
   const RaceBlock *of = nullptr; ///< whose agent; null: the own block's

@@ -216,8 +216,15 @@ void raceBulkLoad(Exec &x, const BulkCopy &copy, const Mbarrier &barrier) {
     for (const SharedSpan &span : copy.spans)
       raceRange(x, *copy.op, raceSharedOf(x), span.first - sharedBase, span.bytes, how);
   for (size_t i = 0; fromRegisters && i < copy.pieces.size(); ++i) {
+    // One record for all lanes, as for their loads and stores.
+    const BulkPiece &piece = copy.pieces[i];
+    uint64_t offset = piece.shared - sharedBase;
     how.lane = copy.lanes[i];
-    raceRange(x, *copy.op, raceSharedOf(x), copy.pieces[i].shared - sharedBase, copy.pieces[i].bytes, how);
+    how.mask = copy.mask;
+    how.byAddress = true;
+    how.widthLog = static_cast<uint8_t>(std::countr_zero(piece.bytes));
+    how.residue = static_cast<uint8_t>(((offset >> how.widthLog) - how.lane) & 31);
+    raceRange(x, *copy.op, raceSharedOf(x), offset, piece.bytes, how);
   }
 }
 

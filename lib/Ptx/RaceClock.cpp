@@ -110,6 +110,16 @@ void Clock::join(const Clock &other) {
     settle(agent);
 }
 
+constexpr size_t sharedBytes = 2 * sizeof(void *); // the counts of references
+
+size_t Clock::heapBytes(CountedOnce &counted) const {
+  size_t sum = all.capacity() * sizeof all[0] + each.capacity() * sizeof each[0];
+  for (const auto &own : each)
+    if (own && counted.insert(own.get()).second)
+      sum += sizeof *own + sharedBytes;
+  return sum;
+}
+
 void BlockKnowledge::join(const BlockKnowledge &other) {
   known.join(other.known);
   fenced.join(other.fenced);
@@ -226,6 +236,19 @@ std::shared_ptr<const Others> fencedOthers(const std::shared_ptr<const Others> &
     entry.second = fenced;
   }
   return out;
+}
+
+size_t bytesOf(const std::shared_ptr<const Others> &others, CountedOnce &counted) {
+  if (!others || !counted.insert(others.get()).second)
+    return 0;
+  size_t sum = sizeof *others + sharedBytes + others->capacity() * sizeof(Others::value_type);
+  for (const auto &entry : *others)
+    if (const BlockKnowledge &k = *entry.second; counted.insert(&k).second) {
+      sum += sizeof k + sharedBytes;
+      for (const Clock *clock : {&k.known, &k.fenced, &k.fencedGlobal, &k.device, &k.loose})
+        sum += clock->heapBytes(counted);
+    }
+  return sum;
 }
 
 const BlockKnowledge *findBlock(const std::shared_ptr<const Others> &others, uint64_t block) {

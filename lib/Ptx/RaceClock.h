@@ -13,9 +13,13 @@
 #include <cstdint>
 #include <memory>
 #include <utility>
+#include <unordered_set>
 #include <vector>
 
 namespace cameo::ptx {
+
+/// What has been counted already, where many share it.
+using CountedOnce = std::unordered_set<const void *>;
 
 class Clock {
 public:
@@ -34,6 +38,8 @@ public:
   bool includes(const Clock &other) const;
   bool empty() const { return all.empty(); }
   bool operator==(const Clock &) const = default;
+  /// Beside the object itself.
+  size_t heapBytes(CountedOnce &counted) const;
 
 private:
   using LaneClocks = std::array<uint32_t, 32>;
@@ -81,6 +87,8 @@ std::shared_ptr<const Others> joined(const std::shared_ptr<const Others> &a,
 std::shared_ptr<const Others> loosened(const std::shared_ptr<const Others> &others);
 /// After a fence.proxy.async: the async proxy sees all of that, too.
 std::shared_ptr<const Others> fencedOthers(const std::shared_ptr<const Others> &others, uint8_t spaces);
+/// The memory that it takes, without what has been counted.
+size_t bytesOf(const std::shared_ptr<const Others> &others, CountedOnce &counted);
 const BlockKnowledge *findBlock(const std::shared_ptr<const Others> &others, uint64_t block);
 
 } // namespace cameo::ptx

@@ -83,15 +83,15 @@ bool publishesSame(const Knowledge &a, const Knowledge &b) {
          a.fencedGlobal == b.fencedGlobal && a.loose == b.loose;
 }
 
-/// What a lane publishes by a store that is no release: what a fence had before it. `from`: its fence, or what it knows of
+/// What lanes publish by a store that is no release: what a fence had before it. `from`: its fence, or what it knows of
 /// fences of the device. `clock`: up to which clock its own accesses are before that fence, 0 where it was a smaller one.
 /// The same as the last time, if it has learned nothing since.
-const OthersPtr &publishedFenced(RaceBlock &race, RaceWarp &warp, const RaceClass &c, unsigned lane, bool ofDevice,
+const OthersPtr &publishedFenced(RaceBlock &race, RaceWarp &warp, const RaceClass &c, uint32_t who, bool ofDevice,
                                  uint32_t clock) {
   const KnowledgePtr &from = ofDevice ? c.known : c.fence;
   warp.published.resize(lanes);
-  RacePublished &last = warp.published[lane];
-  bool same = last.from && last.fenceClock == clock &&
+  RacePublished &last = warp.published[static_cast<size_t>(std::countr_zero(who))];
+  bool same = last.from && last.fenceClock == clock && last.lanes == who &&
               race.readEpoch < findBlock(last.what, race.linear)->epoch &&
               (last.from == from || (ofDevice && publishesSame(*last.from, *from)));
   if (same) {
@@ -102,38 +102,9 @@ const OthersPtr &publishedFenced(RaceBlock &race, RaceWarp &warp, const RaceClas
   if (ofDevice) // Each thread's fence may be before the barrier behind which one of them publishes for all.
     k.known = k.device;
   if (clock)
-    k.known.raise(warp.index, clock, 1u << lane);
-  last = {from, clock, racePublish(race, std::move(k))};
+    k.known.raise(warp.index, clock, who);
+  last = {from, clock, who, racePublish(race, std::move(k))};
   return last.what;
-}
-
-constexpr size_t mostReleases = 8, mostNarrow = 64;
-
-/// A store replaces what was there, an atomic adds to it. Where that is nothing new, those who look again have seen it.
-void publish(Exec &x, RaceFlag &flag, RaceRelease &&now, bool adds) {
-  if (!adds)
-    flag.by.clear();
-  auto same = [&](uint64_t block) {
-    return std::find_if(flag.by.begin(), flag.by.end(),
-                        [&](const RaceRelease &r) { return r.block == block && r.scope == now.scope; });
-  };
-  auto known = same(now.block);
-  if (known == flag.by.end() && flag.by.size() >= mostReleases && now.scope >= Scope::Device) {
-    now.block = RaceRelease::several;
-    known = same(now.block);
-  }
-  if (known != flag.by.end()) {
-    known->line = now.line;
-    OthersPtr all = joined(known->released, now.released, ~uint64_t(0));
-    if (all == known->released)
-      return;
-    known->released = all;
-  } else {
-    if (flag.by.size() >= mostNarrow)
-      flag.by.erase(flag.by.begin());
-    flag.by.push_back(std::move(now));
-  }
-  flag.version = ++x.launch->race->versions;
 }
 
 struct Released {
@@ -141,21 +112,21 @@ struct Released {
   Scope scope = Scope::Block;
 };
 
-/// What a strong store of one lane releases: behind fences of the device, and what a later fence of the block adds.
-std::array<Released, 2> releasedBy(Exec &x, const Op &op, RaceWarp &warp, const RaceClass &c, unsigned lane) {
+/// What a strong store of lanes of a class releases: behind fences of the device, and what a later fence of the block adds.
+std::array<Released, 2> releasedBy(Exec &x, const Op &op, RaceWarp &warp, const RaceClass &c, uint32_t who) {
   RaceBlock &race = *x.race;
   Scope scope = static_cast<Scope>(op.traits / TraitScope & 3);
   if (op.traits & TraitRelease)
-    return {Released{racePublish(race, race.release(warp, 1u << lane)), scope}, {}};
+    return {Released{racePublish(race, race.release(warp, who)), scope}, {}};
   bool ofDevice = !c.known->device.empty(), widely = c.fence && isWide(x, c.fenceScope);
   std::array<Released, 2> out{};
   if (ofDevice)
-    out[0] = {publishedFenced(race, warp, c, lane, true, widely ? c.fenceClock : 0), scope};
+    out[0] = {publishedFenced(race, warp, c, who, true, widely ? c.fenceClock : 0), scope};
   else if (c.fence)
-    out[0] = {publishedFenced(race, warp, c, lane, false, c.fenceClock), narrower(scope, c.fenceScope)};
+    out[0] = {publishedFenced(race, warp, c, who, false, c.fenceClock), narrower(scope, c.fenceScope)};
   if (ofDevice && c.fence && !widely) {
     Knowledge k = *c.fence;
-    k.known.raise(warp.index, c.fenceClock, 1u << lane);
+    k.known.raise(warp.index, c.fenceClock, who);
     out[1] = {racePublish(race, std::move(k)), narrower(scope, c.fenceScope)};
   }
   return out;
@@ -356,6 +327,81 @@ bool seesOlder(Exec &x, const RaceWarp &warp, const RaceSpot &spot, const Offset
   return false;
 }
 
+RaceClass &classOf(RaceWarp &warp, unsigned lane) {
+  for (RaceClass &c : warp.classes)
+    if (c.mask >> lane & 1)
+      return c;
+  return warp.classes[0];
+}
+
+/// A strong access on its way through the flags.
+template <typename Offset> struct StrongAccess {
+  Exec &x;
+  const Op &op;
+  RaceFlags &flags;
+  uint64_t base; ///< of off[]
+  const Offset *off;
+  unsigned width;
+  bool loads, stores;
+  RaceBlock &race = *x.race;
+  RaceWarp &warp = race.warps[x.warp->index];
+
+  uint64_t firstWord(unsigned lane) const { return (base + off[lane]) / 4; }
+  uint64_t lastWord(unsigned lane) const { return (base + off[lane] + width - 1) / 4; }
+
+  /// Lanes of `mask` see the words of one of them.
+  void seeAll(uint32_t mask, unsigned lane) {
+    for (uint64_t word = firstWord(lane); word <= lastWord(lane); ++word)
+      if (const RaceFlag *flag = flags.find(word))
+        race.eachClass(warp, mask, [&](RaceClass &c) { see(x, op, c, *flag); });
+  }
+  /// Lanes `who` of class c publish to the words of one of them.
+  void publish(const RaceClass &c, uint32_t who, unsigned lane) {
+    auto released = releasedBy(x, op, warp, c, who);
+    for (uint64_t word = firstWord(lane); word <= lastWord(lane); ++word) {
+      bool adds = loads;
+      for (const Released &r : released)
+        if (r.what) {
+          flags.publish(word, {r.what, r.scope, race.linear, lineAt(x, op)}, adds, x.launch->race->versions);
+          adds = true;
+        }
+      if (!adds)
+        flags.drop(word);
+    }
+  }
+  void ofLane(unsigned lane) {
+    if (loads) {
+      // Lanes that see the same stay together: those of the mask that are of its class.
+      uint32_t together = classOf(warp, lane).mask & x.mask;
+      for (uint32_t others = together; others; others &= others - 1)
+        if (unsigned o = static_cast<unsigned>(std::countr_zero(others)); off[o] != off[lane])
+          together &= ~(1u << o);
+      seeAll(together, lane);
+    }
+    if (stores)
+      publish(classOf(warp, lane), 1u << lane, lane);
+  }
+  /// Of coarse flags. Lanes of an atomic may have seen each other's words: they look again behind what they publish.
+  void together(uint32_t mask) {
+    while (mask) {
+      unsigned lead = static_cast<unsigned>(std::countr_zero(mask));
+      uint32_t same = 0;
+      for (uint32_t rest = mask; rest; rest &= rest - 1)
+        if (unsigned i = static_cast<unsigned>(std::countr_zero(rest));
+            flags.keyOf(firstWord(i)) == flags.keyOf(firstWord(lead)))
+          same |= 1u << i;
+      mask &= ~same;
+      if (loads)
+        seeAll(same, lead);
+      for (size_t i = 0; stores && i < warp.classes.size(); ++i)
+        if (uint32_t who = warp.classes[i].mask & same)
+          publish(warp.classes[i], who, lead);
+      if (loads && stores)
+        seeAll(same, lead);
+    }
+  }
+};
+
 } // namespace
 
 template <typename Offset>
@@ -364,57 +410,34 @@ void raceStrong(Exec &x, const Op &op, const RaceSpot &spot, const Offset *off, 
   if (!x.launch->ordersMemory)
     return;
   RaceBlock &race = *x.race;
-  RaceWarp &warp = race.warps[x.warp->index];
+  RaceLaunch &launch = *x.launch->race;
   bool global = spot.space != Space::Shared;
-  std::unique_lock<std::mutex> lock(x.launch->race->mutex, std::defer_lock);
+  std::unique_lock<std::mutex> lock(launch.mutex, std::defer_lock);
   if (global)
     lock.lock();
-  auto &flags = global ? x.launch->race->flags : (spot.home ? *spot.home : race).flags;
-  uint64_t base = global ? spot.allocation->base - spot.origin : 0;
-  RaceOlder &older = x.launch->race->older;
+  RaceFlags &flags = global ? launch.flags : (spot.home ? *spot.home : race).flags;
+  uint64_t base = global ? spot.allocation->base : spot.origin;
+  StrongAccess<Offset> access{x, op, flags, base, off, width, loads, stores};
+  RaceOlder &older = launch.older;
   if (race.older)
     race.older->mask = 0;
+  uint32_t together = 0;
   for (uint32_t rest = x.mask; rest; rest &= rest - 1) {
     unsigned lane = static_cast<unsigned>(std::countr_zero(rest));
     if (global && loads && stores)
       older.seen(x, spot.allocation->base + off[lane]);
-    else if (global && loads && seesOlder(x, warp, spot, off, width, lane))
+    else if (global && loads && seesOlder(x, access.warp, spot, off, width, lane))
       continue;
     if (global && stores)
-      older.stored(x, warp, lane, spot.allocation->base + off[lane], spot.allocation->host + off[lane], width, loads);
-    uint64_t first = (base + spot.origin + off[lane]) / 4;
-    uint64_t last = (base + spot.origin + off[lane] + width - 1) / 4;
-    for (uint64_t word = first; loads && word <= last; ++word)
-      if (auto it = flags.find(word); it != flags.end()) {
-        // Lanes that see the same stay together: those of the mask that are of its class.
-        RaceClass *mine = nullptr;
-        for (RaceClass &c : warp.classes)
-          if (c.mask >> lane & 1)
-            mine = &c;
-        uint32_t together = mine->mask & x.mask;
-        for (uint32_t others = together; others; others &= others - 1)
-          if (unsigned o = static_cast<unsigned>(std::countr_zero(others)); off[o] != off[lane])
-            together &= ~(1u << o);
-        race.eachClass(warp, together, [&](RaceClass &c) { see(x, op, c, it->second); });
-      }
-    if (!stores)
-      continue;
-    RaceClass *mine = nullptr;
-    for (RaceClass &c : warp.classes)
-      if (c.mask >> lane & 1)
-        mine = &c;
-    auto released = releasedBy(x, op, warp, *mine, lane);
-    for (uint64_t word = first; word <= last; ++word) {
-      bool adds = loads;
-      for (const Released &r : released)
-        if (r.what) {
-          publish(x, flags[word], {r.what, r.scope, race.linear, lineAt(x, op)}, adds);
-          adds = true;
-        }
-      if (!adds)
-        flags.erase(word);
-    }
+      older.stored(x, access.warp, lane, spot.allocation->base + off[lane], spot.allocation->host + off[lane], width, loads);
+    if (flags.isCoarse())
+      together |= 1u << lane;
+    else
+      access.ofLane(lane);
   }
+  access.together(together);
+  if (stores)
+    flags.keepSmall(global ? launch.flagAllowance() : RaceBlock::flagAllowance, launch.versions);
 }
 
 template void raceStrong(Exec &, const Op &, const RaceSpot &, const uint32_t *, unsigned, bool, bool);

@@ -62,7 +62,7 @@ public:
     warp = &race.warps[x.warp->index];
     a.agent = static_cast<uint16_t>(copy.agent);
     a.clock = copy.clock;
-    a.mask = asking = 1u << copy.lane;
+    a.mask = asking = copy.mask ? copy.mask : 1u << copy.lane;
     a.kind = copy.kind;
     a.widthLog = copy.widthLog;
     if (copy.of) {
