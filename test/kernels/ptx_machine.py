@@ -62,8 +62,9 @@ class Machine:
         assert status == 0, self.call("text_data", errors, result=C.c_char_p).decode()
         return module
 
-    def run(self, module, name, grid, inputs, outputs, sizes):
-        """outputs: arrays to be filled; those given as (array,) hold their contents before the launch."""
+    def run(self, module, name, grid, inputs, outputs, sizes, shared=0, schedule=0):
+        """outputs: arrays to be filled; those given as (array,) hold their contents before the launch. `shared`: bytes
+        of shared memory that the launch brings."""
         index = U32()
         assert self.call("module_find", module, name.encode(), C.pointer(index)) == 0, name
         kernel = sized(Kernel)
@@ -89,6 +90,7 @@ class Machine:
         launch = sized(Launch)
         launch.grid[:] = [int(g) for g in grid]
         launch.block[:] = list(kernel.reqntid)
+        launch.dynamic_shared_bytes, launch.schedule = shared, schedule
         launch.args, launch.arg_bytes, launch.checks, launch.host_threads = C.addressof(packed), kernel.arg_bytes, 2, 1
         result = P()
         status = self.call("launch", module, index, memory, C.pointer(launch), C.pointer(result))
@@ -115,6 +117,12 @@ def evaluate(expression, sizes):
     return eval(re.sub(r"\b(and|or|not)\(", r"\1_(", expression), {"__builtins__": {}}, names)  # our own text
 
 
+def ptx_of(module):
+    """The PTX that a module carries: an attribute's text, in MLIR's escapes."""
+    escaped = re.search(r'cameo\.ptx = "((?:[^"\\]|\\.)*)"', module)[1]
+    return re.sub(r"\\([0-9A-F]{2}|.)", lambda m: chr(int(m[1], 16)) if len(m[1]) == 2 else m[1], escaped)
+
+
 class Kernels:
     """kernel.funcs as text, compiled for a target; `run` picks a variant as the runtime does."""
 
@@ -126,8 +134,7 @@ class Kernels:
                               input=text, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         self.resolved = done.stdout
-        escaped = re.search(r'cameo\.ptx = "((?:[^"\\]|\\.)*)"', done.stdout)[1]
-        self.ptx = re.sub(r"\\([0-9A-F]{2}|.)", lambda m: chr(int(m[1], 16)) if len(m[1]) == 2 else m[1], escaped)
+        self.ptx = ptx_of(done.stdout)
         self.machine = Machine(build / "lib" / "libcameo-ptx.so")
         self.module = self.machine.parse(self.ptx)
         self.variants = {}

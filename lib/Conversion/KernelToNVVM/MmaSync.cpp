@@ -2,7 +2,8 @@
 //
 // Products by mma.sync, as MmaTable.h has them: each step of 32 bytes of k loads 16 rows of A and 16 columns
 // of B at a time, four registers of a lane, and multiplies them into m16n8 fragments. Columns stay in
-// registers for all rows of a step.
+// registers for all rows of a step. Rows that are in registers already need no instruction where their
+// elements have two bytes: the fragment of the sums, m16n16 of it, is the fragment of A.
 #include "StagedLowering.h"
 
 #include "cameo/Dialect/Kernel/Layout/MmaTable.h"
@@ -33,7 +34,24 @@ Value laneOffset(I32Math math, Value thread, const FragmentMap &map, int16_t Fra
   return sum ? sum : math.constant(0);
 }
 
-/// One operand: where a lane's matrix row lies, and how the tile's constants add to it.
+/// mma.sync takes pairs of f16 as vectors, all else as integers.
+Value asOperand(OpBuilder &builder, Location loc, Value pair, Type element) {
+  Type type = element.isF16() ? Type(VectorType::get({2}, element)) : Type(builder.getI32Type());
+  return pair.getType() == type ? pair : LLVM::BitcastOp::create(builder, loc, type, pair).getResult();
+}
+
+/// The four registers of rows 16 m ... and depths 16 k ... of a tile in the fragment of the sums: eight of its elements,
+/// by pairs along k.
+SmallVector<Value> rowsInRegisters(OpBuilder &builder, Location loc, Value tile, int64_t block, Type element) {
+  SmallVector<Value> registers;
+  for (int64_t first = block * 8; first < block * 8 + 8; first += 2) {
+    Value elements[] = {extractRegister(builder, loc, tile, first), extractRegister(builder, loc, tile, first + 1)};
+    registers.push_back(asOperand(builder, loc, makeVector(builder, loc, elements), element));
+  }
+  return registers;
+}
+
+/// One operand in shared memory: where a lane's matrix row lies, and how the tile's constants add to it.
 class Operand {
 public:
   /// `warp`: where the warp's rectangle begins along m or n.
@@ -61,7 +79,8 @@ public:
     SmallVector<Value> matrices = loadMatrices(along, depth);
     SmallVector<Value> registers;
     for (unsigned reg = 0; reg < 4; ++reg)
-      registers.push_back(asOperand(map.load == FragmentLoad::Pairs ? permuted(matrices, reg) : matrices[reg]));
+      registers.push_back(asOperand(builder, loc, map.load == FragmentLoad::Pairs ? permuted(matrices, reg) : matrices[reg],
+                                    part.getElementType()));
     return registers;
   }
 
@@ -118,13 +137,6 @@ private:
     FragmentPair pair = fragmentPair(isB, reg);
     return NVVM::PermuteOp::create(builder, loc, builder.getI32Type(), matrices[pair.first], matrices[pair.second],
                                    pair.odd ? odd : even, NVVM::PermuteMode::DEFAULT);
-  }
-
-  /// mma.sync takes pairs of f16 as vectors, all else as integers.
-  Value asOperand(Value pair) {
-    if (!part.getElementType().isF16())
-      return pair;
-    return LLVM::BitcastOp::create(builder, loc, VectorType::get({2}, builder.getF16Type()), pair);
   }
 
   OpBuilder &builder;
@@ -222,7 +234,7 @@ void multiplyFragment(OpBuilder &builder, MmaAsyncOp op, const MmaInstruction &m
 
 } // namespace
 
-SmallVector<Value> multiplyMma(OpBuilder &builder, MmaAsyncOp op, LoweredSlot a, LoweredSlot b,
+SmallVector<Value> multiplyMma(OpBuilder &builder, MmaAsyncOp op, ValueRange a, LoweredSlot b,
                                SmallVector<Value> acc) {
   Location loc = op.getLoc();
   I32Math math{builder, loc};
@@ -233,17 +245,22 @@ SmallVector<Value> multiplyMma(OpBuilder &builder, MmaAsyncOp op, LoweredSlot a,
   unsigned warpColBits = llvm::Log2_64(type.getWarpCols());
   Value warpCol = math.mul(field(5, type.getWarpCols()), warpTileCols);
   Value warpRow = math.mul(field(5 + warpColBits, type.getWarpRows()), warpTileRows);
-  Operand left(builder, op, a, /*isB=*/false, thread, warpRow), right(builder, op, b, /*isB=*/true, thread, warpCol);
-  const MmaInstruction *mma =
-      findMma(op.getPartTypeA().getElementType(), op.getPartTypeB().getElementType(), type.getElementType());
+  auto tile = dyn_cast<RankedTensorType>(op.getA().getType());
+  Type element = tile ? tile.getElementType() : op.getPartTypeA().getElementType();
+  std::optional<Operand> left;
+  if (!tile)
+    left.emplace(builder, op, LoweredSlot(a), /*isB=*/false, thread, warpRow);
+  Operand right(builder, op, b, /*isB=*/true, thread, warpCol);
+  const MmaInstruction *mma = findMma(element, op.getPartTypeB().getElementType(), type.getElementType());
 
-  int64_t colTiles = warpTileCols / 8;
-  for (int64_t k = 0, step = stepBytes / op.getPartTypeA().getElementBytes(); k < op.getK(); k += step) {
+  int64_t colTiles = warpTileCols / 8, step = stepBytes * 8 / element.getIntOrFloatBitWidth();
+  for (int64_t k = 0; k < op.getK(); k += step) {
     SmallVector<Factors> columns;
     for (int64_t n = 0; n < warpTileCols; n += 16)
       columns.emplace_back(builder, op, *mma, right.load(n, k));
     for (int64_t m = 0; m < warpTileRows / 16; ++m) {
-      Factors rows(builder, op, *mma, left.load(m * 16, k));
+      Factors rows(builder, op, *mma,
+                   left ? left->load(m * 16, k) : rowsInRegisters(builder, loc, a[0], (m * op.getK() + k) / step, element));
       for (int64_t n = 0; n < colTiles; ++n)
         multiplyFragment(builder, op, *mma, rows, columns[n / 2], n % 2 * 2,
                          MutableArrayRef(acc).slice((m * colTiles + n) * 4, 4));

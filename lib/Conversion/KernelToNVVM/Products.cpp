@@ -2,7 +2,8 @@
 //
 // Accumulators. One value per register stands for an accumulator; the engine in its type says which
 // instructions multiply (MmaFma.cpp, MmaSync.cpp, Wgmma.cpp). For fma and mma.sync a product is complete
-// when it is issued and a wait is nothing. Refused: A in registers (not lowered yet), the written form.
+// when it is issued and a wait is nothing. Refused: A in registers of another engine than mma, or spread otherwise
+// than the engine's sums; the written form.
 #include "StagedLowering.h"
 
 using namespace mlir;
@@ -31,14 +32,21 @@ struct LowerMmaAsync : OpConversionPattern<MmaAsyncOp> {
 
   LogicalResult matchAndRewrite(MmaAsyncOp op, OneToNOpAdaptor adaptor,
                                 ConversionPatternRewriter &rewriter) const override {
-    if (!isa<SlotType>(op.getA().getType()))
-      return op.emitOpError("A in registers cannot be emitted yet");
-    LoweredSlot a(adaptor.getA());
-    LoweredSlot b(op.getB() ? adaptor.getB() : adaptor.getA());
+    ValueRange a = adaptor.getA();
+    LoweredSlot b(op.getB() ? adaptor.getB() : a);
     SmallVector<Value> acc(adaptor.getAcc());
-    switch (op.getAcc().getType().getEngine()) {
+    Engine engine = op.getAcc().getType().getEngine();
+    if (isa<RankedTensorType>(op.getA().getType())) {
+      if (engine != Engine::Mma)
+        return op.emitOpError("A in registers can only be emitted for mma");
+      auto *converter = static_cast<const KernelTypeConverter *>(getTypeConverter());
+      LayoutAttr layout = operandLayout(op);
+      if (!layout || converter->layoutOf(op.getA()) != layout)
+        return op.emitOpError("needs A in the fragment of the sums");
+    }
+    switch (engine) {
     case Engine::Fma:
-      acc = multiplyFma(rewriter, op, a, b, acc);
+      acc = multiplyFma(rewriter, op, LoweredSlot(a), b, acc);
       break;
     case Engine::Mma:
       acc = multiplyMma(rewriter, op, a, b, acc);
@@ -46,7 +54,7 @@ struct LowerMmaAsync : OpConversionPattern<MmaAsyncOp> {
     case Engine::Wgmma:
       if (op.getTransA() || op.getTransB())
         return op.emitOpError("transposed operands of wgmma cannot be emitted yet");
-      acc = multiplyWgmma(rewriter, op, a, b, acc);
+      acc = multiplyWgmma(rewriter, op, LoweredSlot(a), b, acc);
       break;
     }
     rewriter.replaceOpWithMultiple(op, {acc});

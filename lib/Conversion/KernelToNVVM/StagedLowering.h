@@ -57,7 +57,8 @@ mlir::Value electedLane(mlir::OpBuilder &builder, mlir::Location loc, mlir::Oper
 /// The products of one slot, per engine: adds to `acc` (one value per register) and returns it.
 llvm::SmallVector<mlir::Value> multiplyFma(mlir::OpBuilder &builder, MmaAsyncOp op, LoweredSlot a,
                                            LoweredSlot b, llvm::SmallVector<mlir::Value> acc);
-llvm::SmallVector<mlir::Value> multiplyMma(mlir::OpBuilder &builder, MmaAsyncOp op, LoweredSlot a,
+/// `a`: the values of a slot, or the registers of a tile.
+llvm::SmallVector<mlir::Value> multiplyMma(mlir::OpBuilder &builder, MmaAsyncOp op, mlir::ValueRange a,
                                            LoweredSlot b, llvm::SmallVector<mlir::Value> acc);
 llvm::SmallVector<mlir::Value> multiplyWgmma(mlir::OpBuilder &builder, MmaAsyncOp op, LoweredSlot a,
                                              LoweredSlot b, llvm::SmallVector<mlir::Value> acc);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Layouts of staged programs. An accumulator's fragment is what its engine dictates, so every acc_read
-// is an anchor; its layout flows through elementwise ops, and back from them to the tiles that are
-// loaded for them, seen through their maps. Refused: ops that combine two anchors of different spread.
+// is an anchor, and so is what a product takes from registers. A layout flows through elementwise ops and
+// reductions, into loops and out of them, and back from them to the tiles that are made for them, seen
+// through their maps. Refused: ops that combine two anchors of different spread.
 #include "GemmSchedule.h"
 
 #include "cameo/Dialect/Kernel/IR/Staged.h"
@@ -17,14 +18,12 @@ namespace {
 class StagedLayouts {
 public:
   LogicalResult assign(VariantOp variant) {
-    variant.walk([&](AccReadOp read) {
-      auto rank = cast<RankedTensorType>(read.getType()).getRank();
-      LayoutAttr layout = fragmentLayout(read.getAcc().getType(), rank);
-      read.setLayoutAttr(layout);
-      known[read.getResult()] = layout;
-    });
-    WalkResult result = variant.walk([&](linalg::GenericOp op) {
-      return failed(spread(op)) ? WalkResult::interrupt() : WalkResult::advance();
+    variant.walk([&](Operation *op) { anchor(op); });
+    WalkResult result = variant.walk<WalkOrder::PreOrder>([&](Operation *op) {
+      if (auto reduce = dyn_cast<ReduceOp>(op))
+        spread(reduce);
+      auto generic = dyn_cast<linalg::GenericOp>(op);
+      return generic && failed(spread(generic)) ? WalkResult::interrupt() : WalkResult::advance();
     });
     if (result.wasInterrupted())
       return failure();
@@ -37,6 +36,42 @@ public:
   }
 
 private:
+  void anchor(Operation *op) {
+    if (auto read = dyn_cast<AccReadOp>(op))
+      set(read.getResult(), fragmentLayout(read.getAcc().getType(), cast<RankedTensorType>(read.getType()).getRank()));
+    auto product = dyn_cast<MmaAsyncOp>(op);
+    if (product && product.getA().getDefiningOp<LoadOp>())
+      if (LayoutAttr layout = operandLayout(product))
+        set(product.getA(), layout);
+  }
+
+  /// `value` is spread so, wherever it comes from and under whatever name it goes on. Whoever wants it
+  /// otherwise, too, is refused when it is lowered.
+  void set(Value value, LayoutAttr layout) {
+    if (!known.try_emplace(value, layout).second)
+      return;
+    if (auto argument = dyn_cast<BlockArgument>(value)) {
+      if (auto loop = dyn_cast<scf::ForOp>(argument.getOwner()->getParentOp()))
+        carry(loop, argument.getArgNumber() - loop.getNumInductionVars(), layout);
+      return;
+    }
+    Operation *maker = value.getDefiningOp();
+    if (auto loop = dyn_cast<scf::ForOp>(maker))
+      return carry(loop, cast<OpResult>(value).getResultNumber(), layout);
+    if (isa<linalg::GenericOp, ReduceOp>(maker))
+      return; // they say how they are spread themselves
+    maker->setAttr("layout", layout);
+    if (auto fill = dyn_cast<linalg::FillOp>(maker))
+      set(fill.getOutputs().front(), layout);
+  }
+
+  /// What a loop carries has four names.
+  void carry(scf::ForOp loop, unsigned number, LayoutAttr layout) {
+    for (Value name : {loop.getInitArgs()[number], Value(loop.getRegionIterArgs()[number]), Value(loop.getResult(number)),
+                       loop.getYieldedValues()[number]})
+      set(name, layout);
+  }
+
   LogicalResult spread(linalg::GenericOp op) {
     LayoutAttr domain;
     for (OpOperand *operand : op.getDpsInputOperands()) {
@@ -52,17 +87,24 @@ private:
     if (!domain)
       return success(); // not behind an accumulator
     op->setAttr("layout", domain);
-    for (OpOperand &operand : op->getOpOperands()) {
-      Operation *maker = operand.get().getDefiningOp();
-      if (!maker || known.contains(operand.get()) || !isa<RankedTensorType>(operand.get().getType()))
-        continue;
-      LayoutAttr layout = projectLayout(domain, op.getMatchingIndexingMap(&operand));
-      maker->setAttr("layout", layout);
-      known[operand.get()] = layout;
-    }
+    for (OpOperand &operand : op->getOpOperands())
+      if (isa<RankedTensorType>(operand.get().getType()))
+        set(operand.get(), projectLayout(domain, op.getMatchingIndexingMap(&operand)));
     for (OpResult result : op->getResults())
-      known[result] = projectLayout(domain, op.getIndexingMapMatchingResult(result));
+      set(result, projectLayout(domain, op.getIndexingMapMatchingResult(result)));
     return success();
+  }
+
+  void spread(ReduceOp op) {
+    for (Value input : op.getInputs()) {
+      LayoutAttr source = known.lookup(input);
+      if (!source)
+        continue;
+      LayoutAttr kept = dropDims(source, op.getDims());
+      op->setAttr("layout", kept);
+      for (OpResult result : op->getResults())
+        set(result, kept);
+    }
   }
 
   llvm::DenseMap<Value, LayoutAttr> known;

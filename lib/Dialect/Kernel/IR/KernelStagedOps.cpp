@@ -439,6 +439,16 @@ LayoutAttr fragmentLayout(AccType acc, unsigned rank) {
   return LayoutAttr::get(acc.getContext(), rank, registers.vectors, lanes.vectors, warps.vectors);
 }
 
+LayoutAttr operandLayout(MmaAsyncOp product) {
+  auto tile = dyn_cast<RankedTensorType>(product.getA().getType());
+  AccType acc = product.getAcc().getType();
+  if (!tile || acc.getEngine() != Engine::Mma || acc.getWarpCols() != 1 || !isHalf(tile.getElementType()))
+    return {};
+  auto sums = AccType::get(acc.getContext(), acc.getRows(), product.getK(), acc.getElementType(), Engine::Mma,
+                           acc.getWarpRows(), 1, Pairing::None, acc.getState());
+  return fragmentLayout(sums, tile.getRank());
+}
+
 FmaShape fmaShape(AccType acc) {
   int64_t vector = 128 / acc.getElementType().getIntOrFloatBitWidth();
   int64_t rowVectors = acc.getRows() / acc.getWarpRows() / vector;

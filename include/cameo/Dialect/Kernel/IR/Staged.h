@@ -19,6 +19,11 @@ const Target &targetOf(mlir::Operation *op);
 /// last two have size 1.
 LayoutAttr fragmentLayout(AccType acc, unsigned rank);
 
+/// The layout that A in registers has to have: the fragment of sums of its size, whose pairs of elements are
+/// registers of A where elements have two bytes. Null where A is no such tile, or warps that share its rows
+/// would each need all of it.
+LayoutAttr operandLayout(MmaAsyncOp product);
+
 /// How an fma accumulator's lanes lie: `vector` elements of 16 bytes along rows and columns each, and
 /// a warp of laneRows x laneCols lanes.
 struct FmaShape {
