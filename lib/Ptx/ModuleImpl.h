@@ -59,9 +59,14 @@ struct LaunchInfo : LaunchContext {
   const ModuleImpl *module = nullptr;
   std::mutex printMutex;
   std::string printed; ///< by vprintf
+  std::mutex unchosenMutex;
+  std::unordered_map<uint32_t, bool> unchosen; ///< by operation, what loadsUnchosen has said
   SpinWatch spinWatch;
   std::string polled; ///< who polled what when the launch was given up
 };
+
+/// The value that the ld of this line loads is never used but where other conditions choose it (Unchosen.cpp).
+bool loadsUnchosen(const ModuleAst &module, std::string_view function, uint32_t line);
 
 struct LaunchRequest {
   uint32_t grid[3], block[3], cluster[3];

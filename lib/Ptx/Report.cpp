@@ -143,6 +143,17 @@ void reportBadAccess(Exec &x, const Op &op, Space space, uint64_t address, unsig
   stopLaunch(x);
 }
 
+/// Asked of the text once for each operation.
+static bool isUnchosen(const Exec &x, const Op &op) {
+  auto &launch = static_cast<LaunchInfo &>(*x.launch);
+  std::lock_guard<std::mutex> lock(launch.unchosenMutex);
+  size_t index = x.indexOf(op);
+  auto [known, added] = launch.unchosen.try_emplace(static_cast<uint32_t>(index), false);
+  if (added)
+    known->second = loadsUnchosen(launch.module->ast, x.program->functions[x.group->function].name, x.program->source[index]);
+  return known->second;
+}
+
 void reportUninitialised(Exec &x, const Op &op, Space space, uint32_t laneMask,
                          const uint64_t *address, unsigned bytes) {
   if (space == Space::Local && isForDebugger(static_cast<const LaunchInfo *>(x.launch)->module->ast.target))
@@ -180,6 +191,8 @@ void reportUninitialised(Exec &x, const Op &op, Space space, uint32_t laneMask,
                    near.name, static_cast<int64_t>(where - near.base), near.bytes);
             return;
           }
+  if (space == Space::Shared && isUnchosen(x, op))
+    return;
   report(x, op, FindingKind::Uninitialised, laneMask, where, bytes,
          std::to_string(bytes) + "-byte read of " + spaceName(space) + " memory" + whose +
              " that nothing has written",

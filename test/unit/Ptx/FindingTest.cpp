@@ -165,6 +165,20 @@ TEST(Finding, Misaligned) {
   expectClean(runBody("ld.global.v4.u32 {%r0, %r1, %r2, %r3}, [%at+16];"));
 }
 
+/// Merges load one element too many, and never choose it.
+TEST(Finding, UninitialisedSharedThatNobodyChooses) {
+  auto merge = [](const std::string &chosenBy, const std::string &more = "") {
+    return runBody(".shared .align 4 .b8 list[256];\nmov.u32 %r1, list;\nmad.lo.u32 %r1, %t, 4, %r1;\nst.shared.u32 [%r1], %t;\n"
+                   "bar.sync 0;\nsetp.ne.u32 %q, %t, 31;\nld.shared.u32 %r2, [%r1+4];\nmov.u32 %r3, %r2;\n"
+                   "setp.gt.u32 %p, %r3, 7;\nand.pred %q, %p, %q;\nselp.b32 %r0, %r3, 9, " + chosenBy + ";\n" + more + "mad.wide.u32 %l1, %t, 4, %at;\n"
+                   "st.global.u32 [%l1], %r0;");
+  };
+  expectClean(merge("%q"));
+  for (const char *more : {"add.u32 %r0, %r0, %r2;\n", "@%p mov.u32 %r0, %r3;\n"})
+    expectFinding(merge("%q", more), CAMEO_PTX_F_UNINITIALISED, 20);
+  expectFinding(merge("%p"), CAMEO_PTX_F_UNINITIALISED, 20); // the bare comparison chooses
+}
+
 TEST(Finding, UninitialisedGlobal) {
   expectFinding(runBody("ld.global.u32 %r0, [%at];", 32, 128, false), CAMEO_PTX_F_UNINITIALISED, 20);
   expectClean(runBody("st.global.u32 [%at], 7;\nld.global.u32 %r0, [%at];", 32, 128, false));
