@@ -34,14 +34,34 @@ private:
   std::atomic_flag &flag;
 };
 
+/// What all blocks read is soon in states that know it: each of these cells is as the access leaves it, and the page
+/// needs no lock. Every cell is looked at once, by one atomic load; its state was that at some moment between
+/// the accesses of others, as if the page had been locked then. The answer is from this thread's own cache, whose
+/// numbers mean the same until the table is rebuilt, and then all stand still and the cache begins anew.
+bool RaceWalk::leavesAll(RacePage &page, uint64_t begin, uint64_t end) {
+  constexpr unsigned unit = RacePage::unit;
+  if (replaces || (begin | end) % unit)
+    return false;
+  uint32_t known = 0; // of 0, nothing is known
+  for (uint64_t at = begin; at < end; at += unit) {
+    uint32_t state = page.peek(at % RacePage::bytes / unit);
+    if (!state || state & RacePage::split || (state != known && !isUnchanged(state)))
+      return false;
+    known = state;
+  }
+  return true;
+}
+
 void RaceWalk::range(uint64_t begin, uint64_t end) {
   while (begin < end) {
     uint64_t index = begin / RacePage::bytes, first = index * RacePage::bytes;
     uint64_t stop = std::min(end, first + RacePage::bytes);
     RacePage &page = pageOf(index);
     if (isGlobal) {
-      PageGuard guard(page);
-      inPage(page, begin, stop);
+      if (!leavesAll(page, begin, stop)) {
+        PageGuard guard(page);
+        inPage(page, begin, stop);
+      }
     } else {
       inPage(page, begin, stop);
     }
@@ -72,7 +92,7 @@ void RaceWalk::inPage(RacePage &page, uint64_t begin, uint64_t end) {
   for (uint64_t at = begin & ~uint64_t(unit - 1); at < end; at += unit) {
     uint32_t index = static_cast<uint32_t>(at % RacePage::bytes / unit), state = page.cell[index];
     if (at >= begin && at + unit <= end && !(state & RacePage::split))
-      page.cell[index] = state == lastState ? lastNext : step(state, at, unit);
+      RacePage::put(page.cell[index], state == lastState ? lastNext : step(state, at, unit));
     else
       cell(page, index, begin, end, at, unit, false);
   }
@@ -87,13 +107,13 @@ void RaceWalk::cell(RacePage &page, uint32_t index, uint64_t begin, uint64_t end
   if (!(here() & RacePage::split)) {
     if (covered) {
       uint32_t next = step(here(), base, size); // may throw, and may not move the pool
-      here() = next;
+      RacePage::put(here(), next);
       return;
     }
     if (isUnchanged(here()))
       return;
     uint32_t group = page.splitCell(here());
-    here() = group | RacePage::split;
+    RacePage::put(here(), group | RacePage::split);
   }
   uint32_t group = here() & ~RacePage::split;
   unsigned part = size / 4;

@@ -34,7 +34,7 @@ void RacePage::drop(uint32_t &c, uint32_t state) {
     pool[at] = free;
     free = static_cast<uint16_t>(at);
   }
-  c = state;
+  put(c, state);
 }
 
 void RacePage::clear() {

@@ -21,6 +21,10 @@ struct RacePage {
   static constexpr uint32_t split = 0x80000000u;
   uint32_t cell[cells] = {};
 
+  /// What a cell is now, for those who have not locked the page: a number without what it stands for. Numbers are
+  /// compared only, so that no order with the writes to tables is needed; whoever stores does it by put().
+  uint32_t peek(unsigned i) { return std::atomic_ref(cell[i]).load(std::memory_order_relaxed); }
+  static void put(uint32_t &c, uint32_t state) { std::atomic_ref(c).store(state, std::memory_order_relaxed); }
   uint32_t &pooled(uint32_t i) { return pool[i]; }
   /// The first of four new ones.
   uint32_t splitCell(uint32_t state);

@@ -132,6 +132,7 @@ private:
   enum class Order { Ordered, Racy, Scope, Proxy };
 
   RacePage &pageOf(uint64_t index);
+  bool leavesAll(RacePage &page, uint64_t begin, uint64_t end);
   void inPage(RacePage &page, uint64_t begin, uint64_t end);
   void cell(RacePage &page, uint32_t index, uint64_t begin, uint64_t end, uint64_t base,
             unsigned size, bool pooled);
