@@ -167,7 +167,7 @@ void Decoder::decodeFunction(uint32_t index) {
   temporaryPredBase = temporarySlots * 512;
   carrySlot = temporaryPredBase + temporaryPredicates * 4;
   uint32_t begin = carrySlot + 32;
-  allocation = allocateRegisters(*function, begin, policy.checks && isForDebugger(module.target));
+  allocation = allocateRegisters(*function, begin, policy.checks && forDebugger);
   trackWgmmaRegisters();
   definedMask.assign(function->registers.size(), noOperand);
   uint32_t frame = allocation.frameBytes;
@@ -256,7 +256,7 @@ void Decoder::trackDefinitions(const Instruction &instruction, bool before) {
   if (!before && instruction.opcode == "wgmma") // its handler knows when it writes
     return;
   Undefined use = useOfUndefined(instruction);
-  if (isForDebugger(module.target) && isBitwise(instruction.opcode)) // members of a few bits are set one by one
+  if (forDebugger && isBitwise(instruction.opcode)) // members of a few bits are set one by one
     use = Undefined::Launders;
   auto maskOf = [&](const Operand &o) {
     bool isRegister = o.kind == Kind::Register || (o.kind == Kind::Address && o.reg >= 0);
@@ -280,13 +280,13 @@ void Decoder::trackDefinitions(const Instruction &instruction, bool before) {
       if (!isResult && !mayBe && !(spoils && i == 1))
         forEachMask(forEachMask, instruction.operands[i], check);
     }
-    if (isForDebugger(module.target) && loadsLocal(instruction))
+    if (forDebugger && loadsLocal(instruction))
       emitLoadedMasks(instruction);
     return;
   }
   if (spoils)
     return emitSpoils(instruction);
-  if (isForDebugger(module.target) && loadsLocal(instruction))
+  if (forDebugger && loadsLocal(instruction))
     return;
   if (!destination || instruction.operands.empty() || instruction.operands[0].kind == Kind::Address)
     return;
@@ -328,7 +328,7 @@ void Decoder::emitDefinedCheck(int reg, bool always) {
   op.a = definedMask[static_cast<size_t>(reg)];
   uint32_t origin = allocation.undefinedOrigin[static_cast<size_t>(reg)];
   std::string text(function->registerNames[static_cast<size_t>(reg)]);
-  text += isForDebugger(module.target) ? " is used, and what it holds was never written"
+  text += forDebugger ? " is used, and what it holds was never written"
           : origin == static_cast<uint32_t>(reg)
               ? " is read before anything was written to it"
               : " is used, which was computed from " + std::string(function->registerNames[origin]) +
@@ -370,7 +370,7 @@ bool Decoder::storesNearby(const Instruction &instruction) const {
     if (modifier == ".async" || modifier == ".bulk")
       return false;
   Space space = spaceOf(instruction);
-  return space == Space::Shared || space == Space::Local || (space == Space::Generic && isForDebugger(module.target));
+  return space == Space::Shared || space == Space::Local || (space == Space::Generic && forDebugger);
 }
 
 /// The store came last; its elements that were not written make their bytes unwritten.

@@ -29,7 +29,7 @@ class Decoder {
 public:
   Decoder(const ModuleAst &module, Policy policy, Program &program,
           std::vector<Diagnostic> &errors)
-      : module(module), policy(policy), program(program), errors(errors) {}
+      : module(module), forDebugger(isForDebugger(module.target)), policy(policy), program(program), errors(errors) {}
 
   bool decode(const Function &kernel);
 
@@ -244,6 +244,7 @@ private:
   void decodeMovmatrix();
 
   const ModuleAst &module;
+  const bool forDebugger; ///< nvcc -G: of the target, looked for once
   Policy policy;
   Program &program;
   std::vector<Diagnostic> &errors;

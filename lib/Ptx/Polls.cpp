@@ -14,7 +14,7 @@ namespace {
 constexpr uint64_t patience = 16;        ///< polls until a turn is given up, on average
 constexpr uint64_t between = 128;        ///< polls between two looks at the registers
 constexpr uint64_t enough = 3;           ///< looks that found the same
-constexpr uint64_t mostTurnsSince = 256; ///< a group that has not polled for longer is doing something else
+constexpr uint64_t mostTurnsSince = 256; ///< a group that polled longer ago does something else
 constexpr size_t mostNotes = 256;        ///< of a block; a ring of them
 
 /// The registers of the warp in its frame, as one number.

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Values that are older than the last one. Data and flags that are relaxed or volatile have no race in
-// them; without a fence between the two (or of too small a scope, or in the reader) a thread may all the same see the flag
-// and then the data of before. The machine executes one instruction after the other, so that nothing
-// would come of it. So a strong load of global memory gets what was there before the last store, where
-// the PTX memory model lets it: no causality orders that store before it, nobody else has read it,
-// no fence.sc of its thread and then of the loading one stand between them. It does so only where the
-// block has seen a later store of the same thread: a poll just goes on, and what is told to nobody could have come later as well. Once for each store.
+// Values that are older than the last one. Data and flags that are relaxed or volatile have no
+// race in them; without a fence between the two (or of too small a scope, or in the reader) a
+// thread may all the same see the flag and then the data of before. The machine executes one
+// instruction after the other, so that nothing would come of it. So a strong load of global memory
+// gets what was there before the last store, where the PTX memory model lets it: no causality
+// orders that store before it, nobody else has read it, no fence.sc of its thread and then of the
+// loading one stand between them. It does so only where the block has seen a later store of the
+// same thread: a poll just goes on, and what is told to nobody could have come later as well. Once
+// for each store.
 #ifndef CAMEO_LIB_PTX_RACEOLDER_H
 #define CAMEO_LIB_PTX_RACEOLDER_H
 
