@@ -141,10 +141,12 @@ unsigned smOf(std::string_view target) {
   return sm;
 }
 
-/// Whether threads may learn from each other through memory.
+/// Whether threads may learn from each other through memory, or look there as if they did.
 bool ordersMemory(const Program &program) {
   const Handler fence = findHandler("fence");
   for (const Op &op : program.code) {
+    if (program.pollsMemory && (op.traits & TraitStrong) && op.space != Space::Shared)
+      return true;
     bool fences = (op.run == fence || op.inner == fence) && op.size == FenceMemory;
     if (fences || (op.traits & (TraitAcquire | TraitRelease)))
       return true;

@@ -37,13 +37,28 @@ void RaceOlder::stored(const Exec &x, const RaceWarp &warp, unsigned lane, uint6
     std::memcpy(s.older, there, width);
 }
 
-void RaceOlder::seen(Exec &x, uint64_t address) {
+/// How many barriers the block has completed.
+static uint32_t barriersOf(const Exec &x) {
+  uint32_t count = 0;
+  for (const BarrierState &barrier : x.warp->block->barriers)
+    count += barrier.generation;
+  return count;
+}
+
+void RaceOlder::seen(Exec &x, uint64_t address, unsigned lane) {
   auto at = last.find(address);
   if (at == last.end())
     return;
   at->second.isSeen = true;
-  if (at->second.block != x.race->linear)
-    raise(x.race->heard[at->second.thread].byAtomic, at->second.time);
+  if (at->second.block == x.race->linear)
+    return;
+  RaceHeard &heard = x.race->heard[at->second.thread];
+  raise(heard.byAtomic, at->second.time);
+  uint64_t warp = warpOf(x) << lanes;
+  uint32_t barriers = barriersOf(x);
+  bool more = heard.readers >> lanes == warp >> lanes && heard.barriers == barriers;
+  heard.readers = (more ? heard.readers : warp) | uint64_t(1) << lane;
+  heard.barriers = barriers;
 }
 
 void RaceOlder::fenced(const Exec &x) {
@@ -64,10 +79,13 @@ uint64_t RaceOlder::fencedAt(const Store &s) const {
   return first;
 }
 
-bool RaceOlder::isToldOf(const Exec &x, const Store &s) const {
+bool RaceOlder::isToldOf(const Exec &x, const Store &s, unsigned lane) const {
   auto known = x.race->heard.find(s.thread);
-  return known != x.race->heard.end() &&
-         (known->second.byLoad > s.time || (known->second.byAtomic > s.time && fencedAt(s) > known->second.byAtomic));
+  if (known == x.race->heard.end())
+    return false;
+  const RaceHeard &heard = known->second;
+  bool alone = heard.readers >> lanes == warpOf(x) && (heard.readers >> lane & 1) && heard.barriers == barriersOf(x);
+  return heard.byLoad > s.time || (heard.byAtomic > s.time && (alone || fencedAt(s) > heard.byAtomic));
 }
 
 /// No later store has a part of it.
@@ -78,7 +96,8 @@ bool RaceOlder::isWhole(uint64_t address, const Store &s) const {
   return true;
 }
 
-bool RaceOlder::lags(Exec &x, const RaceClass &c, uint64_t address, unsigned width, uint8_t *bytes) {
+bool RaceOlder::lags(Exec &x, const RaceClass &c, uint64_t address, unsigned width, unsigned lane,
+                     uint8_t *bytes) {
   auto at = last.find(address);
   if (at == last.end())
     return false;
@@ -89,7 +108,7 @@ bool RaceOlder::lags(Exec &x, const RaceClass &c, uint64_t address, unsigned wid
   }
   auto fenced = fences.find(warpOf(x));
   const BlockKnowledge *k = findBlock(c.known->others, s.block);
-  bool may = s.hasOlder && s.width == width && !s.isSeen && isToldOf(x, s) &&
+  bool may = s.hasOlder && s.width == width && !s.isSeen && isToldOf(x, s, lane) &&
              !x.launch->footprints && // their rows say that loads see the last store
              !(k && k->known.covers(s.warp, s.clock, 1u << s.lane)) &&
              (fenced == fences.end() || fenced->second[0] < fencedAt(s)) && isWhole(address, s);

@@ -24,6 +24,8 @@ namespace cameo::ptx {
 /// How far a thread of another block has come, by what was seen of its stores.
 struct RaceHeard {
   uint64_t byLoad = 0, byAtomic = 0;
+  uint64_t readers = 0;  ///< the warp whose atomic it was, and which of its lanes (the low 32 bits)
+  uint32_t barriers = 0; ///< that its block had met then
 };
 
 struct RaceClass;
@@ -36,9 +38,9 @@ public:
   void stored(const Exec &x, const RaceWarp &warp, unsigned lane, uint64_t address, const uint8_t *there,
               unsigned width, bool atomic);
   /// A strong load of a lane of class c sees what is there, or, where it may, the older value: true, and the bytes.
-  bool lags(Exec &x, const RaceClass &c, uint64_t address, unsigned width, uint8_t *bytes);
-  /// An atomic sees what is there.
-  void seen(Exec &x, uint64_t address);
+  bool lags(Exec &x, const RaceClass &c, uint64_t address, unsigned width, unsigned lane, uint8_t *bytes);
+  /// An atomic of a lane sees what is there.
+  void seen(Exec &x, uint64_t address, unsigned lane);
   void fenced(const Exec &x);
   size_t bytes() const;
 
@@ -56,9 +58,9 @@ private:
   };
   static uint64_t warpOf(const Exec &x);
   bool isWhole(uint64_t address, const Store &s) const;
-  /// The block has seen a later store of the same thread. An atomic that was told so behind a fence will do without a
-  /// fence of its own.
-  bool isToldOf(const Exec &x, const Store &s) const;
+  /// The block has seen a later store of the same thread. Threads that learn from an atomic of another one, or by a
+  /// barrier behind it, do without a fence where the writer had one: reductions by the last block are written so.
+  bool isToldOf(const Exec &x, const Store &s, unsigned lane) const;
   /// When the warp of the store has fenced it first (or may have).
   uint64_t fencedAt(const Store &s) const;
 

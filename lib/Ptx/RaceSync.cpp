@@ -317,7 +317,7 @@ bool seesOlder(Exec &x, const RaceWarp &warp, const RaceSpot &spot, const Offset
     }
   uint8_t bytes[16];
   for (const RaceClass &c : warp.classes)
-    if ((c.mask >> lane & 1) && x.launch->race->older.lags(x, c, spot.allocation->base + off[lane], width, bytes)) {
+    if ((c.mask >> lane & 1) && x.launch->race->older.lags(x, c, spot.allocation->base + off[lane], width, lane, bytes)) {
       if (!values)
         values = std::make_unique<RaceOlderValues>();
       std::memcpy(values->bytes[lane], bytes, width);
@@ -425,7 +425,7 @@ void raceStrong(Exec &x, const Op &op, const RaceSpot &spot, const Offset *off, 
   for (uint32_t rest = x.mask; rest; rest &= rest - 1) {
     unsigned lane = static_cast<unsigned>(std::countr_zero(rest));
     if (global && loads && stores)
-      older.seen(x, spot.allocation->base + off[lane]);
+      older.seen(x, spot.allocation->base + off[lane], lane);
     else if (global && loads && seesOlder(x, access.warp, spot, off, width, lane))
       continue;
     if (global && stores)

@@ -6,6 +6,7 @@ import dataclasses
 import pathlib
 import types
 
+import campaign
 import causality
 import clean
 import footprints
@@ -143,3 +144,50 @@ def test_runs_that_draw_nothing_are_made_once(tmp_path):
     again = Drawing(bad=5)
     assert clean.CleanRuns(again, 1, 50, tmp_path / "journal").problem(case) is None and not again.asked  # from the journal
     assert clean.CleanRuns(again, 1, 50).problem(case)["exit_code"] == 21
+
+
+PROXY = """.entry k() {
+  st.shared.u32 [%r1], %r2;
+  fence.proxy.async.shared::cta;
+  bar.sync 0;
+  fence.proxy.async.shared::cta;
+  bar.sync 0;
+  @%p1 cp.async.bulk.global.shared::cta.bulk_group [%rd1], [%r1], 16;
+  cp.async.bulk.wait_group.read 0;
+}
+"""
+
+
+def test_a_fence_of_the_proxy_beside_another():
+    function, = ptx_text.functions(PROXY)
+    rows = recorded((0, WRITE, 2, 4, 64), (0, FENCE, 3, 1, 0), (0, BARRIER, 4, 1, 0), (0, FENCE, 5, 1, 0),
+                    (0, BARRIER, 6, 1, 0), (0, READ, 7, 16, 64))
+    assert footprints.proxy_fence_of_nothing(rows, function, 3) and footprints.proxy_fence_of_nothing(rows, function, 5)
+    # What is stored behind the first one needs the second; other bytes need none.
+    later = recorded((0, FENCE, 3, 1, 0), (0, BARRIER, 4, 1, 0), (0, WRITE, 2, 4, 64), (0, FENCE, 5, 1, 0),
+                     (0, BARRIER, 6, 1, 0), (0, READ, 7, 16, 64))
+    assert not footprints.proxy_fence_of_nothing(later, function, 5) and footprints.proxy_fence_of_nothing(later, function, 3)
+    elsewhere = recorded((0, WRITE, 2, 4, 128), (0, FENCE, 5, 1, 0), (0, BARRIER, 6, 1, 0), (0, READ, 7, 16, 64))
+    assert footprints.proxy_fence_of_nothing(elsewhere, function, 5)
+    # A fence of another thread, or one behind the last barrier, is no other one.
+    other = footprints.read("0 0 0 1 2 4 64\n0 1 0 9 3 1 0\n0 0 0 6 4 1 0\n0 1 0 6 4 1 0\n0 0 0 9 5 1 0\n0 0 0 6 6 1 0\n"
+                            "0 1 0 6 6 1 0\n0 1 0 0 7 16 64\n")
+    assert not footprints.proxy_fence_of_nothing(other, function, 5)
+
+
+def test_a_wait_before_which_nothing_is_issued():
+    text = ".entry k() {\n  cp.async.bulk.commit_group;\n  cp.async.bulk.wait_group.read 0;\nAGAIN:\n" \
+           "  cp.async.bulk.wait_group.read 0;\n  cp.async.bulk.global.shared::cta.bulk_group [%rd1], [%r1], 16;\n" \
+           "  cp.async.bulk.commit_group;\n  @%p1 bra AGAIN;\n}\n"
+    function, = ptx_text.functions(text)
+    first, second = [s for s in kinds.KINDS["wait"](function, text)][:2]
+    assert group_rules.nothing_issued(function, first, {}) == "nothing issued"
+    assert group_rules.nothing_issued(function, second, {}) is None  # by the loop
+
+
+def test_sites_are_what_the_launch_reaches():
+    case, = campaign.find_cases([pathlib.Path(__file__).resolve().parents[1] / "bugs" / "deepep_642"])
+    everything = list(case.sites())
+    case.reached = {site.line for _, site in everything[:1]}
+    some = list(case.sites())
+    assert 0 < len(some) < len(everything) and all(site.line in case.reached for function, site in some if function)

@@ -61,8 +61,19 @@ TEST(RaceOlder, AtomicsThatSeeAFlagBehindAFence) {
     std::string body = handover(fence, "");
     return body.replace(body.find("ld.volatile.global.u32 %r3, [%out+1024];"), 40, "atom.global.or.b32 %r3, [%out+1024], 0;");
   };
-  EXPECT_FALSE(someAreOld(byAtomic("membar.gl;\n")));
   EXPECT_TRUE(someAreOld(byAtomic("membar.cta;\n")));
+  // The thread whose atomic it was needs a fence (a lock is taken so), or a barrier.
+  auto lock = [](const std::string &after) {
+    std::string body = handover("membar.gl;\n", after);
+    return body.replace(body.find("ld.volatile.global.u32 %r3, [%out+1024];"), 40, "atom.global.or.b32 %r3, [%out+1024], 0;");
+  };
+  EXPECT_TRUE(someAreOld(lock("")));
+  EXPECT_FALSE(someAreOld(lock("membar.gl;\n")));
+  EXPECT_FALSE(someAreOld(lock("bar.sync 0;\n")));
+}
+
+TEST(RaceOlder, WithoutAnyFence) {
+  EXPECT_TRUE(someAreOld(handover("", "")));
 }
 
 TEST(RaceOlder, WhatNobodyWasTold) {
