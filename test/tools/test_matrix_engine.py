@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #
 # Exact counts of products on the matrix engine, by the PTX machine, at sizes drawn at random: no two lanes of a load
-# from shared memory meet in a bank (128 bytes a pass), every multiply-add is one of mma.sync, and the operands are
-# read from global memory once for each tile that they meet. Operands lie either way round.
+# from shared memory meet in a bank (128 bytes a pass), every multiply-add is one of mma.sync, the operands are
+# read from global memory once for each tile that they meet, and the sectors that results are stored to are filled by one
+# access each. Operands lie either way round.
 import json
 import random
 
@@ -50,3 +51,5 @@ def test_main_loops_by_count(kind, large, cameo, tmp_path, seed):
     assert counts["mma_fma"] >= m * n * k and counts["fma"] == 0, what
     copied = (blocks[0] * blocks[1] * 2 * tile) * k * BYTES[kind]
     assert counts["async_copy_bytes"] <= 1.05 * copied, what
+    stored = m * n * (4 if kind == "s8" else BYTES[kind])
+    assert counts["global_store_bytes"] == stored >= 0.95 * 32 * counts["global_store_sectors"], what

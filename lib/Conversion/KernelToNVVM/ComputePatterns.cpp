@@ -163,67 +163,9 @@ struct LowerBlockId : OpConversionPattern<BlockIdOp> {
   }
 };
 
-/// Through shared memory: every thread writes its elements at their tile position and reads those of
-/// the new layout.
-struct LowerConvertLayout : OpConversionPattern<ConvertLayoutOp> {
-  using OpConversionPattern::OpConversionPattern;
-
-  LogicalResult matchAndRewrite(ConvertLayoutOp op, OpAdaptor adaptor,
-                                ConversionPatternRewriter &rewriter) const override {
-    LayoutAttr from = kernelConverter(*this).layoutOf(op.getSource()), to = layoutOf(op);
-    if (!from || !to)
-      return op.emitOpError("needs a layout on both sides");
-    if (from == to) {
-      rewriter.replaceOp(op, adaptor.getSource());
-      return success();
-    }
-    Location loc = op.getLoc();
-    RankedTensorType type = op.getType();
-    Type storage = type.getElementType().isIndex() ? rewriter.getI64Type() : storageType(type.getElementType());
-    Value array = sharedArray(rewriter, loc, op, type.getNumElements() * (storage.getIntOrFloatBitWidth() / 8));
-    threadBarrier(rewriter, loc, op);
-    for (unsigned reg = 0; reg < from.getNumRegisters(); ++reg) {
-      Value element = extractRegister(rewriter, loc, adaptor.getSource(), reg);
-      LLVM::StoreOp::create(rewriter, loc, sharedForm(rewriter, loc, element, storage), position(rewriter, op, from, reg, array, storage));
-    }
-    threadBarrier(rewriter, loc, op);
-    SmallVector<Value> elements;
-    for (unsigned reg = 0; reg < to.getNumRegisters(); ++reg) {
-      Value stored = LLVM::LoadOp::create(rewriter, loc, storage, position(rewriter, op, to, reg, array, storage));
-      elements.push_back(sharedForm(rewriter, loc, stored, type.getElementType()));
-    }
-    rewriter.replaceOp(op, makeVector(rewriter, loc, elements));
-    return success();
-  }
-
-  static Value position(OpBuilder &builder, ConvertLayoutOp op, LayoutAttr layout, unsigned reg, Value array,
-                        Type storage) {
-    Location loc = op.getLoc();
-    IndexMath math{builder, loc};
-    Value linear = math.constant(0);
-    TileCoordinates coordinates(builder, loc, op, layout, ValueRange());
-    for (auto [coordinate, size] : llvm::zip_equal(coordinates.of(reg), op.getType().getShape()))
-      linear = math.add(math.mul(linear, math.constant(size)), coordinate);
-    return elementAddress(builder, loc, array, storage, linear);
-  }
-
-  static Value sharedForm(OpBuilder &builder, Location loc, Value value, Type to) {
-    Type from = value.getType();
-    if (from == to)
-      return value;
-    if (from.isIndex() || to.isIndex())
-      return arith::IndexCastOp::create(builder, loc, to, value);
-    if (from.isInteger(1))
-      return arith::ExtUIOp::create(builder, loc, to, value);
-    if (to.isInteger(1))
-      return arith::TruncIOp::create(builder, loc, to, value);
-    return arith::BitcastOp::create(builder, loc, to, value);
-  }
-};
-
 } // namespace
 
 void cameo::kernel::populateComputePatterns(KernelTypeConverter &converter, RewritePatternSet &patterns) {
-  patterns.add<LowerGeneric, LowerFill, LowerEmpty, LowerTileConstant, LowerInBounds, LowerBlockId, LowerConvertLayout>(
+  patterns.add<LowerGeneric, LowerFill, LowerEmpty, LowerTileConstant, LowerInBounds, LowerBlockId>(
       converter, patterns.getContext());
 }

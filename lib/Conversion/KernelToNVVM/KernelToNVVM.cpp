@@ -32,6 +32,7 @@ using namespace cameo::kernel;
 void cameo::kernel::populateKernelTileToNVVMPatterns(KernelTypeConverter &converter, RewritePatternSet &patterns) {
   populateMemoryPatterns(converter, patterns);
   populateComputePatterns(converter, patterns);
+  populateConvertLayoutPatterns(converter, patterns);
   populateReducePatterns(converter, patterns);
 }
 

@@ -2,7 +2,8 @@
 //
 // Tiles to and from global memory. A load or store expands per element of the thread's share: address
 // and bounds test from the layout's coordinates; where the op's `vector` attribute says so, runs of
-// registers are one access of up to 16 bytes, with single elements where the run crosses the edge.
+// registers are one access of up to 16 bytes, with single elements where the run crosses the edge. `tested` runs are for
+// views of which only the launch knows whether they are aligned: one test decides for the whole tile.
 // Refused: vector runs along a dimension whose stride is not the constant 1, stores through views that
 // are not strided.
 #include "TileLowering.h"
@@ -22,7 +23,10 @@ public:
   StridedAccess(ConversionPatternRewriter &rewriter, Operation *at, StridedViewOp view, Value buffer,
                 LayoutAttr layout, ValueRange offsets)
       : rewriter(rewriter), loc(at->getLoc()), math{rewriter, loc}, view(view), coordinates(rewriter, loc, at, layout, offsets),
-        element(cast<ShapedType>(view.getBuffer().getType()).getElementType()), sizes(view.getSizes()) {
+        element(cast<ShapedType>(view.getBuffer().getType()).getElementType()), sizes(view.getSizes()), offsets(offsets),
+        buffer(buffer) {
+    auto argument = dyn_cast<BlockArgument>(view.getBuffer());
+    align = argument ? at->getParentOfType<VariantOp>().getAlignOf(argument.getArgNumber()) : 0;
     Value linear = view.getOffset();
     for (auto [base, stride] : llvm::zip_equal(coordinates.base(), view.getStrides()))
       linear = math.add(linear, math.mul(base, stride));
@@ -38,6 +42,36 @@ public:
   Value inBounds(unsigned reg) { return coordinates.inBounds(reg, sizes); }
   Value inBounds(unsigned reg, unsigned dim, int64_t count) { return coordinates.inBounds(reg, sizes, dim, count); }
 
+  /// Whether runs of `count` elements along `dim` begin on multiples of their size and end inside or outside as one; null
+  /// where that is certain. The same for all threads.
+  Value wholeRuns(unsigned dim, int64_t count) {
+    Value any = math.constant(0);
+    auto require = [&](Value value) {
+      std::optional<int64_t> known = getConstantIntValue(value);
+      if (known && *known % count == 0)
+        return;
+      any = getConstantIntValue(any) == 0 ? value : arith::OrIOp::create(rewriter, loc, any, value).getResult();
+    };
+    require(view.getSizes()[dim]);
+    require(view.getOffset());
+    if (!offsets.empty())
+      require(offsets[dim]);
+    for (auto [d, stride] : llvm::enumerate(view.getStrides()))
+      if (d != dim)
+        require(stride);
+    auto fits = [&](Value value, int64_t size) -> Value {
+      auto number = [&](int64_t n) -> Value {
+        return arith::ConstantOp::create(rewriter, loc, rewriter.getIntegerAttr(value.getType(), n));
+      };
+      Value rest = arith::AndIOp::create(rewriter, loc, value, number(size - 1));
+      return arith::CmpIOp::create(rewriter, loc, arith::CmpIPredicate::eq, rest, number(0));
+    };
+    Value ok = getConstantIntValue(any) == 0 ? Value() : fits(any, count);
+    int64_t bytes = count * storageType(element).getIntOrFloatBitWidth() / 8;
+    if (align >= bytes)
+      return ok;
+    return math.both(ok, fits(LLVM::PtrToIntOp::create(rewriter, loc, rewriter.getI64Type(), buffer), bytes));
+  }
   /// Where the view does not move along a dimension, what lies outside is what lies inside: no test.
   void repeatOutside() {
     for (auto [size, stride] : llvm::zip_equal(sizes, view.getStrides()))
@@ -60,8 +94,9 @@ private:
   StridedViewOp view;
   TileCoordinates coordinates;
   Type element;
-  SmallVector<Value> sizes;
-  Value threadBase;
+  SmallVector<Value> sizes, offsets;
+  Value buffer, threadBase;
+  int32_t align = 0; ///< of the buffer, in bytes
 };
 
 /// The dimension along which registers run, when runs of `vector` registers are consecutive elements of
@@ -69,7 +104,7 @@ private:
 FailureOr<unsigned> vectorDim(Operation *op, StridedViewOp view, LayoutAttr layout, int64_t vector) {
   std::optional<unsigned> dim;
   for (auto [d, stride] : llvm::enumerate(view.getStrides()))
-    if (isConstantIntValue(stride, 1))
+    if (isConstantIntValue(stride, 1) && layout.getNumRegisterBits() > 0 && layout.getRegister(0)[d] == 1)
       dim = d;
   for (int64_t done = 1, bit = 0; done < vector; done *= 2, ++bit) {
     if (!dim || bit >= layout.getNumRegisterBits())
@@ -83,23 +118,6 @@ FailureOr<unsigned> vectorDim(Operation *op, StridedViewOp view, LayoutAttr layo
 
 IntegerAttr alignmentOf(OpBuilder &builder, Type element, int64_t count) {
   return builder.getI64IntegerAttr(storageType(element).getIntOrFloatBitWidth() / 8 * count);
-}
-
-/// From the element's memory form to its register form, and back (same width).
-Value asElement(OpBuilder &builder, Location loc, Value stored, Type element) {
-  if (stored.getType() == element)
-    return stored;
-  if (element.isInteger(1))
-    return arith::TruncIOp::create(builder, loc, element, stored);
-  return arith::BitcastOp::create(builder, loc, element, stored);
-}
-Value asStored(OpBuilder &builder, Location loc, Value element) {
-  Type storage = storageType(element.getType());
-  if (element.getType() == storage)
-    return element;
-  if (element.getType().isInteger(1))
-    return arith::ExtUIOp::create(builder, loc, storage, element);
-  return arith::BitcastOp::create(builder, loc, storage, element);
 }
 
 struct LowerLoad : OpConversionPattern<LoadOp> {
@@ -132,23 +150,63 @@ struct LowerLoad : OpConversionPattern<LoadOp> {
     Value pad = padElement(rewriter, op.getLoc(), access.elementType(), op.getPad());
     if (op.getPad() == PadKind::None)
       access.repeatOutside();
-    std::map<Coordinates, Value> loaded; // a bias is loaded once for all rows
-    for (unsigned reg = 0; reg < layout.getNumRegisters(); reg += vector) {
-      if (vector == 1) {
-        Value &element = loaded[access.place(reg)];
-        if (!element)
-          element = loadElement(rewriter, op.getLoc(), access.elementType(), access.address(reg), access.inBounds(reg), pad);
-        elements.push_back(element);
-        continue;
-      }
-      llvm::append_range(elements, loadRun(op, access, reg, *dim, pad, rewriter));
+    if (op.getTested()) {
+      elements = loadTested(op, access, layout.getNumRegisters(), *dim, pad, rewriter);
+      return success();
     }
+    if (vector == 1)
+      elements = loadSingly(op, access, layout.getNumRegisters(), pad, rewriter);
+    for (unsigned reg = 0; vector > 1 && reg < layout.getNumRegisters(); reg += vector)
+      llvm::append_range(elements, loadOrSplit(op, access, reg, *dim, pad, rewriter));
     return success();
   }
 
+  static SmallVector<Value> loadSingly(LoadOp op, StridedAccess &access, unsigned registers, Value pad,
+                                       ConversionPatternRewriter &rewriter) {
+    std::map<Coordinates, Value> loaded; // a bias is loaded once for all rows
+    SmallVector<Value> elements;
+    for (unsigned reg = 0; reg < registers; ++reg) {
+      Value &element = loaded[access.place(reg)];
+      if (!element)
+        element = loadElement(rewriter, op.getLoc(), access.elementType(), access.address(reg), access.inBounds(reg), pad);
+      elements.push_back(element);
+    }
+    return elements;
+  }
+
+  static SmallVector<Value> loadTested(LoadOp op, StridedAccess &access, unsigned registers, unsigned dim, Value pad,
+                                       ConversionPatternRewriter &rewriter) {
+    Location loc = op.getLoc();
+    int64_t count = op.getVector();
+    auto runs = [&]() -> Value {
+      SmallVector<Value> padding(count, asStored(rewriter, loc, pad)), elements;
+      for (unsigned reg = 0; reg < registers; reg += count)
+        for (Value stored : loadRun(rewriter, loc, padding, access.address(reg), access.inBounds(reg)))
+          elements.push_back(asElement(rewriter, loc, stored, access.elementType()));
+      return makeVector(rewriter, loc, elements);
+    };
+    Value all, whole = access.wholeRuns(dim, count);
+    if (!whole) {
+      all = runs();
+    } else {
+      auto type = VectorType::get({registers}, access.elementType());
+      auto branch = scf::IfOp::create(rewriter, loc, TypeRange(type), whole, /*withElseRegion=*/true);
+      OpBuilder::InsertionGuard guard(rewriter);
+      rewriter.setInsertionPointToStart(branch.thenBlock());
+      scf::YieldOp::create(rewriter, loc, runs());
+      rewriter.setInsertionPointToStart(branch.elseBlock());
+      scf::YieldOp::create(rewriter, loc, makeVector(rewriter, loc, loadSingly(op, access, registers, pad, rewriter)));
+      all = branch.getResult(0);
+    }
+    SmallVector<Value> elements;
+    for (unsigned reg = 0; reg < registers; ++reg)
+      elements.push_back(extractRegister(rewriter, loc, all, reg));
+    return elements;
+  }
+
   /// One access where the whole run is in bounds, else element by element.
-  static SmallVector<Value> loadRun(LoadOp op, StridedAccess &access, unsigned reg, unsigned dim, Value pad,
-                                    ConversionPatternRewriter &rewriter) {
+  static SmallVector<Value> loadOrSplit(LoadOp op, StridedAccess &access, unsigned reg, unsigned dim, Value pad,
+                                        ConversionPatternRewriter &rewriter) {
     Location loc = op.getLoc();
     int64_t count = op.getVector();
     Type element = access.elementType();
@@ -211,21 +269,51 @@ struct LowerStore : OpConversionPattern<StoreOp> {
     Location loc = op.getLoc();
     StridedAccess access(rewriter, op, view, rewriter.getRemappedValue(view.getBuffer()), layout, op.getOffsets());
     Value writer = isWriter(rewriter, loc, op, replicaMask(layout));
-    IndexMath math{rewriter, loc};
-    for (unsigned reg = 0; reg < layout.getNumRegisters(); reg += vector) {
-      if (vector > 1) {
-        storeRun(op, adaptor.getValue(), access, reg, *dim, writer, rewriter);
-        continue;
-      }
-      storeElement(rewriter, loc, extractRegister(rewriter, loc, adaptor.getValue(), reg), access.address(reg),
-                   math.both(access.inBounds(reg), writer));
-    }
+    unsigned registers = layout.getNumRegisters();
+    if (op.getTested())
+      storeTested(op, adaptor.getValue(), access, registers, *dim, writer, rewriter);
+    else if (vector == 1)
+      storeSingly(loc, adaptor.getValue(), access, registers, writer, rewriter);
+    for (unsigned reg = 0; !op.getTested() && vector > 1 && reg < registers; reg += vector)
+      storeOrSplit(op, adaptor.getValue(), access, reg, *dim, writer, rewriter);
     rewriter.eraseOp(op);
     return success();
   }
 
-  static void storeRun(StoreOp op, Value value, StridedAccess &access, unsigned reg, unsigned dim, Value writer,
-                       ConversionPatternRewriter &rewriter) {
+  static void storeSingly(Location loc, Value value, StridedAccess &access, unsigned registers, Value writer,
+                          OpBuilder &builder) {
+    IndexMath math{builder, loc};
+    for (unsigned reg = 0; reg < registers; ++reg)
+      storeElement(builder, loc, extractRegister(builder, loc, value, reg), access.address(reg),
+                   math.both(access.inBounds(reg), writer));
+  }
+
+  static void storeTested(StoreOp op, Value value, StridedAccess &access, unsigned registers, unsigned dim, Value writer,
+                          ConversionPatternRewriter &rewriter) {
+    Location loc = op.getLoc();
+    int64_t count = op.getVector();
+    IndexMath math{rewriter, loc};
+    auto runs = [&] {
+      for (unsigned reg = 0; reg < registers; reg += count) {
+        SmallVector<Value> elements;
+        for (int64_t i = 0; i < count; ++i)
+          elements.push_back(asStored(rewriter, loc, extractRegister(rewriter, loc, value, reg + i)));
+        storeRun(rewriter, loc, elements, access.address(reg), math.both(access.inBounds(reg), writer));
+      }
+    };
+    Value whole = access.wholeRuns(dim, count);
+    if (!whole)
+      return runs();
+    auto branch = scf::IfOp::create(rewriter, loc, whole, /*withElseRegion=*/true);
+    OpBuilder::InsertionGuard guard(rewriter);
+    rewriter.setInsertionPointToStart(branch.thenBlock());
+    runs();
+    rewriter.setInsertionPointToStart(branch.elseBlock());
+    storeSingly(loc, value, access, registers, writer, rewriter);
+  }
+
+  static void storeOrSplit(StoreOp op, Value value, StridedAccess &access, unsigned reg, unsigned dim, Value writer,
+                           ConversionPatternRewriter &rewriter) {
     Location loc = op.getLoc();
     int64_t count = op.getVector();
     IndexMath math{rewriter, loc};

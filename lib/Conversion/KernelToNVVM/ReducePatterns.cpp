@@ -92,44 +92,10 @@ private:
     return partials;
   }
 
-  /// One value of another lane, as 32-bit words.
-  Value shuffle(Value value, int64_t laneMask) {
-    Type type = value.getType(), i32 = rewriter.getI32Type();
-    unsigned width = type.isIndex() ? 64 : type.getIntOrFloatBitWidth();
-    if (width < 32) {
-      Type bits = rewriter.getIntegerType(width);
-      Value narrow = type == bits ? value : arith::BitcastOp::create(rewriter, loc, bits, value);
-      Value moved = shuffleWord(arith::ExtUIOp::create(rewriter, loc, i32, narrow), laneMask);
-      narrow = arith::TruncIOp::create(rewriter, loc, bits, moved);
-      return type == bits ? narrow : arith::BitcastOp::create(rewriter, loc, type, narrow);
-    }
-    if (width == 32)
-      return shuffleWord(value, laneMask);
-    Type i64 = rewriter.getI64Type();
-    Value whole = type.isIndex() ? arith::IndexCastOp::create(rewriter, loc, i64, value).getResult()
-                  : type == i64  ? value
-                                 : arith::BitcastOp::create(rewriter, loc, i64, value).getResult();
-    Value shift = arith::ConstantIntOp::create(rewriter, loc, 32, 64);
-    Value low = shuffleWord(arith::TruncIOp::create(rewriter, loc, i32, whole), laneMask);
-    Value high = shuffleWord(arith::TruncIOp::create(rewriter, loc, i32, arith::ShRUIOp::create(rewriter, loc, whole, shift)), laneMask);
-    Value joined = arith::OrIOp::create(rewriter, loc, arith::ExtUIOp::create(rewriter, loc, i64, low),
-                                        arith::ShLIOp::create(rewriter, loc, arith::ExtUIOp::create(rewriter, loc, i64, high), shift));
-    if (type.isIndex())
-      return arith::IndexCastOp::create(rewriter, loc, type, joined);
-    return type == i64 ? joined : arith::BitcastOp::create(rewriter, loc, type, joined).getResult();
-  }
-
-  Value shuffleWord(Value word, int64_t laneMask) {
-    Value all = arith::ConstantIntOp::create(rewriter, loc, -1, 32);
-    Value offset = arith::ConstantIntOp::create(rewriter, loc, laneMask, 32);
-    Value clamp = arith::ConstantIntOp::create(rewriter, loc, 31, 32);
-    return NVVM::ShflOp::create(rewriter, loc, word.getType(), all, word, offset, clamp, NVVM::ShflKind::bfly, UnitAttr());
-  }
-
   Values shuffled(const Values &values, unsigned laneMask) {
     Values result;
     for (Value value : values)
-      result.push_back(shuffle(value, laneMask));
+      result.push_back(shuffleXor(rewriter, loc, value, laneMask));
     return result;
   }
 

@@ -171,6 +171,23 @@ Value cameo::kernel::padElement(OpBuilder &builder, Location loc, Type element, 
   return arith::ConstantOp::create(builder, loc, padAttribute(element, pad));
 }
 
+Value cameo::kernel::asElement(OpBuilder &builder, Location loc, Value stored, Type element) {
+  if (stored.getType() == element)
+    return stored;
+  if (element.isInteger(1))
+    return arith::TruncIOp::create(builder, loc, element, stored);
+  return arith::BitcastOp::create(builder, loc, element, stored);
+}
+
+Value cameo::kernel::asStored(OpBuilder &builder, Location loc, Value element) {
+  Type storage = storageType(element.getType());
+  if (element.getType() == storage)
+    return element;
+  if (element.getType().isInteger(1))
+    return arith::ExtUIOp::create(builder, loc, storage, element);
+  return arith::BitcastOp::create(builder, loc, storage, element);
+}
+
 Value cameo::kernel::elementAddress(OpBuilder &builder, Location loc, Value base, Type element, Value index) {
   Type storage = storageType(element);
   if (std::optional<int64_t> constant = getConstantIntValue(index)) {
@@ -254,6 +271,88 @@ void cameo::kernel::storeElement(OpBuilder &builder, Location loc, Value value, 
   Value held = recast(builder, loc, bits, type.reg);
   inlineAsm(builder, loc, Type(), {address, held, ok}, "@$2 st.global." + type.suffix + " [$0], $1;",
             "l," + type.constraint + ",b", /*sideEffects=*/true);
+}
+
+/// A run's elements as the registers of one access: words, or one half.
+static SmallVector<Value> asWords(OpBuilder &builder, Location loc, ArrayRef<Value> elements) {
+  int64_t bits = elements.size() * elements.front().getType().getIntOrFloatBitWidth();
+  Type word = builder.getIntegerType(std::min<int64_t>(bits, 32));
+  Value whole = LLVM::BitcastOp::create(builder, loc, VectorType::get({bits / word.getIntOrFloatBitWidth()}, word),
+                                        makeVector(builder, loc, elements));
+  SmallVector<Value> words;
+  for (int64_t i = 0; i < cast<VectorType>(whole.getType()).getNumElements(); ++i)
+    words.push_back(extractRegister(builder, loc, whole, i));
+  return words;
+}
+
+namespace {
+/// One predicated access to several registers, as inline PTX. Operand numbers count results first.
+struct RunAsm {
+  std::string registers, type, constraint;
+
+  RunAsm(ArrayRef<Value> words, unsigned first) {
+    bool half = words.front().getType().getIntOrFloatBitWidth() == 16;
+    for (unsigned i = 0; i < words.size(); ++i)
+      registers += (i ? ", $" : "$") + std::to_string(first + i);
+    type = (words.size() > 1 ? ".v" + std::to_string(words.size()) : std::string()) + (half ? ".b16" : ".b32");
+    constraint = half ? "h" : "r";
+    if (words.size() > 1)
+      registers = "{" + registers + "}";
+  }
+};
+} // namespace
+
+SmallVector<Value> cameo::kernel::loadRun(OpBuilder &builder, Location loc, ArrayRef<Value> pad, Value address, Value ok) {
+  Type element = pad.front().getType();
+  auto type = VectorType::get({int64_t(pad.size())}, element);
+  Value run;
+  if (!ok) {
+    auto load = LLVM::LoadOp::create(builder, loc, type, address);
+    load.setAlignmentAttr(builder.getI64IntegerAttr(pad.size() * element.getIntOrFloatBitWidth() / 8));
+    run = load;
+  } else {
+    SmallVector<Value> words = asWords(builder, loc, pad), loaded;
+    size_t count = words.size();
+    RunAsm text(words, 0);
+    std::string constraints;
+    for (size_t i = 0; i < count; ++i)
+      constraints += "=" + text.constraint + ",";
+    constraints += "l,b";
+    for (size_t i = 0; i < count; ++i)
+      constraints += "," + std::to_string(i);
+    SmallVector<Value> operands{address, ok};
+    llvm::append_range(operands, words);
+    Type one = words.front().getType();
+    Type result = count == 1 ? one : LLVM::LLVMStructType::getLiteral(builder.getContext(), SmallVector<Type>(count, one));
+    Value all = inlineAsm(builder, loc, result, operands,
+                          "@$" + std::to_string(count + 1) + " ld.global" + text.type + " " + text.registers + ", [$" +
+                              std::to_string(count) + "];",
+                          constraints, /*sideEffects=*/false);
+    for (size_t i = 0; i < count; ++i)
+      loaded.push_back(count == 1 ? all : LLVM::ExtractValueOp::create(builder, loc, all, ArrayRef<int64_t>{int64_t(i)}));
+    run = LLVM::BitcastOp::create(builder, loc, type, makeVector(builder, loc, loaded));
+  }
+  SmallVector<Value> elements;
+  for (size_t i = 0; i < pad.size(); ++i)
+    elements.push_back(extractRegister(builder, loc, run, i));
+  return elements;
+}
+
+void cameo::kernel::storeRun(OpBuilder &builder, Location loc, ArrayRef<Value> elements, Value address, Value ok) {
+  if (!ok) {
+    auto store = LLVM::StoreOp::create(builder, loc, makeVector(builder, loc, elements), address);
+    int64_t bytes = elements.front().getType().getIntOrFloatBitWidth() / 8;
+    store.setAlignmentAttr(builder.getI64IntegerAttr(elements.size() * bytes));
+    return;
+  }
+  SmallVector<Value> words = asWords(builder, loc, elements), operands{address, ok};
+  llvm::append_range(operands, words);
+  RunAsm text(words, 2);
+  std::string constraints = "l,b";
+  for (size_t i = 0; i < words.size(); ++i)
+    constraints += "," + text.constraint;
+  inlineAsm(builder, loc, Type(), operands, "@$1 st.global" + text.type + " [$0], " + text.registers + ";", constraints,
+            /*sideEffects=*/true);
 }
 
 Value cameo::kernel::sharedArray(OpBuilder &builder, Location loc, Operation *at, int64_t bytes) {

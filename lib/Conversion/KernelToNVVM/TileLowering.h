@@ -49,6 +49,9 @@ private:
 
 /// The type an element has in memory: small floats and booleans as bytes.
 mlir::Type storageType(mlir::Type element);
+/// From the element's register form to that, and back.
+mlir::Value asStored(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value element);
+mlir::Value asElement(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value stored, mlir::Type element);
 /// The undefined element of `pad = none`: NaN where there is one, so that a wrong use shows.
 mlir::Value padElement(mlir::OpBuilder &builder, mlir::Location loc, mlir::Type element, PadKind pad);
 
@@ -61,6 +64,15 @@ mlir::Value loadElement(mlir::OpBuilder &builder, mlir::Location loc, mlir::Type
                         mlir::Value ok, mlir::Value pad);
 void storeElement(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value value, mlir::Value address,
                   mlir::Value ok);
+
+/// The same for a run of elements in their storage form, 2 to 16 bytes in all and so aligned: one access.
+llvm::SmallVector<mlir::Value> loadRun(mlir::OpBuilder &builder, mlir::Location loc, llvm::ArrayRef<mlir::Value> pad,
+                                       mlir::Value address, mlir::Value ok);
+void storeRun(mlir::OpBuilder &builder, mlir::Location loc, llvm::ArrayRef<mlir::Value> elements, mlir::Value address,
+              mlir::Value ok);
+
+/// The value of the lane whose number differs by `laneMask`, in 32-bit words. All lanes take part.
+mlir::Value shuffleXor(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value value, int64_t laneMask);
 
 /// Clones the single block of `region` with `arguments` and returns what its terminator yields.
 /// `replace` may give the value of an op instead; `ok` (may be null) guards all reads of memory.
@@ -82,6 +94,7 @@ mlir::Value extractRegister(mlir::OpBuilder &builder, mlir::Location loc, mlir::
 mlir::Value makeVector(mlir::OpBuilder &builder, mlir::Location loc, llvm::ArrayRef<mlir::Value> elements);
 
 void populateMemoryPatterns(KernelTypeConverter &converter, mlir::RewritePatternSet &patterns);
+void populateConvertLayoutPatterns(KernelTypeConverter &converter, mlir::RewritePatternSet &patterns);
 void populateComputePatterns(KernelTypeConverter &converter, mlir::RewritePatternSet &patterns);
 void populateReducePatterns(KernelTypeConverter &converter, mlir::RewritePatternSet &patterns);
 

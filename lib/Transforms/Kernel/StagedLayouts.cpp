@@ -4,10 +4,15 @@
 // is an anchor, and so is what a product takes from registers. A layout flows through elementwise ops and
 // reductions, into loops and out of them, and back from them to the tiles that are made for them, seen
 // through their maps. Refused: ops that combine two anchors of different spread.
+//
+// A fragment's neighbours in memory are in other lanes: two f16 of a row make four bytes. Whole tiles are therefore stored
+// and loaded with runs of up to 16 bytes a lane, and lanes exchange elements on the way (kernel.convert_layout); not where
+// lanes side by side fill sectors of 32 bytes as they are.
 #include "GemmSchedule.h"
 
 #include "cameo/Dialect/Kernel/IR/Staged.h"
 #include "cameo/Dialect/Kernel/Layout/LinearLayout.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
 
 using namespace mlir;
 using namespace cameo;
@@ -32,6 +37,8 @@ public:
         if (LayoutAttr layout = known.lookup(op->getOperand(0)))
           op->setAttr("layout", layout);
     });
+    variant.walk([&](StoreOp store) { storeInRuns(store); });
+    variant.walk([&](LoadOp load) { loadInRuns(load); });
     return success();
   }
 
@@ -105,6 +112,79 @@ private:
       for (OpResult result : op->getResults())
         set(result, kept);
     }
+  }
+
+  void storeInRuns(StoreOp store) {
+    LayoutAttr layout = known.lookup(store.getValue());
+    Runs runs = layout ? runsOf(store.getView(), layout) : Runs();
+    if (runs.count == 1)
+      return;
+    OpBuilder builder(store);
+    store.getValueMutable().assign(converted(builder, store.getLoc(), store.getValue(), layout, runs.layout));
+    store.setLayoutAttr(runs.layout);
+    store.setVector(runs.count);
+    store.setTested(true);
+  }
+
+  void loadInRuns(LoadOp load) {
+    LayoutAttr layout = known.lookup(load.getResult());
+    Runs runs = layout ? runsOf(load.getView(), layout) : Runs();
+    if (runs.count == 1)
+      return;
+    OpBuilder builder(load->getContext());
+    builder.setInsertionPointAfter(load);
+    Value spread = converted(builder, load.getLoc(), load.getResult(), runs.layout, layout);
+    load.getResult().replaceAllUsesExcept(spread, spread.getDefiningOp());
+    load.setLayoutAttr(runs.layout);
+    load.setVector(runs.count);
+    load.setTested(true);
+  }
+
+  static Value converted(OpBuilder &builder, Location loc, Value value, LayoutAttr from, LayoutAttr to) {
+    if (from == to)
+      return value;
+    return ConvertLayoutOp::create(builder, loc, value.getType(), value, to);
+  }
+
+  struct Runs {
+    int32_t count = 1;
+    LayoutAttr layout; ///< in which each thread's registers begin with a run
+  };
+
+  /// The longest runs that the view's constants allow, up to 16 bytes, and no longer than it takes to fill sectors
+  /// where that costs exchanges between lanes.
+  static Runs runsOf(Value view, LayoutAttr layout) {
+    constexpr int64_t accessBytes = 16, sectorBytes = 32;
+    auto strided = view.getDefiningOp<StridedViewOp>();
+    std::optional<unsigned> dim = strided ? contiguousDim(strided, layout) : std::nullopt;
+    if (!dim || replicaMask(layout) != 0)
+      return {};
+    int64_t bytes = std::max(1u, strided.getType().getElementType().getIntOrFloatBitWidth() / 8);
+    int64_t count = accessBytes / bytes, own = runAlong(layout, *dim, /*withLanes=*/false);
+    if (runAlong(layout, *dim, /*withLanes=*/true) * bytes >= sectorBytes)
+      count = std::min(count, own);
+    auto fits = [&](Value value) {
+      std::optional<int64_t> known = getConstantIntValue(value);
+      return !known || *known % count == 0;
+    };
+    auto fit = [&] {
+      bool ok = fits(strided.getOffset()) && fits(strided.getSizes()[*dim]);
+      for (auto [d, stride] : llvm::enumerate(strided.getStrides()))
+        ok &= d == *dim || fits(stride);
+      return ok;
+    };
+    for (; count > 1; count /= 2)
+      if (LayoutAttr runs = fit() ? withRunsAlong(layout, *dim, count) : LayoutAttr())
+        return {int32_t(count), runs};
+    return {};
+  }
+
+  /// The dimension of the tile whose neighbours are neighbours in memory.
+  static std::optional<unsigned> contiguousDim(StridedViewOp view, LayoutAttr layout) {
+    for (auto [dim, stride] : llvm::enumerate(view.getStrides()))
+      if (dim < layout.getRank() && matchPattern(stride, m_One()) && runAlong(layout, dim, /*withLanes=*/true) > 1)
+        return dim;
+    return std::nullopt;
   }
 
   llvm::DenseMap<Value, LayoutAttr> known;

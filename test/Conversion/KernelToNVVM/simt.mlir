@@ -106,3 +106,36 @@ kernel.func @gather(%x: tensor<?xf16>, %k: tensor<?xi64>) outs(%z: tensor<?xf16>
     kernel.end
   }
 }
+
+// -----
+#fragment = #kernel.layout<register = [[0, 1], [8, 0], [0, 8], [0, 16]], lane = [[0, 2], [0, 4], [1, 0], [2, 0], [4, 0]], warp = []>
+#runs = #kernel.layout<register = [[0, 1], [0, 2], [0, 4], [8, 0]], lane = [[0, 8], [0, 16], [1, 0], [2, 0], [4, 0]], warp = []>
+
+// A fragment of f16 is stored 16 bytes a lane: pairs travel in words, two exchanges of four words each. What the launch
+// does not know to be aligned goes element by element.
+// CHECK-LABEL: llvm.func @spread_v0
+// CHECK-COUNT-16: llvm.inline_asm "@$2 ld.global.b16 $0, [$1];"
+// CHECK: llvm.bitcast %{{.*}} : vector<2xf16> to i32
+// CHECK-COUNT-8: nvvm.shfl.sync bfly
+// CHECK-NOT: nvvm.shfl.sync
+// CHECK-NOT: nvvm.barrier
+// CHECK: llvm.ptrtoint
+// CHECK: llvm.cond_br
+// CHECK-COUNT-2: llvm.inline_asm has_side_effects "@$1 st.global.v4.b32 [$0], {$2, $3, $4, $5};"
+// CHECK: llvm.br
+// CHECK-COUNT-16: llvm.inline_asm has_side_effects "@$2 st.global.b16 [$0], $1;"
+kernel.func @spread(%x: tensor<?xf16>) outs(%z: tensor<?xf16>) sizes(%m: index, %n: index) attributes {family = "pointwise"} {
+  kernel.end
+} variants {
+  kernel.variant @v0 attributes {guard = "1", grid = ["1", "1", "1"], threads = 32 : i32, align = array<i32: 16, 0>}
+      (%x: tensor<?xf16>, %z: tensor<?xf16>, %m: index, %n: index) {
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    %xv = kernel.strided_view %x offset(%c0) sizes(%m, %n) strides(%n, %c1) : tensor<?xf16> -> tensor<?x?xf16>
+    %zv = kernel.strided_view %z offset(%c0) sizes(%m, %n) strides(%n, %c1) : tensor<?xf16> -> tensor<?x?xf16>
+    %t = kernel.load %xv[%c0, %c0] {pad = #kernel.pad<none>, layout = #fragment} : tensor<?x?xf16> -> tensor<16x32xf16>
+    %r = kernel.convert_layout %t {layout = #runs} : tensor<16x32xf16>
+    kernel.store %r, %zv[%c0, %c0] {layout = #runs, vector = 8 : i32, tested} : tensor<16x32xf16>, tensor<?x?xf16>
+    kernel.end
+  }
+}

@@ -77,6 +77,55 @@ TEST_F(KernelLayout, ProjectionFollowsTheMap) {
   }
 }
 
+/// The fragment of 16 x 8 sums of mma.sync, two of them side by side and two below: 32 x 16.
+static LayoutAttr fragment(MLIRContext *context) {
+  return LayoutAttr::get(context, 2, {0, 1, 8, 0, 0, 8, 16, 0}, {0, 2, 0, 4, 1, 0, 2, 0, 4, 0}, {0, 16});
+}
+
+TEST_F(KernelLayout, RunsAreCountedInRegistersAndSideBySideLanes) {
+  LayoutAttr layout = fragment(&context);
+  EXPECT_EQ(runAlong(layout, 1, /*withLanes=*/false), 2);
+  EXPECT_EQ(runAlong(layout, 1, /*withLanes=*/true), 8);
+  EXPECT_EQ(runAlong(layout, 0, /*withLanes=*/false), 1);
+  EXPECT_EQ(runAlong(layout, 0, /*withLanes=*/true), 8);
+}
+
+TEST_F(KernelLayout, LanesGiveTheirBitsForRuns) {
+  LayoutAttr layout = fragment(&context), runs = withRunsAlong(layout, 1, 8);
+  ASSERT_TRUE(runs);
+  for (unsigned reg = 0; reg < 8; ++reg)
+    EXPECT_EQ(registerCoordinates(runs, reg), (Coordinates{0, int32_t(reg)}));
+  // The first lane bit takes the other fragment along the row, the second one below.
+  EXPECT_EQ(at(runs, 0, 1), (Coordinates{0, 8}));
+  EXPECT_EQ(at(runs, 0, 2), (Coordinates{8, 0}));
+  std::optional<SmallVector<LaneSwap>> swaps = laneSwaps(layout, runs);
+  ASSERT_TRUE(swaps);
+  EXPECT_EQ(swaps->size(), 2u);
+  // Registers after the exchanges are those of `runs` in another order.
+  LayoutAttr after = swapped(layout, *swaps);
+  for (unsigned reg = 0; reg < runs.getNumRegisters(); ++reg) {
+    std::optional<unsigned> same = findRegister(after, registerCoordinates(runs, reg));
+    ASSERT_TRUE(same);
+    for (unsigned thread = 0; thread < 64; ++thread)
+      EXPECT_EQ(at(after, *same, thread), at(runs, reg, thread));
+  }
+}
+
+TEST_F(KernelLayout, RunsThatNoLaneHoldsAreRefused) {
+  EXPECT_FALSE(withRunsAlong(fragment(&context), 1, 32)); // 16 to 31 are another warp's
+  EXPECT_FALSE(withRunsAlong(LayoutAttr::get(&context, 1, {}, {1, 2}, {}), 0, 4)); // nothing to give in return
+  EXPECT_FALSE(withRunsAlong(LayoutAttr::get(&context, 1, {1}, {2, 0}, {}), 0, 4)); // replicas
+}
+
+TEST_F(KernelLayout, ExchangesBetweenWarpsAreRefused) {
+  LayoutAttr layout = fragment(&context);
+  LayoutAttr other = LayoutAttr::get(&context, 2, {0, 1, 8, 0, 0, 16, 16, 0}, layout.getLanes(), {0, 8});
+  EXPECT_FALSE(laneSwaps(layout, other));
+  LayoutAttr reordered = LayoutAttr::get(&context, 2, {8, 0, 0, 1, 16, 0, 0, 8}, layout.getLanes(), layout.getWarps());
+  ASSERT_TRUE(laneSwaps(layout, reordered));
+  EXPECT_TRUE(laneSwaps(layout, reordered)->empty());
+}
+
 TEST_F(KernelLayout, OverlappingVectorsAreNotDisjoint) {
   auto layout = LayoutAttr::get(&context, 1, {1}, {1, 2}, {});
   EXPECT_FALSE(isDisjoint(layout));

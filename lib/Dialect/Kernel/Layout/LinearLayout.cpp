@@ -136,3 +136,96 @@ bool cameo::kernel::isDisjoint(LayoutAttr layout) {
     }
   return true;
 }
+
+//===- Runs of elements ---------------------------------------------------------------------===//
+
+using Basis = SmallVector<int32_t, 4>;
+
+static SmallVector<Basis> basesOf(ArrayRef<int32_t> flat, unsigned rank) {
+  SmallVector<Basis> bases;
+  for (; !flat.empty(); flat = flat.drop_front(rank))
+    bases.emplace_back(flat.take_front(rank));
+  return bases;
+}
+
+static SmallVector<int32_t> flattened(ArrayRef<Basis> bases) {
+  SmallVector<int32_t> flat;
+  for (const Basis &basis : bases)
+    llvm::append_range(flat, basis);
+  return flat;
+}
+
+static Basis unitVector(unsigned rank, unsigned dim, int64_t entry) {
+  Basis basis(rank, 0);
+  basis[dim] = int32_t(entry);
+  return basis;
+}
+
+int64_t cameo::kernel::runAlong(LayoutAttr layout, unsigned dim, bool withLanes) {
+  SmallVector<Basis> registers = basesOf(layout.getRegisters(), layout.getRank());
+  SmallVector<Basis> lanes = basesOf(layout.getLanes(), layout.getRank());
+  int64_t run = 1;
+  while (llvm::is_contained(registers, unitVector(layout.getRank(), dim, run)))
+    run *= 2;
+  while (withLanes && llvm::is_contained(lanes, unitVector(layout.getRank(), dim, run)))
+    run *= 2;
+  return run;
+}
+
+LayoutAttr cameo::kernel::withRunsAlong(LayoutAttr layout, unsigned dim, int64_t count) {
+  unsigned rank = layout.getRank();
+  if (replicaMask(layout) != 0)
+    return {};
+  SmallVector<Basis> run, rest, registers = basesOf(layout.getRegisters(), rank), lanes = basesOf(layout.getLanes(), rank);
+  for (int64_t entry = 1; entry < count; entry *= 2)
+    run.push_back(unitVector(rank, dim, entry));
+  for (const Basis &basis : registers)
+    if (!llvm::is_contained(run, basis))
+      rest.push_back(basis);
+  auto isAlong = [&](const Basis &basis) { return basis == unitVector(rank, dim, basis[dim]); };
+  for (const Basis &wanted : run) {
+    if (llvm::is_contained(registers, wanted))
+      continue;
+    Basis *lane = llvm::find(lanes, wanted), *given = llvm::find_if(rest, isAlong);
+    if (given == rest.end())
+      given = rest.begin();
+    if (lane == lanes.end() || given == rest.end())
+      return {};
+    *lane = *given;
+    rest.erase(given);
+  }
+  llvm::append_range(run, rest);
+  return LayoutAttr::get(layout.getContext(), rank, flattened(run), flattened(lanes), layout.getWarps());
+}
+
+std::optional<SmallVector<LaneSwap>> cameo::kernel::laneSwaps(LayoutAttr from, LayoutAttr to) {
+  unsigned rank = from.getRank();
+  bool alike = to.getRank() == rank && from.getWarps() == to.getWarps() && from.getLanes().size() == to.getLanes().size() &&
+               from.getRegisters().size() == to.getRegisters().size();
+  if (!alike || replicaMask(from) != 0 || !isDisjoint(from))
+    return std::nullopt;
+  SmallVector<Basis> registers = basesOf(from.getRegisters(), rank);
+  SmallVector<LaneSwap> swaps;
+  for (unsigned bit = 0; bit < from.getNumLaneBits(); ++bit) {
+    if (from.getLane(bit) == to.getLane(bit))
+      continue;
+    Basis *reg = llvm::find(registers, Basis(to.getLane(bit)));
+    if (reg == registers.end())
+      return std::nullopt;
+    swaps.push_back({unsigned(reg - registers.begin()), bit});
+  }
+  // Disjoint vectors of the same number: the same set if each is found.
+  SmallVector<Basis> after = basesOf(swapped(from, swaps).getRegisters(), rank);
+  for (const Basis &wanted : basesOf(to.getRegisters(), rank))
+    if (!llvm::is_contained(after, wanted))
+      return std::nullopt;
+  return swaps;
+}
+
+LayoutAttr cameo::kernel::swapped(LayoutAttr layout, ArrayRef<LaneSwap> swaps) {
+  SmallVector<Basis> registers = basesOf(layout.getRegisters(), layout.getRank());
+  SmallVector<Basis> lanes = basesOf(layout.getLanes(), layout.getRank());
+  for (LaneSwap swap : swaps)
+    std::swap(registers[swap.reg], lanes[swap.lane]);
+  return LayoutAttr::get(layout.getContext(), layout.getRank(), flattened(registers), flattened(lanes), layout.getWarps());
+}

@@ -171,12 +171,12 @@ def Kernel_LoadOp : Kernel_Op<"load", [Pure]> {
   let description = [{
     Element c of the tile is element `offsets + c` of the view; outside the view's sizes it is the pad,
     which is undefined for `none`. `vector` (set with the layout) is how many consecutive registers one
-    access may fetch.
+    access may fetch; with `tested` that depends on whether such runs are aligned and whole, one test for the whole tile.
     Example: `%t = kernel.load %v[%o] {pad = #kernel.pad<zero>} : tensor<?xf32> -> tensor<1024xf32>`.
   }];
   let arguments = (ins AnyRankedTensor:$view, Variadic<Index>:$offsets, Kernel_PadAttr:$pad,
                        OptionalAttr<Kernel_LayoutAttr>:$layout,
-                       DefaultValuedAttr<I32Attr, "1">:$vector);
+                       DefaultValuedAttr<I32Attr, "1">:$vector, UnitAttr:$tested);
   let results = (outs Kernel_Tile:$result);
   let assemblyFormat = "$view `[` $offsets `]` attr-dict `:` type($view) `->` type($result)";
   let hasVerifier = 1;
@@ -184,9 +184,10 @@ def Kernel_LoadOp : Kernel_Op<"load", [Pure]> {
 
 def Kernel_StoreOp : Kernel_Op<"store", [MemoryEffects<[MemWrite]>]> {
   let summary = "Writes a tile to a strided view; outside the view's sizes it writes nothing";
+  let description = [{ `vector` and `tested` as for `kernel.load`. }];
   let arguments = (ins Kernel_Tile:$value, AnyRankedTensor:$view, Variadic<Index>:$offsets,
                        OptionalAttr<Kernel_LayoutAttr>:$layout,
-                       DefaultValuedAttr<I32Attr, "1">:$vector);
+                       DefaultValuedAttr<I32Attr, "1">:$vector, UnitAttr:$tested);
   let assemblyFormat = "$value `,` $view `[` $offsets `]` attr-dict `:` type($value) `,` type($view)";
   let hasVerifier = 1;
 }
@@ -225,7 +226,11 @@ def Kernel_ReduceOp : Kernel_Op<"reduce", [Pure]> {
 }
 
 def Kernel_ConvertLayoutOp : Kernel_Op<"convert_layout", [Pure, SameOperandsAndResultType]> {
-  let summary = "The same tile spread differently over the threads (through shared memory)";
+  let summary = "The same tile spread differently over the threads";
+  let description = [{
+    By shuffles where registers and lanes of a warp change places, through shared memory otherwise.
+    Example: `%r = kernel.convert_layout %t {layout = #to} : tensor<64x64xf16>`.
+  }];
   let arguments = (ins Kernel_Tile:$source, OptionalAttr<Kernel_LayoutAttr>:$layout);
   let results = (outs Kernel_Tile:$result);
   let assemblyFormat = "$source attr-dict `:` type($source)";

@@ -54,6 +54,24 @@ LayoutAttr dropDims(LayoutAttr layout, llvm::ArrayRef<int64_t> dims);
 uint32_t replicaMask(LayoutAttr layout);
 /// True when no coordinate bit is set by two basis vectors.
 bool isDisjoint(LayoutAttr layout);
+/// How many consecutive coordinates along `dim`, from 0 on, the registers of one thread hold; `withLanes`: such registers of
+/// the lanes side by side, which one access of a warp takes. A power of two.
+int64_t runAlong(LayoutAttr layout, unsigned dim, bool withLanes);
+/// The same tile with runs of `count` (a power of two) elements along `dim` in the first registers of each thread: lanes
+/// give their bits for such runs and take other register bits, along `dim` first; warps keep theirs. Null where registers
+/// and lanes hold no such runs, or where threads replicate.
+LayoutAttr withRunsAlong(LayoutAttr layout, unsigned dim, int64_t count);
+
+/// A register bit and a lane bit that change places.
+struct LaneSwap {
+  unsigned reg, lane;
+};
+/// What has to change places in `from` for `to`, up to the order of registers. Nothing where warps take part, where threads
+/// replicate, or where a lane's vector is neither kept nor a register's.
+std::optional<llvm::SmallVector<LaneSwap>> laneSwaps(LayoutAttr from, LayoutAttr to);
+/// `layout` after these.
+LayoutAttr swapped(LayoutAttr layout, llvm::ArrayRef<LaneSwap> swaps);
+
 /// Registers of a thread; the product with the threads that do not replicate covers the tile.
 inline unsigned registersOf(LayoutAttr layout) { return layout.getNumRegisters(); }
 
