@@ -176,6 +176,7 @@ private:
   void decodeCall();
   void decodeIndirectCall(const Operand *results, const Operand &target, const Operand *arguments);
   void decodePrintf(const Operand *results, const Operand *arguments);
+  void decodeAssertion(const Operand *arguments);
   void emitCall(const Function &callee, const Operand *results, const Operand *arguments);
   const Function *definedFunction(std::string_view name) const;
   std::vector<const Function *> callTargets(const Operand *results, const Operand *arguments);

@@ -70,7 +70,7 @@ void Decoder::decodeCall() {
     name = alias->second;
   const Function *callee = definedFunction(name);
   if (!callee && (name == "__assertfail" || name == "__assert_fail"))
-    return emitAround([&] { emitPlain("trap", OpKind::Control); });
+    return decodeAssertion(arguments);
   if (!callee && name == "vprintf")
     return decodePrintf(results, arguments);
   if (!callee)
@@ -92,6 +92,24 @@ void Decoder::decodePrintf(const Operand *results, const Operand *arguments) {
   emitAround([&] {
     Op &op = emitPlain("call.vprintf", OpKind::Control);
     op.a = static_cast<uint32_t>(format), op.b = static_cast<uint32_t>(values), op.imm = result;
+  });
+}
+
+/// call __assertfail, (message, file, line, function, size of a character): what it says is read when it fails; other
+/// parameters than these trap without it.
+void Decoder::decodeAssertion(const Operand *arguments) {
+  static constexpr uint64_t bytes[] = {8, 8, 4};
+  uint32_t places[3];
+  bool known = arguments && arguments->elements.size() >= 3;
+  for (size_t i = 0; known && i < 3; ++i) {
+    const Symbol *symbol = findSymbol(arguments->elements[i].name);
+    known = symbol && symbol->where == Symbol::Where::Local && symbol->bytes == bytes[i];
+    places[i] = known ? static_cast<uint32_t>(symbol->offset) : 0;
+  }
+  emitAround([&] {
+    Op &op = emitPlain(known ? "call.assertfail" : "trap", OpKind::Control);
+    if (known)
+      op.a = places[0], op.b = places[1], op.c = places[2];
   });
 }
 

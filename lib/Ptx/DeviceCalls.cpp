@@ -7,6 +7,7 @@
 #include "Handlers.h"
 #include "ModuleImpl.h"
 
+#include <bit>
 #include <cstdio>
 #include <cstring>
 
@@ -181,8 +182,29 @@ void printFormatted(Exec &x, const Op &op) {
   }
 }
 
+/// a, b, c: where the pointers to the condition's text and to the file, and the line, lie in the frame's local memory.
+void failAssertion(Exec &x, const Op &op) {
+  unsigned lane = static_cast<unsigned>(std::countr_zero(x.mask));
+  const uint8_t *frame = x.warp->local + lane * uint64_t(x.program->stackLocalBytes) + x.group->localOffset;
+  uint64_t message, file;
+  uint32_t line;
+  std::memcpy(&message, frame + op.a, 8);
+  std::memcpy(&file, frame + op.b, 8);
+  std::memcpy(&line, frame + op.c, 4);
+  Printer read(x, lane, 0);
+  std::string condition, where;
+  std::string text = "an assertion of the kernel failed";
+  if (read.string(message, condition) && read.string(file, where))
+    text += ": " + condition + " (" + where + ":" + std::to_string(line) + ")";
+  report(x, op, FindingKind::Trap, x.mask, 0, 0, text, "see what leads there");
+  stopLaunch(x);
+}
+
 } // namespace
 
-void deviceCallRows(HandlerRows &rows) { rows.push_back({"call.vprintf", &printFormatted}); }
+void deviceCallRows(HandlerRows &rows) {
+  rows.push_back({"call.vprintf", &printFormatted});
+  rows.push_back({"call.assertfail", &failAssertion});
+}
 
 } // namespace cameo::ptx
