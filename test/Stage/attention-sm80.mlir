@@ -8,7 +8,8 @@
 // them. Queries wait in registers as the first product's A; what the softmax makes of its sums is, register by register,
 // the second product's A. The running sums leave their accumulator to be scaled, and go back.
 
-// CHECK: kernel.load {{.*}} {layout = #kernel.layout<register = {{\[\[}}0, 1], [8, 0], [0, 8], [0, 16], [0, 32]]
+// CHECK: kernel.load {{.*}} {layout = #kernel.layout<register = {{\[\[}}0, 1], [0, 2], [0, 4], {{.*}} tested, vector = 8 : i32}
+// CHECK: kernel.convert_layout {{.*}} {layout = #kernel.layout<register = {{\[\[}}0, 1], [8, 0], [0, 8], [0, 16], [0, 32]]
 // CHECK: linalg.fill {layout = #kernel.layout<register = {{\[\[}}8]], lane = {{\[\[}}0], [0], [1], [2], [4]], warp = {{\[\[}}16], [32]]>}
 // CHECK: scf.for
 // CHECK: kernel.wait {{.*}} {pending = 0 : i32}
@@ -17,6 +18,7 @@
 // CHECK: kernel.reduce
 // CHECK: kernel.acc_write
 
+// PTX: ld.global.v4.b32
 // PTX: mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32
 // PTX: shfl.sync.bfly.b32
 // PTX: ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16
