@@ -59,7 +59,8 @@ struct FieldSpan {
 
 std::string encodeProgram(const BundleDesc &desc, const Placements &places,
                           std::vector<FieldSpan> *fields = nullptr);
-Status decodeProgram(std::string_view bytes, BundleDesc &desc, Placements &places);
+Status decodeProgram(std::string_view bytes, BundleDesc &desc, Placements &places,
+                     uint16_t major = kBundleMajor);
 
 /// What a reader has to know, by name: "step.launch", "expr.select", "host.NAME", …
 std::vector<std::string> requirementsOf(const BundleDesc &desc);

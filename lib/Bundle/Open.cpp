@@ -126,11 +126,12 @@ private:
     if (file.size() < sizeof header || std::memcmp(file.data(), kBundleMagic, 8) != 0)
       return invalidBundle("this is not a Cameo bundle");
     std::memcpy(&header, file.data(), sizeof header);
-    if (header.major != kBundleMajor)
+    if (header.major < kOldestBundleMajor || header.major > kBundleMajor)
       return Error{ErrorCode::unsupported,
                    "its format is version " + std::to_string(header.major) + "." +
-                       std::to_string(header.minor) + "; this runtime reads version " +
-                       std::to_string(kBundleMajor) + ": compile the model again"};
+                       std::to_string(header.minor) + "; this runtime reads versions " +
+                       std::to_string(kOldestBundleMajor) + " to " + std::to_string(kBundleMajor) +
+                       ": compile the model again"};
     if (header.fileBytes != file.size())
       return invalidBundle("it should have " + std::to_string(header.fileBytes) +
                            " bytes and has " + std::to_string(file.size()) +
@@ -203,7 +204,7 @@ private:
 
   Status readProgram() {
     bundle->contents.report = sections[SectionKind::report];
-    return decodeProgram(sections[SectionKind::program], bundle->contents, places);
+    return decodeProgram(sections[SectionKind::program], bundle->contents, places, header.major);
   }
 
   Status placeImages() {

@@ -2,7 +2,8 @@
 //
 // The program section: the description as one stream of fixed-width fields. Each struct has one
 // function that visits its fields; the writer and the reader are two archives that it is run with, so
-// that the two cannot disagree. The reader never trusts a count: one that could not fit in the bytes
+// that the two cannot disagree; what another version of the format had otherwise asks the archive for
+// it. The reader never trusts a count: one that could not fit in the bytes
 // that are left fails before anything is allocated.
 
 #include "Format.h"
@@ -14,6 +15,7 @@ namespace {
 class WriteArchive {
 public:
   static constexpr bool reading = false;
+  static constexpr uint16_t major = kBundleMajor;
   std::string out;
   std::vector<FieldSpan> *fields = nullptr;
 
@@ -39,7 +41,8 @@ public:
 class ReadArchive {
 public:
   static constexpr bool reading = true;
-  explicit ReadArchive(std::string_view bytes) : in(bytes) {}
+  ReadArchive(std::string_view bytes, uint16_t major) : major(major), in(bytes) {}
+  const uint16_t major;
 
   template <class T> void number(T &value) {
     if (in.size() - at < sizeof(T))
@@ -211,7 +214,10 @@ template <class A> void field(A &a, HostTensor &x) {
   field(a, x.dims);
 }
 template <class A> void field(A &a, Launch &x) {
-  field(a, x.variants);
+  if (a.major == 1)
+    field(a, x.variants.emplace_back());
+  else
+    field(a, x.variants);
   field(a, x.arguments);
 }
 template <class A> void field(A &a, Copy &x) {
@@ -300,13 +306,16 @@ std::string encodeProgram(const BundleDesc &desc, const Placements &places,
   return std::move(archive.out);
 }
 
-Status decodeProgram(std::string_view bytes, BundleDesc &desc, Placements &places) {
-  ReadArchive archive(bytes);
+Status decodeProgram(std::string_view bytes, BundleDesc &desc, Placements &places, uint16_t major) {
+  ReadArchive archive(bytes, major);
   visitProgram(archive, desc, places);
   if (!archive.failed() && !archive.atEnd())
     archive.fail("bytes follow its end");
   if (archive.failed())
     return invalidBundle("the program section is damaged: " + archive.why);
+  if (major == 1 && desc.modules.size() > 1)
+    return Error{ErrorCode::unsupported, "its format is version 1 and it has several modules, which this "
+                                         "version does not read: compile the model again"};
   return {};
 }
 

@@ -44,7 +44,8 @@ private:
   void step(uint32_t, const bundle::If &) {}
   void step(uint32_t, const bundle::Loop &) {}
   void argument(uint32_t index, const bundle::Argument &argument);
-  void variant(uint32_t index, const bundle::Launch &launch, const bundle::Variant &variant);
+  void variant(uint32_t index, const bundle::Launch &launch, const bundle::Variant &variant,
+               uint32_t module);
   void use(uint32_t index, BufferId buffer, bool writes);
   void region(uint32_t index, const bundle::Region &region, bool writes);
   void tensor(uint32_t index, const bundle::HostTensor &tensor, bool writes);

@@ -109,7 +109,7 @@ void Validator::argument(uint32_t index, const Argument &argument) {
   }
 }
 
-void Validator::variant(uint32_t index, const Launch &launch, const Variant &variant) {
+void Validator::variant(uint32_t index, const Launch &launch, const Variant &variant, uint32_t module) {
   const std::string where = stepText(index);
   needExpr(variant.guard, where);
   needExprOrNone(variant.dynamicShared, where);
@@ -123,6 +123,9 @@ void Validator::variant(uint32_t index, const Launch &launch, const Variant &var
   if (!demand(variant.kernel < desc.kernels.size(), where, " launches kernel ", variant.kernel,
               ", which does not exist") ||
       failed())
+    return;
+  if (!demand(desc.kernels[variant.kernel].module == module, where, " launches kernel ", variant.kernel,
+              ", which is not of module ", module))
     return;
   std::vector<uint32_t> bytes;
   size_t buffers = 0;
@@ -148,13 +151,18 @@ void Validator::variant(uint32_t index, const Launch &launch, const Variant &var
 }
 
 void Validator::step(uint32_t index, const Launch &launch) {
-  demand(!launch.variants.empty() && launch.variants.size() <= maxVariants, stepText(index),
-         " has ", launch.variants.size(), " variants");
   for (const Argument &each : launch.arguments)
     argument(index, each);
-  for (const Variant &each : launch.variants)
-    if (!failed())
-      variant(index, launch, each);
+  demand(launch.variants.size() == desc.modules.size() && !launch.variants.empty(), stepText(index),
+         " has variants for ", launch.variants.size(), " modules of ", desc.modules.size());
+  for (uint32_t module = 0; module < launch.variants.size() && !failed(); ++module) {
+    const std::vector<Variant> &variants = launch.variants[module];
+    demand(!variants.empty() && variants.size() <= maxVariants, stepText(index), " has ",
+           variants.size(), " variants for module ", module);
+    for (const Variant &each : variants)
+      if (!failed())
+        variant(index, launch, each, module);
+  }
 }
 
 void Validator::step(uint32_t index, const Copy &copy) {

@@ -5,7 +5,9 @@
 // versions are the lowest that have what the emitter uses on the target (PTX ISA 9.0, "Release Notes";
 // LLVM 22 NVPTX refuses a CPU whose minimum is higher). Multiprocessors: NVIDIA A100 108, A10/GA102 84,
 // AD102 144, H100 SXM 132, RTX PRO 6000 (GB202) 188, from the vendor's architecture white papers.
-#include "cameo/Model/Target.h"
+#include "cameo/Model/DeviceLimits.h"
+
+#include <algorithm>
 
 using namespace cameo;
 
@@ -28,3 +30,28 @@ const Target *cameo::findTarget(std::string_view name) {
 }
 
 const Target &cameo::portableTarget() { return targets[0]; }
+
+/// The code that a device takes: its own, else the newest that it runs ('a' code runs nowhere else).
+static const Target *codeFor(const Target &device, std::span<const Target *const> compiled) {
+  const Target *best = nullptr;
+  for (const Target *code : compiled) {
+    if (code->name == device.name)
+      return code;
+    bool runs = !code->name.ends_with('a') && code->capability <= device.capability;
+    if (runs && (!best || best->capability < code->capability))
+      best = code;
+  }
+  return best;
+}
+
+Target cameo::limitsOfDevices(const Target &target, std::span<const Target *const> compiled) {
+  Target limits = target;
+  for (const Target &device : targets) {
+    const Target *code = codeFor(device, compiled);
+    if (!code || code->name != target.name)
+      continue;
+    limits.sharedPerBlock = std::min(limits.sharedPerBlock, device.sharedPerBlock);
+    limits.sharedPerSm = std::min(limits.sharedPerSm, device.sharedPerSm);
+  }
+  return limits;
+}

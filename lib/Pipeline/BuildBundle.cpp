@@ -11,7 +11,8 @@
 #include "Constants.h"
 
 #include "cameo/Dialect/Graph/IR/Graph.h"
-#include "cameo/Dialect/Kernel/IR/Kernel.h"
+#include "cameo/Dialect/Kernel/IR/Staged.h"
+#include "cameo/Transforms/Kernel/Kernel.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
@@ -41,6 +42,28 @@ std::vector<std::string> strings(ArrayAttr attr) {
   return result;
 }
 
+/// The schedule of a variant and the numbers that chose it; nothing where it has none.
+std::optional<llvm::json::Object> predictionOf(kernel::VariantOp variant) {
+  auto facts = variant->getAttrOfType<DictionaryAttr>(kernel::predictedAttrName);
+  if (!facts)
+    return std::nullopt;
+  llvm::json::Object object;
+  if (auto schedule = variant.getSchedule()) {
+    std::string text;
+    llvm::raw_string_ostream(text) << *schedule;
+    object["schedule"] = text;
+  }
+  for (NamedAttribute fact : facts) {
+    if (auto number = dyn_cast<IntegerAttr>(fact.getValue()))
+      object[fact.getName().strref()] = number.getInt();
+    else if (auto real = dyn_cast<FloatAttr>(fact.getValue()))
+      object[fact.getName().strref()] = real.getValueAsDouble();
+    else if (auto text = dyn_cast<StringAttr>(fact.getValue()))
+      object[fact.getName().strref()] = text.str();
+  }
+  return object;
+}
+
 class Builder : public BundleBuilder {
 public:
   Builder(ModuleOp module, func::FuncOp main) : module(module), main(main) {}
@@ -49,10 +72,8 @@ public:
     desc.model = module.getName().value_or("main").str();
     desc.producer = "cameo";
     declareSymbols();
-    bundle::Module code;
     for (PtxImage &image : images)
-      code.images.push_back({bundle::Image::Kind::ptx, image.target, std::move(image.text)});
-    desc.modules.push_back(std::move(code));
+      desc.modules.push_back({{{bundle::Image::Kind::ptx, image.target, std::move(image.text)}}});
     addInputs();
     addOutputs();
     if (failed(addBlock(main.getBody().front())))
@@ -215,15 +236,20 @@ private:
     for (unsigned i = 0; i < callee.getNumSizes(); ++i)
       launch.arguments.push_back(
           {bundle::Argument::Kind::size, 0, expr(sizes.at("s" + std::to_string(i)))});
-    for (kernel::VariantOp variant : callee.getVariantOps())
-      launch.variants.push_back(variantOf(variant, sizes));
-    if (launch.variants.empty())
-      return op.emitError("kernel '") << op.getCallee() << "' has no variant";
+    for (uint32_t module = 0; module < desc.modules.size(); ++module) {
+      const std::string &target = desc.modules[module].images.front().target;
+      auto &variants = launch.variants.emplace_back();
+      for (kernel::VariantOp variant : callee.getVariantOps())
+        if (kernel::targetOf(variant).name == target)
+          variants.push_back(variantOf(variant, module, sizes));
+      if (variants.empty())
+        return op.emitError("kernel '") << op.getCallee() << "' has no variant for " << target;
+    }
     desc.steps.push_back(std::move(launch));
     return success();
   }
 
-  bundle::Variant variantOf(kernel::VariantOp op, const std::map<std::string, SizeExpr> &sizes) {
+  bundle::Variant variantOf(kernel::VariantOp op, uint32_t module, const std::map<std::string, SizeExpr> &sizes) {
     auto local = [&](StringRef text) {
       return expr(graph::getSizeExpr(text).substitute(sizes));
     };
@@ -231,7 +257,7 @@ private:
     variant.guard = local(op.getGuard());
     for (unsigned i = 0; i < op.getFunc().getNumBuffers(); ++i)
       variant.alignment.push_back(uint32_t(std::max(op.getAlignOf(i), 1)));
-    variant.kernel = kernelOf(op);
+    variant.kernel = kernelOf(op, module);
     for (unsigned i = 0; i < 3; ++i)
       variant.grid[i] = i < op.getGrid().size()
                             ? local(cast<StringAttr>(op.getGrid()[i]).getValue())
@@ -242,14 +268,17 @@ private:
     return variant;
   }
 
-  uint32_t kernelOf(kernel::VariantOp op) {
-    auto [it, isNew] = kernels.try_emplace(op.getEntryName(), uint32_t(desc.kernels.size()));
+  uint32_t kernelOf(kernel::VariantOp op, uint32_t module) {
+    auto [it, isNew] = kernels.try_emplace({module, op.getEntryName()}, uint32_t(desc.kernels.size()));
     if (isNew) {
       bundle::Kernel kernel;
       kernel.symbol = op.getEntryName();
+      kernel.module = module;
       kernel.threads = {uint32_t(op.getThreads()), 1, 1};
       kernel.family = op.getFunc().getFamily().str();
       kernel.nodes = strings(op.getFunc().getNodesAttr());
+      if (auto predicted = predictionOf(op))
+        kernel.predicted = llvm::formatv("{0}", llvm::json::Value(std::move(*predicted))).str();
       desc.kernels.push_back(std::move(kernel));
     }
     return it->second;
@@ -293,13 +322,30 @@ private:
       for (Value value : op.getOuts())
         writers[memoryOf(value)].push_back(index);
     });
-    llvm::json::Object object{{"launches", std::move(launches)}, {"edges", std::move(edges)}};
+    llvm::json::Object object{
+        {"launches", std::move(launches)}, {"edges", std::move(edges)}, {"targets", reportTargets()}};
     return llvm::formatv("{0}", llvm::json::Value(std::move(object))).str();
+  }
+
+  /// For each target the kernels of its code, with what a launch takes and what was predicted.
+  llvm::json::Object reportTargets() {
+    llvm::json::Object targets;
+    module.walk([&](kernel::VariantOp variant) {
+      llvm::json::Object entry{{"kernel", variant.getEntryName()},
+                               {"threads", variant.getThreads()},
+                               {"shared_bytes", variant.getSharedBytes()},
+                               {"guard", variant.getGuard()}};
+      if (auto predicted = predictionOf(variant))
+        entry["predicted"] = std::move(*predicted);
+      StringRef target = kernel::targetOf(variant).name;
+      targets.try_emplace(target, llvm::json::Array()).first->second.getAsArray()->push_back(std::move(entry));
+    });
+    return targets;
   }
 
   ModuleOp module;
   func::FuncOp main;
-  std::map<std::string, uint32_t> kernels;
+  std::map<std::pair<uint32_t, std::string>, uint32_t> kernels; ///< by module and entry
 };
 
 } // namespace

@@ -6,6 +6,7 @@
 #include "cameo/Pipeline/Pipeline.h"
 
 #include "cameo/Conversion/NVVMToPTX/NVVMToPTX.h"
+#include "cameo/Dialect/Kernel/IR/Staged.h"
 #include "cameo/Pipeline/BuildBundle.h"
 
 #include "mlir/Parser/Parser.h"
@@ -68,6 +69,8 @@ private:
         return result.module->emitError("unknown target '") << name << "'";
       std::string text;
       for (auto kernels : result.module->getOps<gpu::GPUModuleOp>()) {
+        if (&kernel::targetOf(kernels) != target)
+          continue;
         FailureOr<std::string> ptx = emitPtx(kernels, *target);
         if (failed(ptx))
           return failure();

@@ -12,6 +12,8 @@
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
 
+#include "llvm/ADT/StringExtras.h"
+
 using namespace mlir;
 
 namespace cameo {
@@ -49,7 +51,7 @@ void addPartition(OpPassManager &pm) {
 }
 
 void addSchedule(OpPassManager &pm, const CompileOptions &options) {
-  add(pm, "kernel-schedule{target=" + Twine(options.targets.front()) + "}");
+  add(pm, "kernel-schedule{target=" + llvm::join(options.targets, ",") + "}");
 }
 
 void addStagePasses(OpPassManager &pm) {

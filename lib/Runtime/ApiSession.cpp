@@ -108,7 +108,7 @@ cameo_status cameo_session_create(cameo_bundle *bundle, const cameo_session_opti
     options.strict = full.strict != 0;
     options.inputOffset = full.input_offset;
     options.deviceOptions = {full.device_index, full.memory_limit, nullptr, full.checks, full.schedule,
-                             full.async_point,  full.seed,         full.host_threads};
+                             full.async_point,  full.seed,         full.host_threads, full.target ? full.target : ""};
     if (full.stream) {
       options.device = DeviceKind(full.stream->device);
       options.deviceOptions.index = full.stream->index;

@@ -1,32 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Loading modules and weights on a CUDA device, in its primary context (that of PyTorch and the CUDA
+// Loading code and weights on a CUDA device, in its primary context (that of PyTorch and the CUDA
 // runtime too, so that pointers can be exchanged).
 
 #include "CudaModel.h"
+#include "Images.h"
 #include "Log.h"
 
 namespace cameo::rt {
-
-const bundle::Image *chooseImage(const bundle::Module &module, unsigned architecture) {
-  const bundle::Image *best = nullptr;
-  unsigned bestRank = 0;
-  for (const bundle::Image &image : module.images) {
-    SmTarget target = *parseSmTarget(image.target);
-    bool cubin = image.kind == bundle::Image::Kind::cubin;
-    // A cubin runs on later minors of its major too, 'a' code exactly where it says.
-    bool runs = target.suffix == 'a' ? target.number == architecture
-                : target.suffix == 'f' || cubin
-                    ? target.number / 10 == architecture / 10 && target.number <= architecture
-                    : target.number <= architecture;
-    unsigned rank = target.number * 4 + (target.suffix ? 2 : 0) + (cubin ? 1 : 0);
-    if (runs && rank >= bestRank) {
-      best = &image;
-      bestRank = rank;
-    }
-  }
-  return best;
-}
 
 CudaModel::~CudaModel() {
   if (!retained)
@@ -35,9 +16,8 @@ CudaModel::~CudaModel() {
   for (Address weight : weights)
     if (weight)
       api.memFree(weight);
-  for (cuda::Module module : modules)
-    if (module)
-      api.moduleUnload(module);
+  if (code)
+    api.moduleUnload(code);
   api.primaryRelease(device);
 }
 
@@ -50,14 +30,14 @@ Status CudaModel::load(int index) {
                                           std::to_string(count) + ")"};
   char text[256] = {};
   int major = 0, minor = 0;
-  cuda::Code code = api.deviceGet(&device, index);
-  if (code == cuda::success)
-    code = api.deviceGetName(text, sizeof text - 1, device);
-  if (code == cuda::success)
-    code = api.deviceGetAttribute(&major, cuda::attributeMajor, device);
-  if (code == cuda::success)
-    code = api.deviceGetAttribute(&minor, cuda::attributeMinor, device);
-  if (Status s = api.check(code, "asking the device"); !s)
+  cuda::Code asked = api.deviceGet(&device, index);
+  if (asked == cuda::success)
+    asked = api.deviceGetName(text, sizeof text - 1, device);
+  if (asked == cuda::success)
+    asked = api.deviceGetAttribute(&major, cuda::attributeMajor, device);
+  if (asked == cuda::success)
+    asked = api.deviceGetAttribute(&minor, cuda::attributeMinor, device);
+  if (Status s = api.check(asked, "asking the device"); !s)
     return s;
   deviceName = text;
   architecture = unsigned(major * 10 + minor);
@@ -68,13 +48,12 @@ Status CudaModel::load(int index) {
     return s;
   retained = true;
   api.setCurrent(context);
-  for (const bundle::Module &module : bundle->desc().modules)
-    if (Status s = loadModule(module); !s)
-      return s;
+  if (Status s = loadCode(); !s)
+    return s;
   for (const bundle::Kernel &kernel : bundle->desc().kernels) {
     cuda::Function function = nullptr;
-    if (cuda::Module module = modules[kernel.module])
-      if (Status s = api.check(api.moduleGetFunction(&function, module, kernel.symbol.c_str()),
+    if (kernel.module == module)
+      if (Status s = api.check(api.moduleGetFunction(&function, code, kernel.symbol.c_str()),
                                "finding kernel '" + kernel.symbol + "'");
           !s)
         return s;
@@ -83,19 +62,22 @@ Status CudaModel::load(int index) {
   return loadWeights();
 }
 
-Status CudaModel::loadModule(const bundle::Module &module) {
-  modules.push_back(nullptr);
-  const bundle::Image *image = chooseImage(module, architecture);
+Status CudaModel::loadCode() {
+  Result<ModuleImage> chosen = chooseImage(bundle->desc(), architecture);
+  if (!chosen)
+    return chosen.error();
+  module = chosen->module;
+  const bundle::Image *image = chosen->image;
   if (!image)
     return {};
   char errors[4096] = {};
   int keys[] = {cuda::jitErrorLog, cuda::jitErrorLogBytes};
   void *values[] = {errors, reinterpret_cast<void *>(sizeof errors - 1)};
-  cuda::Code code = api.moduleLoad(&modules.back(), image->bytes.c_str(), 2, keys, values);
-  if (code == cuda::success)
+  cuda::Code loaded = api.moduleLoad(&code, image->bytes.c_str(), 2, keys, values);
+  if (loaded == cuda::success)
     return {};
-  modules.back() = nullptr;
-  Error error = api.check(code, "loading a module for " + image->target).error();
+  code = nullptr;
+  Error error = api.check(loaded, "loading a module for " + image->target).error();
   error.message += errors[0] ? std::string(": ") + errors : "";
   return error;
 }

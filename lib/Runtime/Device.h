@@ -32,6 +32,7 @@ struct DeviceOptions {
   uint32_t asyncPoint = CAMEO_PTX_ASYNC_LATEST;
   uint64_t seed = 0;
   uint32_t hostThreads = 0; ///< sim: 0 for all cores
+  std::string target = {};  ///< sim: run the code for this target; "": for the lowest
 };
 
 /// Why a run has to stop; set by other threads and by signal handlers.
@@ -69,14 +70,13 @@ struct LaunchProfile {
   cameo_ptx_counts counts = {};
 };
 
-/// Modules and shared weights of one bundle on one device. Immutable.
+/// The code and shared weights of one bundle on one device. Immutable.
 class LoadedModel {
 public:
   explicit LoadedModel(std::shared_ptr<const Bundle> bundle) : bundle(std::move(bundle)) {}
   virtual ~LoadedModel() = default;
-  /// Whether some image of the kernel's module runs on this device.
-  virtual bool canRun(uint32_t) const { return true; }
   const std::shared_ptr<const Bundle> bundle;
+  uint32_t module = 0; ///< whose variants are launched
 };
 
 class Device {
@@ -135,7 +135,8 @@ protected:
 /// The error for a StopReason.
 Error stopError(int reason);
 
-Result<std::shared_ptr<const LoadedModel>> loadSimModel(std::shared_ptr<const Bundle> bundle);
+Result<std::shared_ptr<const LoadedModel>> loadSimModel(std::shared_ptr<const Bundle> bundle,
+                                                        const std::string &target);
 Result<std::unique_ptr<Device>> createSimDevice(std::shared_ptr<const LoadedModel> model,
                                                 const DeviceOptions &options);
 

@@ -124,14 +124,14 @@ Result<Session::Chosen> Session::chooseVariant(uint32_t index, const bundle::Lau
       return base.error();
     addresses.push_back(*base);
   }
-  std::string why;
-  for (uint32_t v = 0; v < launch.variants.size(); ++v) {
-    const bundle::Variant &variant = launch.variants[v];
+  const std::vector<bundle::Variant> &variants = launch.variants[model->module];
+  for (uint32_t v = 0; v < variants.size(); ++v) {
+    const bundle::Variant &variant = variants[v];
     auto guard = values->need(variant.guard, std::numeric_limits<int64_t>::min(),
                               std::numeric_limits<int64_t>::max(), "the guard");
     if (!guard)
       return guard.error();
-    if (*guard == 0 || !model->canRun(variant.kernel))
+    if (*guard == 0)
       continue;
     bool aligned = true;
     for (size_t i = 0; i < variant.alignment.size(); ++i)
@@ -143,7 +143,7 @@ Result<Session::Chosen> Session::chooseVariant(uint32_t index, const bundle::Lau
       return status.error();
     return chosen;
   }
-  const bundle::Kernel &kernel = desc().kernels[launch.variants[0].kernel];
+  const bundle::Kernel &kernel = desc().kernels[variants[0].kernel];
   return Error{ErrorCode::unsupported,
                "no variant of kernel '" + kernel.symbol + "' serves these sizes and alignments",
                kernel.symbol, kernel.nodes};
@@ -182,7 +182,7 @@ Status Session::packArguments(const bundle::Launch &launch, const bundle::Varian
 
 Status Session::step(uint32_t index, const bundle::Launch &launch) {
   auto chosen = chooseVariant(index, launch);
-  const bundle::Variant &variant = launch.variants[chosen ? chosen->variant : 0];
+  const bundle::Variant &variant = launch.variants[model->module][chosen ? chosen->variant : 0];
   const bundle::Kernel &kernel = desc().kernels[variant.kernel];
   auto blame = [&](Error error) {
     if (error.kernel.empty()) {

@@ -78,11 +78,12 @@ Result<std::shared_ptr<LoadedBundle>> LoadedBundle::create(std::shared_ptr<const
   return std::shared_ptr<LoadedBundle>(new LoadedBundle(std::move(bundle)));
 }
 
-Result<std::shared_ptr<const LoadedModel>> LoadedBundle::model(DeviceKind kind, int index) {
+Result<std::shared_ptr<const LoadedModel>> LoadedBundle::model(DeviceKind kind, const DeviceOptions &options) {
   std::lock_guard lock(mutex);
-  auto &entry = models[{kind, kind == DeviceKind::sim ? 0 : index}];
+  bool sim = kind == DeviceKind::sim;
+  auto &entry = models[{kind, sim ? 0 : options.index, sim ? options.target : std::string()}];
   if (!entry) {
-    auto loaded = kind == DeviceKind::sim ? loadSimModel(bundle) : loadCudaModel(bundle, index);
+    auto loaded = sim ? loadSimModel(bundle, options.target) : loadCudaModel(bundle, options.index);
     if (!loaded)
       return loaded.error();
     entry = *loaded;
@@ -100,7 +101,7 @@ Result<std::unique_ptr<Session>> Session::create(std::shared_ptr<LoadedBundle> b
   if (options.strict)
     if (Status status = checkStrict(bundle->desc()); !status)
       return status.error();
-  auto model = bundle->model(options.device, options.deviceOptions.index);
+  auto model = bundle->model(options.device, options.deviceOptions);
   if (!model)
     return model.error();
   auto device = options.device == DeviceKind::sim ? createSimDevice(*model, options.deviceOptions)

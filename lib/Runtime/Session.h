@@ -13,6 +13,7 @@
 #include <mutex>
 #include <set>
 #include <span>
+#include <tuple>
 
 namespace cameo::rt {
 
@@ -43,7 +44,7 @@ public:
   static Result<std::shared_ptr<LoadedBundle>> create(std::shared_ptr<const Bundle> bundle);
   const BundleDesc &desc() const { return bundle->desc(); }
   /// The bundle on a device, loaded by the first session that asks.
-  Result<std::shared_ptr<const LoadedModel>> model(DeviceKind kind, int index);
+  Result<std::shared_ptr<const LoadedModel>> model(DeviceKind kind, const DeviceOptions &options);
 
   const std::shared_ptr<const Bundle> bundle;
   const ProgramFacts facts;
@@ -52,7 +53,7 @@ private:
   explicit LoadedBundle(std::shared_ptr<const Bundle> bundle)
       : bundle(std::move(bundle)), facts(this->bundle->desc()) {}
   std::mutex mutex;
-  std::map<std::pair<DeviceKind, int>, std::shared_ptr<const LoadedModel>> models;
+  std::map<std::tuple<DeviceKind, int, std::string>, std::shared_ptr<const LoadedModel>> models;
 };
 
 /// What follows from one combination of sizes.

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The device `sim`: the PTX machine, opened as a library. Modules are parsed once per bundle and
+// The device `sim`: the PTX machine, opened as a library. A module is parsed once per bundle and target and
 // shared; each session has its own simulated memory. Weights are read where they are mapped. What the
 // machine finds becomes Findings that name the step and the kernel.
 
 #include "Device.h"
+#include "Images.h"
 #include "Library.h"
 #include "Log.h"
 
@@ -73,25 +74,29 @@ public:
   SimModel(std::shared_ptr<const Bundle> bundle, const cameo_ptx_api_v1 *api)
       : LoadedModel(std::move(bundle)), api(api) {}
   ~SimModel() override {
-    for (cameo_ptx_module *module : modules)
-      api->module_destroy(module);
+    if (parsed)
+      api->module_destroy(parsed);
   }
 
   struct Kernel {
-    const cameo_ptx_module *module = nullptr;
     uint32_t index = 0, argBytes = 0;
   };
 
-  Status load() {
-    for (const bundle::Module &module : bundle->desc().modules)
-      if (Status status = parse(module); !status)
+  Status load(const std::string &target) {
+    Result<ModuleImage> chosen = chooseSimImage(bundle->desc(), target);
+    if (!chosen)
+      return chosen.error();
+    module = chosen->module;
+    if (chosen->image)
+      if (Status status = parse(*chosen->image); !status)
         return status;
     for (const bundle::Kernel &kernel : bundle->desc().kernels) {
-      Kernel found{modules[kernel.module], 0, 0};
+      Kernel found;
       cameo_ptx_kernel info = {};
       info.struct_size = sizeof info;
-      if (api->module_find(found.module, kernel.symbol.c_str(), &found.index) != CAMEO_PTX_OK ||
-          api->module_kernel(found.module, found.index, &info) != CAMEO_PTX_OK)
+      if (kernel.module == module &&
+          (api->module_find(parsed, kernel.symbol.c_str(), &found.index) != CAMEO_PTX_OK ||
+           api->module_kernel(parsed, found.index, &info) != CAMEO_PTX_OK))
         return Error{ErrorCode::invalid, "sim: the PTX has no kernel '" + kernel.symbol + "'"};
       found.argBytes = info.arg_bytes;
       kernels.push_back(found);
@@ -100,27 +105,19 @@ public:
   }
 
   const cameo_ptx_api_v1 *api;
-  std::vector<cameo_ptx_module *> modules;
-  std::vector<Kernel> kernels;
+  cameo_ptx_module *parsed = nullptr; ///< null: the bundle has no code
+  std::vector<Kernel> kernels;        ///< by number; those of other modules are empty
 
 private:
-  Status parse(const bundle::Module &module) {
-    const bundle::Image *lowest = nullptr;
-    // Portable text: the one that the fewest features are needed for.
-    auto level = [](const bundle::Image &image) { return parseSmTarget(image.target)->number; };
-    for (const bundle::Image &image : module.images)
-      if (image.kind == bundle::Image::Kind::ptx && (!lowest || level(image) < level(*lowest)))
-        lowest = &image;
-    std::string file = "module" + std::to_string(modules.size()) + ".ptx";
-    cameo_ptx_module *parsed = nullptr;
+  Status parse(const bundle::Image &image) {
+    std::string file = "module" + std::to_string(module) + ".ptx";
     cameo_ptx_text *errors = nullptr;
-    cameo_ptx_status status = api->module_parse(lowest->bytes.c_str(), lowest->bytes.size(),
-                                                file.c_str(), &parsed, &errors);
+    cameo_ptx_status status =
+        api->module_parse(image.bytes.c_str(), image.bytes.size(), file.c_str(), &parsed, &errors);
     std::string why = errors ? api->text_data(errors) : "";
     api->text_destroy(errors);
     if (status != CAMEO_PTX_OK)
       return Error{codeOf(status), "sim: " + why};
-    modules.push_back(parsed);
     return {};
   }
 };
@@ -232,7 +229,7 @@ Status SimDevice::launch(const LaunchRequest &request) {
   launch.cancel = reinterpret_cast<const volatile int *>(stop);
   auto begin = Clock::now();
   cameo_ptx_result *result = nullptr;
-  cameo_ptx_status status = api->launch(code.module, code.index, memory, &launch, &result);
+  cameo_ptx_status status = api->launch(model->parsed, code.index, memory, &launch, &result);
   double milliseconds = std::chrono::duration<double, std::milli>(Clock::now() - begin).count();
   size_t firstNew = findings.size();
   std::string text = result ? api->result_text(result) : "";
@@ -301,12 +298,13 @@ Error SimDevice::findingError(size_t firstNew) const {
 
 } // namespace
 
-Result<std::shared_ptr<const LoadedModel>> loadSimModel(std::shared_ptr<const Bundle> bundle) {
+Result<std::shared_ptr<const LoadedModel>> loadSimModel(std::shared_ptr<const Bundle> bundle,
+                                                        const std::string &target) {
   auto api = machine();
   if (!api)
     return api.error();
   auto model = std::make_shared<SimModel>(std::move(bundle), *api);
-  if (Status status = model->load(); !status)
+  if (Status status = model->load(target); !status)
     return status.error();
   return std::shared_ptr<const LoadedModel>(std::move(model));
 }

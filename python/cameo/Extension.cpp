@@ -102,6 +102,9 @@ public:
     get("seed", options.seed);
     get("host_threads", options.host_threads);
     get("input_offset", options.input_offset);
+    std::string target;
+    get("target", target);
+    options.target = target.empty() ? nullptr : target.c_str();
     cameo_error *error = nullptr;
     check(cameo_session_create(bundle.handle, &options, &handle, &error), error);
   }

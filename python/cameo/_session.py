@@ -28,15 +28,16 @@ def _ports(raw):
 class Session:
     """Runs a bundle. One thread at a time; sessions of other threads are independent.
 
-    device: "auto" (cuda where there is a GPU, else sim), "sim", "cuda", "cuda:1".
+    device: "auto" (cuda where there is a GPU, else sim), "sim" (the bundle's portable code), "sim:sm_86" (its code
+    for that target), "cuda", "cuda:1".
     options: time_limit (seconds), memory_limit (bytes), profile (bool), graphs (bool); for sim: checks
     (0 none, 1 memory, 2 all), schedule, seed, host_threads, input_offset.
     """
 
     def __init__(self, path, device="auto", **options):
-        kind, _, index = str(device).partition(":")
-        if kind not in _DEVICES or (index and not index.isdigit()):
-            raise UsageError(f"unknown device '{device}': auto, sim, cuda or cuda:N", 1)
+        kind, _, which = str(device).partition(":")
+        if kind not in _DEVICES or (which and kind != "sim" and not which.isdigit()):
+            raise UsageError(f"unknown device '{device}': auto, sim, sim:TARGET, cuda or cuda:N", 1)
         known = {"time_limit", "memory_limit", "profile", "graphs", "checks", "schedule", "seed",
                  "host_threads", "input_offset"}
         unknown = sorted(set(options) - known)
@@ -45,9 +46,10 @@ class Session:
         given = {key: int(value) if isinstance(value, bool) else value for key, value in options.items()}
         if "time_limit" in given:
             given["time_limit"] = float(given["time_limit"])
+        place = {"target": which} if kind == "sim" and which else {"device_index": int(which or 0)}
         self._bundle = _runtime.Bundle(os.fspath(path))
         self._session = _runtime.Session(
-            self._bundle, {"device": _DEVICES[kind], "device_index": int(index or 0), **given})
+            self._bundle, {"device": _DEVICES[kind], **place, **given})
         self._inputs, self._outputs = _ports(self._bundle.ports(False)), _ports(self._bundle.ports(True))
 
     def get_inputs(self):

@@ -2,6 +2,7 @@
 // RUN: cameo-opt %s --kernel-schedule --kernel-stage-gemm | FileCheck %s --check-prefix=STAGED
 // RUN: sed 's/"tf32x3"/"tf32"/' %s | cameo-opt --kernel-schedule --kernel-stage-gemm | FileCheck %s --check-prefix=ONCE
 // RUN: sed 's/"tf32x3"/"fma"/' %s | cameo-opt --kernel-schedule --kernel-stage-gemm | FileCheck %s --check-prefix=FMA
+// RUN: sed 's/"tf32x3"/"auto"/' %s | cameo-opt --pass-pipeline='builtin.module(kernel-schedule{target=sm_80,sm_86},kernel-stage-gemm,kernel-assign-layouts,kernel-resolve,convert-kernel-to-nvvm)' | FileCheck %s --check-prefix=TARGETS
 // REQUIRES: ptxas
 // RUN: cameo-opt %s --pass-pipeline='builtin.module(kernel-schedule,kernel-stage-gemm,kernel-assign-layouts,kernel-resolve,convert-kernel-to-nvvm,gpu.module(nvvm-to-ptx))' > %t
 // RUN: %python %S/Inputs/assemble.py sm_80 < %t | FileCheck %s --check-prefix=PTX
@@ -24,6 +25,19 @@
 
 // FMA-LABEL: kernel.variant @large
 // FMA-SAME: engine = fma
+
+// "auto" takes the faster of the exact engines of each target, which has variants and a module of its own.
+// TARGETS-LABEL: kernel.variant @large
+// TARGETS-NOT: kernel.target
+// TARGETS-SAME: engine = tf32x3
+// TARGETS-LABEL: kernel.variant @large
+// TARGETS-SAME: kernel.predicted = {blocks_per_multiprocessor = 1 : i64, clocks_fma = 8.{{[^,]*}}, clocks_tf32x3 = 1.2{{.*}}, faster_exact_f32 = "fma"}
+// TARGETS-SAME: kernel.target = "sm_86"
+// TARGETS-SAME: engine = fma
+// TARGETS-LABEL: gpu.module @cameo_kernels {
+// TARGETS: llvm.func @matmul_large
+// TARGETS-LABEL: gpu.module @cameo_kernels_sm_86 attributes {kernel.target = "sm_86"}
+// TARGETS: llvm.func @matmul_large
 
 // PTX: cvt.rna.tf32.f32
 // PTX: mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32

@@ -23,10 +23,11 @@ cl::opt<std::string> output("o", cl::value_desc("FILE"), cl::sub(compileCommand(
 cl::list<std::string> targets("target", cl::value_desc("sm_80,…"), cl::CommaSeparated,
                               cl::sub(compileCommand()), cl::cat(outputCategory()),
                               cl::desc("Targets to emit besides the portable sm_80"));
-cl::opt<std::string> precision("precision", cl::value_desc("fma|tf32x3|tf32"), cl::init("fma"), cl::sub(compileCommand()),
+cl::opt<std::string> precision("precision", cl::value_desc("fma|tf32x3|auto|tf32"), cl::init("fma"), cl::sub(compileCommand()),
                                cl::cat(outputCategory()),
                                cl::desc("How matrix products of f32 are computed: exactly (fma, default), as exactly by three "
-                                        "products of tf32, or with factors rounded to tf32"));
+                                        "products of tf32, by the faster of these two on each target (auto), or with "
+                                        "factors rounded to tf32"));
 cl::opt<WeightStorage> weights(
     "weights", cl::init(WeightStorage::Automatic), cl::sub(compileCommand()), cl::cat(outputCategory()),
     cl::desc("Where the bundle has its weights"),
@@ -68,8 +69,8 @@ int run() {
     return fail(usage, "--stop-after " + stopAfter + ": no such stage");
   options.stopAfter = *last;
   options.dumpDir = dumpDir;
-  if (!llvm::is_contained({"fma", "tf32x3", "tf32"}, StringRef(precision)))
-    return fail(usage, "--precision " + precision + ": fma, tf32x3 or tf32");
+  if (!llvm::is_contained({"fma", "tf32x3", "auto", "tf32"}, StringRef(precision)))
+    return fail(usage, "--precision " + precision + ": fma, tf32x3, auto or tf32");
   options.f32 = precision;
   for (const std::string &target : targets)
     if (!llvm::is_contained(options.targets, target))

@@ -219,7 +219,10 @@ Result<Prepared> prepare(const std::string &path, const CompileOptions &options,
   session->strict = how.strict;
   std::string bundle = path;
   if (!StringRef(path).ends_with(".cameo")) {
-    auto compiled = compileTemporary(path, options, problems);
+    CompileOptions forDevice = options;
+    if (session->target && !is_contained(forDevice.targets, session->target))
+      forDevice.targets.push_back(session->target);
+    auto compiled = compileTemporary(path, forDevice, problems);
     if (!compiled)
       return compiled.error();
     prepared.bundle = std::move(*compiled);

@@ -73,8 +73,10 @@ public:
 /// What the command line says (--device, --memory-limit, --seed, --check, --schedule, --copies, --counts); a usage error
 /// where it makes no sense.
 Result<cameo_session_options> sessionOptions(bool profile);
-/// The --device in effect: "auto", "sim", "cuda" or "evaluator".
+/// The --device in effect: "auto", "sim", "sim:sm_86", "cuda" or "evaluator".
 std::string deviceOption();
+/// "sm_86" of --device sim:sm_86; else null.
+const char *simTargetOption();
 uint64_t seedOption();
 
 Result<std::unique_ptr<Executor>> executeBundle(const std::string &path,

@@ -81,6 +81,31 @@ int printFusion(const BundleDesc &desc) {
   return ok;
 }
 
+/// The launches, then each module's kernels with how many launches may take them.
+void printKernels(const BundleDesc &desc) {
+  std::vector<unsigned> uses(desc.kernels.size(), 0);
+  unsigned launches = 0;
+  for (const bundle::Step &step : desc.steps)
+    if (auto *launch = std::get_if<bundle::Launch>(&step)) {
+      ++launches;
+      for (const auto &variants : launch->variants)
+        for (const bundle::Variant &variant : variants)
+          ++uses[variant.kernel];
+    }
+  outs() << desc.steps.size() << " steps, " << launches << " of them launches\n";
+  for (auto [index, module] : llvm::enumerate(desc.modules)) {
+    std::vector<std::string> targets;
+    for (const bundle::Image &image : module.images)
+      targets.push_back(image.target + (image.kind == bundle::Image::Kind::cubin ? " (cubin)" : ""));
+    outs() << joined(targets, 8) << ": " << count_if(desc.kernels, [&](auto &k) { return k.module == index; })
+           << " kernels:\n";
+    for (auto [kernel, count] : llvm::zip_equal(desc.kernels, uses))
+      if (kernel.module == index)
+        outs() << formatv("  {0,-40} {1,-10} {2,4} threads, {3} launches: {4}\n", kernel.symbol, kernel.family,
+                          kernel.threads[0], count, joined(kernel.nodes, 4));
+  }
+}
+
 void summarize(const BundleDesc &desc, uint64_t fileBytes) {
   outs() << desc.model << ", made by " << desc.producer;
   if (fileBytes)
@@ -97,19 +122,7 @@ void summarize(const BundleDesc &desc, uint64_t fileBytes) {
   if (outside)
     outs() << ", " << outside << " of them in files beside the bundle";
   outs() << "\n";
-  std::vector<unsigned> uses(desc.kernels.size(), 0);
-  unsigned launches = 0;
-  for (const bundle::Step &step : desc.steps)
-    if (auto *launch = std::get_if<bundle::Launch>(&step)) {
-      ++launches;
-      for (const bundle::Variant &variant : launch->variants)
-        ++uses[variant.kernel];
-    }
-  outs() << desc.steps.size() << " steps, " << launches << " of them launches of "
-         << desc.kernels.size() << " kernels:\n";
-  for (auto [kernel, count] : llvm::zip_equal(desc.kernels, uses))
-    outs() << formatv("  {0,-40} {1,-10} {2,4} threads, {3} launches: {4}\n", kernel.symbol,
-                      kernel.family, kernel.threads[0], count, joined(kernel.nodes, 4));
+  printKernels(desc);
 }
 
 int print(const BundleDesc &desc, uint64_t fileBytes) {

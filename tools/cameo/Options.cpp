@@ -5,6 +5,8 @@
 #include "Executor.h"
 #include "Limits.h"
 
+#include "cameo/Model/Target.h"
+
 #include "llvm/Support/CommandLine.h"
 
 using namespace llvm;
@@ -67,10 +69,11 @@ cl::opt<std::string> memoryLimit("memory-limit", cl::value_desc("BYTES[K|M|G]"),
                                  cl::sub(benchCommand()), cl::sub(simCommand()), cl::cat(limitCategory()),
                                  cl::desc("What compiling may allocate, and what a run may take of the "
                                           "device (default: 80 % of what is free)"));
-cl::opt<std::string> device("device", cl::value_desc("sim|cuda|evaluator"), cl::init("auto"),
+cl::opt<std::string> device("device", cl::value_desc("sim[:sm_86]|cuda|evaluator"), cl::init("auto"),
                             cl::sub(runCommand()), cl::sub(verifyCommand()), cl::sub(benchCommand()),
                             cl::sub(conformanceCommand()), cl::cat(limitCategory()),
-                            cl::desc("Where to run (default: cuda where there is a GPU, else sim)"));
+                            cl::desc("Where to run (default: cuda where there is a GPU, else sim). sim:TARGET "
+                                     "runs the code for that target, sim alone the portable one"));
 cl::opt<uint64_t> seed("seed", cl::value_desc("N"), cl::init(1), cl::sub(runCommand()),
                        cl::sub(verifyCommand()), cl::sub(benchCommand()), cl::sub(conformanceCommand()),
                        cl::sub(simCommand()),
@@ -118,6 +121,7 @@ Error usageError(const Twine &message) { return {ErrorCode::usage, message.str()
 } // namespace
 
 std::string deviceOption() { return device; }
+const char *simTargetOption() { return StringRef(device).starts_with("sim:") ? device.c_str() + 4 : nullptr; }
 uint64_t seedOption() { return seed; }
 
 Result<uint64_t> memoryLimitOption() {
@@ -192,9 +196,12 @@ Result<uint32_t> checkOption() {
 Result<cameo_session_options> sessionOptions(bool profile) {
   cameo_session_options options;
   cameo_session_options_init(&options, sizeof options);
-  int where = choice(device, {"auto", "sim", "cuda"});
+  options.target = simTargetOption();
+  if (options.target && !findTarget(options.target))
+    return usageError("--device " + device + ": unknown target, or older than sm_80");
+  int where = options.target ? CAMEO_SIM : choice(device, {"auto", "sim", "cuda"});
   if (where < 0)
-    return usageError("--device " + device + ": expected sim, cuda or evaluator");
+    return usageError("--device " + device + ": expected sim, sim:TARGET, cuda or evaluator");
   options.device = cameo_device(where);
   options.profile = profile || counts;
   options.seed = seed;

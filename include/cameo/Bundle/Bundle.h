@@ -12,6 +12,10 @@
 // Steps form a tree stored flat, in pre-order: the bodies of an `if` or a `loop` directly follow it.
 // Live intervals are inclusive ranges of indices into that flat list.
 //
+// Code is made for targets, and what is best differs between them: tiles, stages, precision. So each
+// module, the code of one target, has variants of its own for every launch, with their guards, blocks
+// and shared memory. A device takes one module for the whole program and chooses among its variants.
+//
 // Refused: symbols that nothing defines, launches that do not fit their kernel's parameters, uses of
 // a buffer outside of its live interval, and anything a newer major version of the format wrote.
 #pragma once
@@ -31,7 +35,9 @@
 
 namespace cameo {
 
-inline constexpr uint16_t kBundleMajor = 1, kBundleMinor = 0;
+inline constexpr uint16_t kBundleMajor = 2, kBundleMinor = 0;
+/// The oldest major version that is read: its launches had one list of variants, for their only module.
+inline constexpr uint16_t kOldestBundleMajor = 1;
 inline constexpr uint32_t kNone = ~uint32_t(0);
 /// Weights begin at multiples of this in the file; allocations are at least so aligned.
 inline constexpr uint64_t kBundleAlignment = 256;
@@ -114,7 +120,8 @@ struct Image {
   std::string bytes;  ///< PTX text without NUL, or the cubin
 };
 
-/// Images that define the same entries. The simulator takes the PTX with the lowest target.
+/// The code of one schedule: images that define the same entries. A device takes the module that has
+/// the best image for it; the simulator the PTX that is asked for, else that with the lowest target.
 struct Module {
   std::vector<Image> images;
 };
@@ -146,8 +153,8 @@ struct Argument {
   uint64_t bits = 0; ///< immediate
 };
 
-/// The first variant whose guard is nonzero, whose alignments hold, and whose kernel the device can
-/// run is launched. A grid with a zero launches nothing.
+/// The first variant of the device's module whose guard is nonzero and whose alignments hold is
+/// launched. A grid with a zero launches nothing.
 struct Variant {
   ExprId guard = 0;
   std::vector<uint32_t> alignment = {}; ///< bytes, per *buffer* argument in order; empty: none asked
@@ -158,7 +165,7 @@ struct Variant {
 };
 
 struct Launch {
-  std::vector<Variant> variants;
+  std::vector<std::vector<Variant>> variants; ///< by module, best first
   std::vector<Argument> arguments;
 };
 

@@ -19,7 +19,7 @@ struct PtxImage {
 };
 
 /// Describes `module` (after stage *emit*: @main of launches, kernels with their variants) as a bundle
-/// with the given images. Weights refer to memory of the module, which has to live until the bundle is
+/// with the given images, each a module with the variants for its target. Weights refer to memory of the module, which has to live until the bundle is
 /// written. Fails after an error at the op at fault.
 mlir::FailureOr<BundleDesc> buildBundle(mlir::ModuleOp module, std::vector<PtxImage> images);
 

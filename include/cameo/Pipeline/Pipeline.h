@@ -26,7 +26,8 @@ struct CompileOptions {
   /// Targets to emit; the first is the portable one every bundle carries.
   std::vector<std::string> targets = {"sm_80"};
   /// How products of f32 are computed where both factors lie in memory: "fma" (the ordinary cores), "tf32x3" (three
-  /// products of tf32, within the same bound, but infinite factors give NaN) or "tf32" (factors rounded to 11 bits).
+  /// products of tf32, within the same bound, but infinite factors give NaN), "auto" (whichever of these is faster on
+  /// each target) or "tf32" (factors rounded to 11 bits).
   std::string f32 = "fma";
   /// Leave IR after each stage in this folder (`<number>-<stage>.mlir`, `<target>.ptx`); empty: no.
   std::string dumpDir = {};

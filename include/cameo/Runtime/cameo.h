@@ -147,6 +147,7 @@ typedef struct cameo_session_options {
   /* all devices: 1 refuses bundles with host steps other than reading control operands before launch and
    * integer arithmetic on at most 64 elements that reaches only those (CAMEO_UNSUPPORTED) */
   int32_t strict;
+  const char *target; /* sim: run the bundle's code for this target, as "sm_86"; null: for the lowest */
 } cameo_session_options;
 /* Defaults. `size` is sizeof(cameo_session_options) as the caller was compiled with it. */
 CAMEO_EXPORT void cameo_session_options_init(cameo_session_options *options, size_t size);

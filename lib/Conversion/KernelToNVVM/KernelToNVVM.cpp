@@ -6,6 +6,7 @@
 // the variant asks. Refused: ops that none of the patterns know, with the op's location.
 #include "TileLowering.h"
 
+#include "cameo/Dialect/Kernel/IR/Staged.h"
 #include "cameo/Transforms/Kernel/ExpandMath.h"
 
 #include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
@@ -83,8 +84,8 @@ static LLVM::LLVMFuncOp makeFunction(VariantOp variant, gpu::GPUModuleOp module)
   function->setAttr("nvvm.minctasm", builder.getI32IntegerAttr(residentBlocks(variant)));
   if (ArrayAttr nodes = variant.getFunc().getNodesAttr())
     function->setAttr("cameo.nodes", nodes);
-  if (Attribute target = variant->getAttr("kernel.target"))
-    function->setAttr("kernel.target", target);
+  if (Attribute target = variant->getAttr(targetAttrName))
+    function->setAttr(targetAttrName, target);
 
   Block *entry = function.addEntryBlock(builder);
   builder.setInsertionPointToStart(entry);
@@ -198,20 +199,31 @@ static LogicalResult lowerPtxOps(LLVM::LLVMFuncOp function) {
   return applyPartialConversion(function, target, std::move(patterns));
 }
 
+/// The module for the code of one target; the portable one's has the plain name.
+static gpu::GPUModuleOp makeModule(ModuleOp module, const cameo::Target &target) {
+  OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
+  bool portable = &target == &cameo::portableTarget();
+  std::string name = portable ? "cameo_kernels" : "cameo_kernels_" + std::string(target.name);
+  auto made = gpu::GPUModuleOp::create(builder, module.getLoc(), name);
+  if (!portable)
+    made->setAttr(targetAttrName, builder.getStringAttr(target.name));
+  return made;
+}
+
 FailureOr<gpu::GPUModuleOp> cameo::kernel::convertKernelsToNVVM(ModuleOp module) {
   SmallVector<VariantOp> variants;
   module.walk([&](VariantOp variant) { variants.push_back(variant); });
-  if (variants.empty())
-    return gpu::GPUModuleOp();
-  OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
-  auto gpuModule = gpu::GPUModuleOp::create(builder, module.getLoc(), "cameo_kernels");
+  llvm::MapVector<const cameo::Target *, gpu::GPUModuleOp> modules;
   for (VariantOp variant : variants) {
+    gpu::GPUModuleOp &gpuModule = modules[&targetOf(variant)];
+    if (!gpuModule)
+      gpuModule = makeModule(module, targetOf(variant));
     LLVM::LLVMFuncOp function = makeFunction(variant, gpuModule);
     if (failed(lowerTiles(function)) || failed(expandMath(function)) || failed(lowerControlFlow(function)) ||
         failed(lowerToLLVM(function, variant.getIndex64())) || failed(lowerPtxOps(function)))
       return failure();
   }
-  return gpuModule;
+  return modules.empty() ? gpu::GPUModuleOp() : modules.front().second;
 }
 
 //===- Pass ---------------------------------------------------------------------------------===//

@@ -9,12 +9,14 @@
 // Sources. 128 x 128 x 16 with 8 x 8 elements a thread and 128 x 128 x 32 with 64 x 32 elements a warp
 // (64 x 64 where copies are 16 bytes) are the tiles of CUTLASS's default sm_80 kernels for f32 and f16; 64 x 64 when those leave
 // multiprocessors idle. Two stages for fma: with one barrier a step the copies of the next step run under
-// the products of this one; three for the large tile of tensor cores, which eat faster than memory delivers
-// (two blocks of 52 KB on sm_80, one where a multiprocessor has 100 KB).
+// the products of this one; three for the large tile of tensor cores, which eat faster than memory delivers,
+// (48 KB, so that two blocks fit where a multiprocessor has 100 KB). Where it has more, two stages of twice the
+// depth are as far ahead and wait half as often; a fourth stage would spill on 128 threads.
 #include "GemmSchedule.h"
 #include "IndexAnalysis.h"
 
 #include "cameo/Dialect/Kernel/Layout/MmaTable.h"
+#include "cameo/Model/EngineRates.h"
 
 using namespace mlir;
 using namespace cameo;
@@ -34,6 +36,7 @@ struct GemmTiles {
   unsigned bytes; ///< of one accumulator element (fma) or factor (mma.sync)
   GemmUse use;
   GemmTile large, small, index64; ///< the last for what needs 64-bit indices
+  GemmTile deep = {};             ///< instead of the large one where shared memory has room; m = 0: there is none
 };
 constexpr GemmTiles gemmTiles[] = {
     {GemmEngine::Fma, 4, GemmUse::Single, {"large", 128, 128, 16, 2, 4, 2}, {"small", 64, 64, 16, 2, 2, 2}, {"small", 64, 64, 16, 2, 2, 2}},
@@ -41,8 +44,10 @@ constexpr GemmTiles gemmTiles[] = {
     {GemmEngine::Fma, 8, GemmUse::Single, {"large", 64, 64, 8, 2, 4, 2}, {"small", 64, 64, 8, 2, 4, 2}, {"small", 64, 64, 8, 2, 4, 2}},
     // 64 x 64 sums a warp halve the loads of fragments per product against 64 x 32; what copies element by
     // element wants more threads instead.
-    {GemmEngine::MmaSync, 2, GemmUse::Wide, {"large", 128, 128, 32, 2, 2, 3}, {"small", 64, 64, 64, 2, 2, 2}, {"small", 64, 64, 32, 2, 4, 2}},
-    {GemmEngine::MmaSync, 1, GemmUse::Wide, {"large", 128, 128, 64, 2, 2, 3}, {"small", 64, 64, 128, 2, 2, 2}, {"small", 64, 64, 64, 2, 4, 2}},
+    {GemmEngine::MmaSync, 2, GemmUse::Wide, {"large", 128, 128, 32, 2, 2, 3}, {"small", 64, 64, 64, 2, 2, 2}, {"small", 64, 64, 32, 2, 4, 2},
+     {"large", 128, 128, 64, 2, 2, 2}},
+    {GemmEngine::MmaSync, 1, GemmUse::Wide, {"large", 128, 128, 64, 2, 2, 3}, {"small", 64, 64, 128, 2, 2, 2}, {"small", 64, 64, 64, 2, 4, 2},
+     {"large", 128, 128, 128, 2, 2, 2}},
     {GemmEngine::MmaSync, 1, GemmUse::Busy, {"large", 128, 128, 64, 2, 4, 3}, {"small", 64, 64, 128, 2, 2, 2}, {"small", 64, 64, 64, 2, 4, 2}},
     // 64-bit indices of a gathered operand and 32 x 32 sums a warp spill on 128 threads.
     {GemmEngine::MmaSync, 2, GemmUse::Single, {"large", 128, 128, 32, 2, 4, 2}, {"small", 64, 64, 32, 2, 2, 2}, {"small", 64, 64, 32, 2, 4, 2}},
@@ -62,6 +67,9 @@ const GemmTiles *tilesFor(GemmEngine engine, unsigned bytes, GemmUse use) {
   return found;
 }
 
+/// Shared memory that the system takes of each block (CUDA C++ Programming Guide 13.0, "Shared Memory").
+constexpr int64_t reservedPerBlock = 1024;
+
 unsigned bytesOf(Type element) { return std::max(1u, element.getIntOrFloatBitWidth() / 8); }
 
 /// How one operand gets into shared memory.
@@ -78,6 +86,8 @@ public:
 
   FailureOr<std::vector<VariantPlan>> choose() {
     mma = findMma(source.a.element, source.b.element, source.accumulator);
+    if (mma && mma->factor == MmaFactor::TF32)
+      f32 = chooseF32(target);
     GemmEngine engine = GemmEngine::Fma;
     if (mma && target.capability >= mma->capability && widens(source.a) && widens(source.b))
       engine = mma->factor == MmaFactor::TF32 ? engineOfF32() : GemmEngine::MmaSync;
@@ -96,7 +106,8 @@ public:
     std::vector<VariantPlan> plans;
     bool wide = a.wide || b.wide;
     SizeExpr aligned = logicalAnd(narrow, logicalAnd(a.guard, b.guard));
-    add(plans, tiles->engine, tiles->large, "", logicalAnd(aligned, fills(tiles->large)), a, b, wide);
+    const GemmTile &large = largeOf(*tiles);
+    add(plans, tiles->engine, large, "", logicalAnd(aligned, fills(large)), a, b, wide);
     add(plans, tiles->engine, tiles->small, "", aligned, a, b, wide);
     if (wide)
       add(plans, tiles->engine, narrowTiles->small, "_single", narrow, a, b, false);
@@ -115,13 +126,52 @@ private:
                                      isa<arith::ExtFOp, arith::ExtSIOp, arith::ExtUIOp>(operand.casts.front()));
   }
 
-  /// The engine that the nearest `kernel.f32` asks for: "tf32x3", "tf32"; without, the ordinary cores.
+  /// The engine that the nearest `kernel.f32` asks for: "tf32x3", "tf32", or "auto", the faster of the exact ones on
+  /// this target; without, the ordinary cores.
   GemmEngine engineOfF32() {
     for (Operation *scope = kernel; scope; scope = scope->getParentOp())
-      if (auto asked = scope->getAttrOfType<StringAttr>("kernel.f32"))
-        if (std::optional<GemmEngine> engine = symbolizeGemmEngine(asked.getValue()); engine && engine != GemmEngine::MmaSync)
+      if (auto asked = scope->getAttrOfType<StringAttr>("kernel.f32")) {
+        StringRef name = asked.getValue() == "auto" ? StringRef(f32->engine) : asked.getValue();
+        if (std::optional<GemmEngine> engine = symbolizeGemmEngine(name); engine && engine != GemmEngine::MmaSync)
           return *engine;
+      }
     return GemmEngine::Fma;
+  }
+
+  /// Bytes of shared memory of one stage. What ldmatrix reads is swizzled, other rows are padded.
+  int64_t bytesPerStage(GemmEngine engine, const GemmTile &tile) {
+    int64_t bytes = bytesOf(mma ? source.a.element : source.accumulator);
+    int64_t padOfRow = engine == GemmEngine::Fma ? 16 : bytes < 4 ? 0 : 32;
+    return (tile.m + tile.n) * tile.k * bytes + 2 * tile.k * padOfRow;
+  }
+
+  /// How many blocks a multiprocessor holds, by the registers that a thread can have at most and by memory.
+  int64_t blocksOf(const GemmTile &tile, int64_t shared) {
+    int64_t threads = tile.warpRows * tile.warpCols * 32, registers = (target.maxRegisters + 1) * threads;
+    return std::min({target.registersPerSm / registers, target.sharedPerSm / (shared + reservedPerBlock),
+                     target.maxThreadsPerSm / threads});
+  }
+
+  /// The large tile, deep if shared memory leaves as many blocks as the registers do.
+  const GemmTile &largeOf(const GemmTiles &tiles) {
+    const GemmTile &deep = tiles.deep;
+    int64_t shared = deep.stages * bytesPerStage(tiles.engine, deep);
+    bool fits = deep.m && shared <= target.sharedPerBlock && blocksOf(deep, shared) == blocksOf(deep, 0);
+    return fits ? deep : tiles.large;
+  }
+
+  /// What the plan rests on, for reports and for the tests of it.
+  DictionaryAttr predict(const GemmTile &tile, int64_t shared) {
+    Builder builder(kernel.getContext());
+    NamedAttrList facts;
+    facts.append("blocks_per_multiprocessor", builder.getI64IntegerAttr(blocksOf(tile, shared)));
+    if (f32) {
+      // Clocks of a multiprocessor for 1024 multiply-adds.
+      facts.append("faster_exact_f32", builder.getStringAttr(f32->engine));
+      facts.append("clocks_fma", builder.getF64FloatAttr(f32->fmaClocks));
+      facts.append("clocks_tf32x3", builder.getF64FloatAttr(f32->tf32x3Clocks));
+    }
+    return facts.getDictionary(kernel.getContext());
   }
 
   /// Whether what follows the contraction loads as many elements as there are sums, or two vectors: they and the
@@ -236,6 +286,7 @@ private:
     SizeExpr blocks = ceilDiv(e[M], SizeExpr(tile.m)) * ceilDiv(e[N], SizeExpr(tile.n)) * e[B0] * e[B1];
     plan.grid = {blocks.str(), "1", "1"};
     plan.threads = int32_t(tile.warpRows * tile.warpCols * 32);
+    plan.predicted = predict(tile, tile.stages * bytesPerStage(engine, tile));
     plan.schedule = GemmAttr::get(kernel.getContext(), {tile.m, tile.n, tile.k}, {tile.warpRows, tile.warpCols},
                                   tile.stages, engine, wide && a.wide ? 16 : a.single, wide && b.wide ? 16 : b.single);
     if (wide) {
@@ -251,6 +302,7 @@ private:
   FuncOp kernel;
   const Target &target;
   const MmaInstruction *mma = nullptr; ///< null: fma
+  std::optional<F32Choice> f32;        ///< of factors in f32
 };
 
 } // namespace
@@ -266,11 +318,8 @@ LogicalResult cameo::kernel::scheduleGemm(FuncOp kernel, const Target &target) {
   FailureOr<std::vector<VariantPlan>> plans = chooseGemmVariants(*source, target);
   if (failed(plans))
     return failure();
-  for (const VariantPlan &plan : *plans) {
-    VariantOp variant = kernel.addVariant(plan.name, plan.guard, plan.grid, plan.threads, plan.schedule, plan.align);
-    variant.setIndex64(plan.index64);
-    if (failed(buildGemmProgram(variant, *source)))
+  for (const VariantPlan &plan : *plans)
+    if (failed(buildGemmProgram(addVariant(kernel, plan, target), *source)))
       return failure();
-  }
   return success();
 }

@@ -7,7 +7,9 @@
 #include "GemmSchedule.h"
 #include "IndexAnalysis.h"
 
+#include "cameo/Dialect/Kernel/IR/Staged.h"
 #include "cameo/Dialect/Kernel/Layout/LinearLayout.h"
+#include "cameo/Model/DeviceLimits.h"
 #include "cameo/Transforms/Kernel/ExpandMath.h"
 
 using namespace mlir;
@@ -24,18 +26,25 @@ static TileWalk walkOf(Attribute schedule) {
   return {{cast<SerialAttr>(schedule).getRows(), 1}, false, true};
 }
 
+VariantOp cameo::kernel::addVariant(FuncOp kernel, const VariantPlan &plan, const Target &target) {
+  VariantOp variant = kernel.addVariant(plan.name, plan.guard, plan.grid, plan.threads, plan.schedule, plan.align);
+  variant.setIndex64(plan.index64);
+  if (targetOf(variant).name != target.name)
+    variant->setAttr(targetAttrName, StringAttr::get(kernel.getContext(), target.name));
+  if (plan.predicted)
+    variant->setAttr(predictedAttrName, plan.predicted);
+  return variant;
+}
+
 LogicalResult cameo::kernel::scheduleKernel(FuncOp kernel, const Target &target) {
   if (kernel.getFamily() == "gemm")
     return scheduleGemm(kernel, target);
   FailureOr<std::vector<VariantPlan>> plans = chooseVariants(kernel, target);
   if (failed(plans))
     return failure();
-  for (const VariantPlan &plan : *plans) {
-    VariantOp variant = kernel.addVariant(plan.name, plan.guard, plan.grid, plan.threads, plan.schedule, plan.align);
-    variant.setIndex64(plan.index64);
-    if (failed(buildBlockProgram(variant, walkOf(plan.schedule))))
+  for (const VariantPlan &plan : *plans)
+    if (failed(buildBlockProgram(addVariant(kernel, plan, target), walkOf(plan.schedule))))
       return failure();
-  }
   return success();
 }
 
@@ -121,16 +130,25 @@ namespace {
 struct KernelSchedule : cameo::kernel::impl::KernelScheduleBase<KernelSchedule> {
   using KernelScheduleBase::KernelScheduleBase;
   void runOnOperation() override {
-    const Target *gpu = findTarget(target);
-    if (!gpu) {
-      getOperation().emitError() << "unknown target '" << target << "'";
-      return signalPassFailure();
+    SmallVector<const Target *> gpus;
+    for (const std::string &name : targets) {
+      gpus.push_back(findTarget(name));
+      if (!gpus.back()) {
+        getOperation().emitError() << "unknown target '" << name << "'";
+        return signalPassFailure();
+      }
     }
+    if (gpus.empty())
+      gpus.push_back(&portableTarget());
     for (auto kernel : getOperation().getOps<FuncOp>()) {
       bool scheduled = isSimtFamily(kernel.getFamily()) || kernel.getFamily() == "gemm";
-      if (scheduled && kernel.getVariants().empty() && failed(scheduleKernel(kernel, *gpu)))
-        return signalPassFailure();
+      for (const Target *gpu : gpus)
+        if (scheduled && !hasVariants(kernel, *gpu) && failed(scheduleKernel(kernel, limitsOfDevices(*gpu, gpus))))
+          return signalPassFailure();
     }
+  }
+  static bool hasVariants(FuncOp kernel, const Target &gpu) {
+    return llvm::any_of(kernel.getVariantOps(), [&](VariantOp variant) { return &targetOf(variant) == &gpu; });
   }
 };
 

@@ -25,6 +25,18 @@ kernel.func @guarded_last(%x: tensor<?xf32>) sizes(%n: index) attributes {family
 
 // -----
 
+kernel.func @guarded_last_of_a_target(%x: tensor<?xf32>) sizes(%n: index) attributes {family = "pointwise"} {
+  kernel.end
+} variants {
+  // expected-error@+1 {{is the last variant: its guard must be "1"}}
+  kernel.variant @v attributes {guard = "le(s0, 5)", grid = ["1", "1", "1"], kernel.target = "sm_86", threads = 32 : i32}
+      (%x: tensor<?xf32>, %n: index) { kernel.end }
+  kernel.variant @v attributes {guard = "1", grid = ["1", "1", "1"], threads = 32 : i32}
+      (%x: tensor<?xf32>, %n: index) { kernel.end }
+}
+
+// -----
+
 kernel.func @foreign_symbol(%x: tensor<?xf32>) sizes(%n: index) attributes {family = "pointwise"} {
   kernel.end
 } variants {

@@ -158,8 +158,8 @@ TEST(Bundle, ForeignTruncatedAndNewerFilesAreRefused) {
   refuse(good.substr(0, good.size() - 1), ErrorCode::invalid, "truncated");
   refuse(good + "x", ErrorCode::invalid, "appended");
   std::string newer = good;
-  newer[8] = 2;
-  refuse(newer, ErrorCode::unsupported, "version 2.0");
+  newer[8] = 3;
+  refuse(newer, ErrorCode::unsupported, "version 3.0; this runtime reads versions 1 to 2");
   std::string future = good;
   size_t at = future.find("argument.buffer");
   future.replace(at, 15, "argument.future");
@@ -181,16 +181,51 @@ TEST(Bundle, ALaterMinorVersionWithNothingNewIsRead) {
   EXPECT_EQ((*opened)->minor(), 7);
 }
 
+/// A bundle of each released version stays in test/bundle.
+std::string frozenBundle(const std::string &version) {
+  return std::string(CAMEO_SOURCE_DIR) + "/test/bundle/v" + version + ".cameo";
+}
+
 TEST(Bundle, TheFrozenBundleOfVersionOneIsRead) {
-  const std::string frozen = std::string(CAMEO_SOURCE_DIR) + "/test/bundle/v1.0.cameo";
   std::vector<float> w = {1.5f, -2.0f, 0.25f, 3.0f};
-  if (getenv("CAMEO_WRITE_FROZEN"))
-    ASSERT_TRUE(writeBundle(twoKernelBundle(w), frozen).ok());
-  auto opened = openBundle(frozen);
+  auto opened = openBundle(frozenBundle("1.0"));
   ASSERT_TRUE(opened.ok()) << opened.error().message;
   EXPECT_EQ((*opened)->major(), 1);
-  EXPECT_EQ((*opened)->desc().kernels[1].symbol, "mul");
-  EXPECT_EQ(std::memcmp((*opened)->desc().weights[0].data, w.data(), 16), 0);
+  const BundleDesc &desc = (*opened)->desc();
+  EXPECT_EQ(desc.kernels[1].symbol, "mul");
+  // Its one list of variants is that of its one module.
+  const auto &variants = std::get<bundle::Launch>(desc.steps[1]).variants;
+  ASSERT_EQ(variants.size(), 1u);
+  EXPECT_EQ(desc.kernels[variants[0].at(0).kernel].symbol, "mul");
+  EXPECT_EQ(std::memcmp(desc.weights[0].data, w.data(), 16), 0);
+}
+
+TEST(Bundle, TheFrozenBundleOfVersionTwoIsRead) {
+  if (getenv("CAMEO_WRITE_FROZEN"))
+    ASSERT_TRUE(writeBundle(twoTargetBundle("sm_86"), frozenBundle("2.0")).ok());
+  auto opened = openBundle(frozenBundle("2.0"));
+  ASSERT_TRUE(opened.ok()) << opened.error().message;
+  EXPECT_EQ((*opened)->major(), 2);
+  const BundleDesc &desc = (*opened)->desc();
+  EXPECT_EQ(desc.modules[1].images[0].target, "sm_86");
+  const auto &variants = std::get<bundle::Launch>(desc.steps[0]).variants;
+  ASSERT_EQ(variants.size(), 2u);
+  EXPECT_EQ(variants[0].size(), 1u);
+  EXPECT_EQ(variants[1].size(), 2u);
+}
+
+TEST(Bundle, SeveralModulesOfVersionOneAreRefused) {
+  // Whatever the steps say: version 1 did not tell for which module a variant is.
+  BundleDesc desc = addBundle();
+  desc.steps.clear();
+  addModule(desc, binaryKernel("add", "mul.rn.f32"), "sm_86");
+  std::string program = encodeProgram(desc, {{{0, 1}, {0, 1}}, {}});
+  BundleDesc decoded;
+  Placements places;
+  Status status = decodeProgram(program, decoded, places, 1);
+  ASSERT_FALSE(status.ok());
+  EXPECT_EQ(status.error().code, ErrorCode::unsupported);
+  EXPECT_NE(status.error().message.find("compile the model again"), std::string::npos);
 }
 
 } // namespace

@@ -89,8 +89,8 @@ inline std::string ptxHeader(const char *target = "sm_80") {
 }
 
 /// Adds a module of one PTX image.
-inline uint32_t addModule(BundleDesc &desc, const std::string &kernels) {
-  desc.modules.push_back({{{bundle::Image::Kind::ptx, "sm_80", ptxHeader() + kernels}}});
+inline uint32_t addModule(BundleDesc &desc, const std::string &kernels, const char *target = "sm_80") {
+  desc.modules.push_back({{{bundle::Image::Kind::ptx, target, ptxHeader(target) + kernels}}});
   return uint32_t(desc.modules.size() - 1);
 }
 
@@ -123,8 +123,8 @@ inline BufferId addBuffer(BundleDesc &desc, bundle::Buffer::Kind kind, uint32_t 
 inline bundle::Launch binaryLaunch(BundleDesc &desc, uint32_t kernel, BufferId a, BufferId b, BufferId c,
                                    const SizeExpr &n) {
   bundle::Launch launch;
-  launch.variants.push_back({desc.expr(1), {4, 4, 4}, kernel,
-                             {desc.expr(ceilDiv(n, 128)), desc.expr(1), desc.expr(1)}, kNone, 32});
+  launch.variants.push_back({{desc.expr(1), {4, 4, 4}, kernel,
+                              {desc.expr(ceilDiv(n, 128)), desc.expr(1), desc.expr(1)}, kNone, 32}});
   using Kind = bundle::Argument::Kind;
   launch.arguments = {{Kind::buffer, a, kNone, 4, 0},
                       {Kind::buffer, b, kNone, 4, 0},
@@ -154,6 +154,18 @@ inline BundleDesc addBundle() {
            c = addBuffer(desc, Kind::output, 0, n * 4);
   desc.steps.push_back(binaryLaunch(desc, kernel, a, b, c, n));
   desc.report = "{\"kernels\": 1}";
+  return desc;
+}
+
+/// c = a + b by the portable code; that for `target` computes a * b, with two variants: so that tests see which runs.
+inline BundleDesc twoTargetBundle(const char *target) {
+  BundleDesc desc = addBundle();
+  uint32_t kernel = addKernel(desc, "add", addModule(desc, binaryKernel("add", "mul.rn.f32"), target), {"/add"});
+  auto &variants = std::get<bundle::Launch>(desc.steps[0]).variants;
+  bundle::Variant other = variants[0][0];
+  other.kernel = kernel;
+  variants.push_back({other, other});
+  variants[1][0].guard = desc.expr(lt(SizeExpr::symbol("N"), 10));
   return desc;
 }
 

@@ -110,7 +110,7 @@ TEST(Cuda, AKernelThatFailsIsNamed) {
   BundleDesc desc = addBundle();
   auto &launch = std::get<bundle::Launch>(desc.steps[0]);
   launch.arguments[3].expr = desc.expr(SizeExpr::symbol("N") + 1000);
-  launch.variants[0].grid[0] = desc.expr(9);
+  launch.variants[0][0].grid[0] = desc.expr(9);
   OpenedBundle opened(desc);
   auto session = opened.session(CAMEO_CUDA);
   std::vector<float> a = ramp(10, 1, 1);
@@ -121,17 +121,24 @@ TEST(Cuda, AKernelThatFailsIsNamed) {
 }
 
 TEST(Cuda, TheBestImageIsTaken) {
-  // A module for newer devices alone: its variant is passed over; the portable one serves.
-  BundleDesc desc = addBundle();
-  uint32_t newer = addKernel(desc, "add", addModule(desc, binaryKernel("add", "mul.rn.f32")), {"/add"});
-  desc.modules[1].images[0].target = "sm_90a";
-  auto &launch = std::get<bundle::Launch>(desc.steps[0]);
-  launch.variants.insert(launch.variants.begin(), launch.variants[0]);
-  launch.variants[0].kernel = newer;
-  OpenedBundle opened(desc);
-  auto session = opened.session(CAMEO_CUDA);
+  // Code for other devices is passed over with its variants; the portable one serves. Code of the device's own is
+  // taken before it (that device is of 8.0).
   std::vector<float> a = ramp(10, 1, 1);
-  EXPECT_EQ(runBinary(session, a, a)[9], 20);
+  for (auto [target, last] : {std::pair{"sm_90a", 20.0f}, {"sm_80a", 100.0f}}) {
+    OpenedBundle opened(twoTargetBundle(target));
+    auto session = opened.session(CAMEO_CUDA);
+    EXPECT_EQ(runBinary(session, a, a)[9], last) << target;
+  }
+}
+
+TEST(Cuda, ABundleWithCodeForOthersOnlyIsRefused) {
+  BundleDesc desc = addBundle();
+  desc.modules[0].images[0].target = "sm_90a";
+  OpenedBundle opened(desc);
+  auto created = opened.bundle->createSession(Options(CAMEO_CUDA));
+  ASSERT_FALSE(created);
+  EXPECT_EQ(created.error().status(), CAMEO_UNSUPPORTED);
+  EXPECT_NE(created.error().message().find("only for sm_90a"), std::string::npos) << created.error().message();
 }
 
 TEST(Cuda, StreamsAndEvents) {

@@ -70,11 +70,11 @@ TEST_P(Run, AFailedCheckNamesItsNodes) {
 BundleDesc variantBundle() {
   BundleDesc desc = addBundle();
   SizeExpr n = SizeExpr::symbol("N");
-  uint32_t wide = addKernel(desc, "add4", addModule(desc, vectorKernel("add4")), {"/add"});
-  auto &launch = std::get<bundle::Launch>(desc.steps[0]);
-  launch.variants.insert(launch.variants.begin(),
-                         {desc.expr(eq(mod(n, 4), 0)), {16, 16, 16}, wide,
-                          {desc.expr(ceilDiv(n, 512)), desc.expr(1), desc.expr(1)}, kNone, 32});
+  desc.modules[0].images[0].bytes += vectorKernel("add4");
+  uint32_t wide = addKernel(desc, "add4", 0, {"/add"});
+  auto &variants = std::get<bundle::Launch>(desc.steps[0]).variants[0];
+  variants.insert(variants.begin(), {desc.expr(eq(mod(n, 4), 0)), {16, 16, 16}, wide,
+                                     {desc.expr(ceilDiv(n, 512)), desc.expr(1), desc.expr(1)}, kNone, 32});
   return desc;
 }
 
@@ -106,9 +106,33 @@ TEST(Variants, AreChosenByAlignment) {
   }
 }
 
+TEST(Targets, SimRunsTheVariantsOfTheCodeThatIsAskedFor) {
+  OpenedBundle opened(twoTargetBundle("sm_86"));
+  std::vector<float> a = ramp(10, 1, 1);
+  for (auto [target, last, variant] : {std::tuple{(const char *)nullptr, 20.0f, 0u}, {"sm_80", 20, 0}, {"sm_86", 100, 1}}) {
+    Options options(CAMEO_SIM);
+    options.profile = 1;
+    options.target = target;
+    auto session = opened.session(options);
+    EXPECT_EQ(runBinary(session, a, a)[9], last);
+    EXPECT_EQ(session.launches()[0].variant, variant);
+  }
+}
+
+TEST(Targets, ABundleWithoutCodeForTheTargetIsRefused) {
+  OpenedBundle opened(twoTargetBundle("sm_86"));
+  Options options(CAMEO_SIM);
+  options.target = "sm_120";
+  auto created = opened.bundle->createSession(options);
+  ASSERT_FALSE(created);
+  EXPECT_EQ(created.error().status(), CAMEO_USAGE);
+  EXPECT_NE(created.error().message().find("no code for the PTX machine as sm_120, only for sm_80, sm_86"),
+            std::string::npos) << created.error().message();
+}
+
 TEST_P(Run, NoVariantThatFitsIsAnErrorWithKernelAndNodes) {
   BundleDesc desc = addBundle();
-  std::get<bundle::Launch>(desc.steps[0]).variants[0].guard = desc.expr(lt(SizeExpr::symbol("N"), 10));
+  std::get<bundle::Launch>(desc.steps[0]).variants[0][0].guard = desc.expr(lt(SizeExpr::symbol("N"), 10));
   OpenedBundle opened(desc);
   auto session = opened.session(GetParam());
   std::vector<float> a = ramp(10, 0, 0);
@@ -129,7 +153,7 @@ BundleDesc countBundle() {
   desc.outputs[0].dims = {desc.expr(m)};
   auto &launch = std::get<bundle::Launch>(desc.steps[0]);
   launch.arguments[3].expr = desc.expr(m);
-  launch.variants[0].grid[0] = desc.expr(ceilDiv(m, 128));
+  launch.variants[0][0].grid[0] = desc.expr(ceilDiv(m, 128));
   desc.buffers[2].bytes = desc.expr(m * 4);
   desc.checks.push_back({desc.expr(le(m, n)), "count exceeds the elements", {"/slice"}});
   desc.steps.insert(desc.steps.begin(), bundle::ReadSymbols{source, DType::i64, 0, {count}});

@@ -63,8 +63,8 @@ void populateKernelStagedToNVVMPatterns(KernelTypeConverter &converter,
                                         mlir::RewritePatternSet &patterns);
 mlir::LogicalResult lowerRoles(mlir::Operation *function);
 
-/// Converts every variant of `module`'s kernels into an entry of a new gpu.module @cameo_kernels, which
-/// is returned (null, without diagnostics, when there is no variant). The kernels stay where they are.
+/// Converts every variant of `module`'s kernels into an entry of the new gpu.module of its target; that of
+/// the first is returned (null, without diagnostics, when there is none). The kernels stay where they are.
 mlir::FailureOr<mlir::gpu::GPUModuleOp> convertKernelsToNVVM(mlir::ModuleOp module);
 
 #define GEN_PASS_DECL

@@ -25,13 +25,20 @@ struct VariantPlan {
   mlir::Attribute schedule;
   std::vector<int32_t> align;        ///< bytes per buffer argument, 0: its element's size
   bool index64 = false;
+  mlir::DictionaryAttr predicted = {}; ///< what the choice rests on, for reports; or null
 };
+
+/// The attribute of a variant that has its plan's `predicted`.
+inline constexpr llvm::StringLiteral predictedAttrName = "kernel.predicted";
 
 /// The variants of a kernel of a SIMT family, best first, the last one without condition. Fails with a
 /// diagnostic for reference bodies that no family of this library covers.
 mlir::FailureOr<std::vector<VariantPlan>> chooseVariants(FuncOp kernel, const Target &target);
 
-/// Fills the variants of `kernel` (which has none) with block programs, as planned.
+/// Appends a variant as planned for `target`, without its program.
+VariantOp addVariant(FuncOp kernel, const VariantPlan &plan, const Target &target);
+
+/// Gives `kernel`, which has none for it, the variants for `target`, with block programs as planned.
 mlir::LogicalResult scheduleKernel(FuncOp kernel, const Target &target);
 /// The families that `scheduleKernel` knows.
 bool isSimtFamily(llvm::StringRef family);

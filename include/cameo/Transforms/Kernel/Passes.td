@@ -10,12 +10,13 @@ def KernelSchedule : Pass<"kernel-schedule", "::mlir::ModuleOp"> {
   let summary = "Gives each kernel its variants with block programs";
   let description = [{
     Afterwards every `kernel.func` of a family that Cameo schedules (pointwise, reduce, serial, gemm) and
-    that had no variant has those that `chooseVariants` plans for the target, best first, the last one
-    without a condition; each holds a block program and says what it was scheduled as. Kernels that have
-    variants already, and other families, stay as they are. Fails with an error at a reference body that
+    that had no variant for a target has those that `chooseVariants` plans for it, best first, the last one
+    without a condition; each holds a block program and says what it was scheduled as, and for which target
+    (`kernel.target`; without, for the portable one). Variants that are there already, and other families,
+    stay as they are. Fails with an error at a reference body that
     its family does not cover.
   }];
-  let options = [Option<"target", "target", "std::string", "\"sm_80\"", "GPU to schedule for, e.g. sm_80">];
+  let options = [ListOption<"targets", "target", "std::string", "GPUs to schedule for (default: sm_80)">];
   let dependentDialects = ["::cameo::kernel::KernelDialect"];
 }
 

@@ -3,7 +3,7 @@
 // Kernels as functions. Refused: arguments out of order, a body or variant that does not end in
 // kernel.end, more than four variants, a last guard that is not "1", guards and grids that mention
 // anything but the kernel's sizes, launches that do not fit their callee.
-#include "cameo/Dialect/Kernel/IR/Kernel.h"
+#include "cameo/Dialect/Kernel/IR/Staged.h"
 #include "cameo/Support/SizeExpr.h"
 
 #include "mlir/IR/Builders.h"
@@ -138,6 +138,15 @@ static LogicalResult verifyArguments(FuncOp op) {
   return success();
 }
 
+/// Each target has a list of its own.
+static LogicalResult verifyVariants(FuncOp kernel, StringRef target, MutableArrayRef<VariantOp> variants) {
+  if (variants.size() > maxVariants)
+    return kernel.emitOpError("needs 1 to ") << maxVariants << " variants, has " << variants.size() << " for " << target;
+  if (variants.back().getGuard() != "1")
+    return variants.back().emitOpError("is the last variant: its guard must be \"1\"");
+  return success();
+}
+
 LogicalResult FuncOp::verify() {
   if (!llvm::hasSingleElement(getBody()) || getEntry().empty() || !isa<EndOp>(getEntry().back()))
     return emitOpError("needs a body of one block that ends in kernel.end");
@@ -148,10 +157,14 @@ LogicalResult FuncOp::verify() {
   auto variants = getVariantOps();
   if (variants.size() != getVariants().front().getOperations().size())
     return emitOpError("may hold only kernel.variant among its variants");
-  if (variants.empty() || variants.size() > maxVariants)
-    return emitOpError("needs 1 to ") << maxVariants << " variants, has " << variants.size();
-  if (variants.back().getGuard() != "1")
-    return variants.back().emitOpError("is the last variant: its guard must be \"1\"");
+  if (variants.empty())
+    return emitOpError("needs 1 to ") << maxVariants << " variants, has 0";
+  llvm::MapVector<StringRef, SmallVector<VariantOp, 4>> perTarget;
+  for (VariantOp variant : variants)
+    perTarget[targetOf(variant).name].push_back(variant);
+  for (auto &[target, its] : perTarget)
+    if (failed(verifyVariants(*this, target, its)))
+      return failure();
   return success();
 }
 

@@ -13,7 +13,7 @@ namespace cameo::kernel {
 
 const Target &targetOf(Operation *op) {
   for (Operation *scope = op; scope; scope = scope->getParentOp())
-    if (auto name = scope->getAttrOfType<StringAttr>("kernel.target"))
+    if (auto name = scope->getAttrOfType<StringAttr>(targetAttrName))
       if (const Target *target = findTarget(name.getValue()))
         return *target;
   return portableTarget();

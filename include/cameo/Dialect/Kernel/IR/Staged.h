@@ -14,6 +14,7 @@ namespace cameo::kernel {
 /// The target that the kernel is compiled for: the nearest `kernel.target = "sm_90a"` attribute of an
 /// enclosing op, else the portable target.
 const Target &targetOf(mlir::Operation *op);
+inline constexpr llvm::StringLiteral targetAttrName = "kernel.target";
 
 /// The layout of an accumulator's fragment over a tensor of `rank` dimensions, of which all but the
 /// last two have size 1.
