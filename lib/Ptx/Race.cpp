@@ -10,7 +10,7 @@
 
 namespace cameo::ptx {
 
-constexpr size_t leastLimit = 1024, leastCache = 512, leastMerged = 2048, leastFlags = 8192;
+constexpr size_t leastLimit = 1024, leastCache = 512, leastMerged = 2048, leastFlags = 32768;
 
 void RaceBlock::start(const Block &block) {
   this->block = &block;
@@ -293,7 +293,7 @@ RaceLaunch::~RaceLaunch() {
 }
 
 size_t RaceLaunch::flagAllowance() const {
-  return leastFlags + pagesMade.load(std::memory_order_relaxed) * RacePage::bytes / 64;
+  return leastFlags + 4 * pagesMade.load(std::memory_order_relaxed) * RacePage::bytes;
 }
 
 RacePages &RaceLaunch::pagesOf(Allocation &a) {

@@ -146,7 +146,7 @@ public:
   RaceCache cache;
   std::vector<std::unique_ptr<RacePage>> pages; ///< of shared memory
   RaceFlags flags; ///< of shared memory
-  static constexpr size_t flagAllowance = 4096; ///< bytes that these may keep
+  static constexpr size_t flagAllowance = 32768; ///< bytes that these may keep
   /// Of loads of which only the block is remembered: the first one of each allocation stands for all.
   std::vector<std::pair<const Allocation *, uint32_t>> firstLoads;
   uint32_t firstLoadOf(const Allocation &allocation, uint32_t op) {

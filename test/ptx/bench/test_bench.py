@@ -15,9 +15,13 @@ LAUNCH, BLOCK = 4096, 2048
 # A load or store of global or shared memory by bytes or halves, also of a matrix; vectors of them are wide enough from
 # four bytes on.
 NARROW = re.compile(r"\b(?:ld|st|atom|red|wmma\.load|wmma\.store)\.(?!param|local)[\w.:]*?(?:\.v(\d))?\.[busf]?f?(8|16)\s")
-# They touch under 10 KB, most of it locks and flags: what a release knew is some 600 bytes, and takes up to 8 KiB of a
-# launch and 4 KiB of a block before neighbouring flags become one.
-LOCKS, PUBLISHED, PUBLISHED_BLOCK = {"chained_scan", "hash_lists", "latch_semaphore", "ticket_lock"}, 8192, 4096
+# Each word of their output is a flag: it is added to by an atomic with acquire and release, and carries
+# what its threads know (some 600 bytes, most of it shared). Were neighbouring words one flag earlier, an atomic of too small
+# a scope beside others that are right would not be found.
+FLAGS = {"flash_backward_80", "flash_backward_90", "split_k_80", "split_k_90"}
+# They touch under 10 KB, most of it locks and flags, which may take so much of a launch and of a block before
+# neighbouring ones become one.
+LOCKS, PUBLISHED, PUBLISHED_BLOCK = {"chained_scan", "hash_lists", "latch_semaphore", "ticket_lock"}, 32 << 10, 32 << 10
 
 
 def is_narrow(text):
@@ -43,7 +47,7 @@ def test_shadow_of_a_foreign_kernel(build_dir, name):
     for extent in launch["grid"]:
         blocks *= extent
     touched, kept, _ = shadow.figures(build_dir / "bin/cameo", name)
-    factor = 6 if is_narrow((shadow.CORPUS / name / "kernel.ptx").read_text()) else 2
+    factor = 6 if is_narrow((shadow.CORPUS / name / "kernel.ptx").read_text()) or name in FLAGS else 2
     most = factor * touched + LAUNCH + BLOCK * blocks
     if name in LOCKS:
         assert touched < 10240
@@ -131,7 +135,7 @@ LAST_READS = "  ld.global.u32 %v, [%m];\n  add.u64 %m, %m, 512;\n"
 @pytest.mark.parametrize("broken", [False, True])
 def test_every_word_is_a_flag(cameo, tmp_path, broken):
     """Each word of 16 KiB is added to by four blocks, with acquire and release: who is last reads what all stored before.
-    The shadow stays small, and a store behind the release is still found to race, with both accesses."""
+    The shadow stays bounded, and a store behind the release is still found to race, with both accesses."""
     text = MANY_FLAGS.format(loads=LAST_READS * 4)
     if broken:  # each thread stores once more, behind its last release
         text = text.replace("  setp.ne", "  st.global.u32 [%m], %i;\n  setp.ne")
@@ -145,4 +149,4 @@ def test_every_word_is_a_flag(cameo, tmp_path, broken):
         counts = run["counts"]
         assert result.returncode == 0, result.stdout
         assert counts["checked_bytes"] >= 16 << 10
-        assert counts["shadow_bytes"] <= 2 * counts["checked_bytes"] + LAUNCH + 4 * BLOCK
+        assert counts["shadow_bytes"] <= 6 * counts["checked_bytes"] + LAUNCH + 4 * BLOCK
